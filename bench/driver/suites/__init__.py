@@ -1,0 +1,6 @@
+"""The suites by name. A new one is a module here and an entry below."""
+
+from .lua import LuaSuite
+from .random_mixed import RandomMixedSuite
+
+SUITES = {suite.name: suite for suite in (RandomMixedSuite, LuaSuite)}

@@ -1,0 +1,123 @@
+"""Lua programs, each run by a fresh interpreter with another allocator under it."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Optional
+
+from .. import child
+from ..allocators import (
+    HAKMEM,
+    LIBRARIES,
+    VARIANTS,
+    how_to_build,
+    mapped_path,
+    missing_library,
+)
+from ..child import Outcome
+from ..errors import MissingError, SampleError
+from ..metrics import END_RSS, OS_CALLS, PEAK_RSS, TIME, WALL
+from ..settings import ROOT
+from ..suite import Suite
+
+HARNESS = ROOT / "bench" / "lua" / "harness.lua"
+QUICK_SCALE = "0.03"
+READ_MAPS = "io.write(io.open('/proc/self/maps'):read('*a'))"
+
+
+class LuaSuite(Suite):
+    """A case is a program of bench/lua, run by the interpreter given with --lua.
+
+    The time is the processor time of the whole process, so that the start and the
+    exit of the interpreter count too.
+    """
+
+    name = "lua"
+    title = "Lua programs, from the interpreter's start to its exit"
+    metrics = (TIME, PEAK_RSS, OS_CALLS)
+    silent_metrics = (WALL, END_RSS)
+    allocators = (HAKMEM, "lua-default", *LIBRARIES)
+    on_request = tuple(VARIANTS)
+    excluded = {
+        "system": "it is what lua-default runs on",
+        "null": "a Lua program cannot run without an allocator",
+        "pymalloc": "there is no Python in it",
+    }
+    runs = 7
+
+    @cached_property
+    def interpreter(self) -> str:
+        """The path of the interpreter. Raises MissingError."""
+        name = self.settings.lua
+        path = shutil.which(name)
+        if path is None:
+            raise MissingError(
+                f"there is no Lua interpreter {name}: install it "
+                "(the Debian package of the default one is lua5.4)"
+            )
+        return path
+
+    @cached_property
+    def modules(self) -> Path:
+        """Where hakmem's modules for this version of Lua are built."""
+        ask = [self.interpreter, "-e", "io.write(_VERSION:match('%d+%.%d+'))"]
+        version = child.run(ask, child.clean_environment()).stdout
+        return self.settings.build / "lua" / version
+
+    def cases(self) -> list[str]:
+        ask = [self.interpreter, str(HARNESS), "--list"]
+        return child.run(ask, child.clean_environment()).stdout.split()
+
+    def missing(self, allocator: str) -> Optional[str]:
+        if allocator in LIBRARIES:
+            return missing_library(allocator, self.map_reader)
+        if allocator in VARIANTS:
+            return (
+                f"{allocator} has no Lua module yet: `{how_to_build(allocator)}` "
+                "must build one"
+            )
+        if allocator == HAKMEM:
+            return self.missing_module()
+        return None
+
+    def missing_module(self) -> Optional[str]:
+        """Why hakmem's module cannot be loaded, or None when it can."""
+        load = [self.interpreter, "-l", "hakmem.auto", "-e", ""]
+        try:
+            child.run(load, self.environment(HAKMEM))
+        except SampleError as error:
+            return f"hakmem has no Lua module in {self.modules}: run `make`\n{error}"
+        return None
+
+    @property
+    def map_reader(self) -> tuple[str, ...]:
+        """Lets the interpreter itself tell which libraries it has mapped."""
+        return (self.interpreter, "-e", READ_MAPS)
+
+    def command(self, allocator: str, case: str, round_number: int) -> list[str]:
+        preparation = ["-l", "hakmem.auto"] if allocator == HAKMEM else []
+        scale = [QUICK_SCALE] if self.settings.quick else []
+        return [self.interpreter, *preparation, str(HARNESS), case, *scale]
+
+    def environment(self, allocator: str) -> dict[str, str]:
+        environment = super().environment(allocator)
+        if allocator in LIBRARIES:
+            library = mapped_path(LIBRARIES[allocator], self.map_reader)
+            environment["LD_PRELOAD"] = str(library)
+        if allocator == HAKMEM:
+            environment["LUA_PATH"] = f"{self.modules}/?.lua;;"
+            environment["LUA_CPATH"] = f"{self.modules}/?.so;;"
+        return environment
+
+    def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
+        if outcome.printed().get("case") != case:
+            raise outcome.error(f"it did not run the case {case}")
+        return {
+            TIME.name: outcome.cpu,
+            WALL.name: outcome.wall,
+            PEAK_RSS.name: outcome.required_number("peak_rss_kib"),
+            END_RSS.name: outcome.required_number("end_rss_kib"),
+            OS_CALLS.name: outcome.number("os_calls"),
+        }

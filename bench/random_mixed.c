@@ -1,0 +1,149 @@
+/* Random Mixed: a working set of slots; each operation picks one at random and frees its block, or
+ * gives it one of 16 to 1,024 bytes, uniformly, and writes the first byte. The predecessor of this
+ * project and its peers were measured with this loop.
+ *
+ * One source, compiled once for each allocator (-DALLOCATOR="name", and HAKMEM, NULL_FLOOR or, for
+ * the peers, nothing: they are linked in place of malloc). Prints one line of JSON.
+ *
+ * The floor is the same loop with, in place of an allocator, a cache line that belongs to the
+ * slot. */
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(HAKMEM)
+
+#include "hakmem.h"
+typedef hak_heap *source;
+#define ALLOCATE(from, slot, size) hak_heap_alloc(from, size)
+#define RELEASE(from, block) hak_heap_free(from, block)
+
+static source source_new(uint32_t slots)
+{
+    (void)slots;
+    return hak_heap_new(&(hak_heap_options){.name = "random-mixed"});
+}
+
+static uint64_t os_calls(source from)
+{
+    static hak_stats stats;
+    hak_heap_stats(from, &stats);
+    return stats.os.total;
+}
+
+#elif defined(NULL_FLOOR)
+
+typedef char *source;
+#define ALLOCATE(from, slot, size) line_of(from, slot, size)
+#define RELEASE(from, block) __asm__ volatile("" : : "r"(block))
+
+static inline void *line_of(source from, uint32_t slot, size_t size)
+{
+    __asm__ volatile("" : : "r"(size)); /* the size is computed here too */
+    return from + (size_t)slot * 64;
+}
+
+static source source_new(uint32_t slots) { return aligned_alloc(64, (size_t)slots * 64); }
+
+#else
+
+typedef int source;
+#define ALLOCATE(from, slot, size) malloc(size)
+#define RELEASE(from, block) free(block)
+
+static source source_new(uint32_t slots) { return (int)slots; }
+
+#endif
+
+static uint32_t next_random(uint32_t *state) /* xorshift, G. Marsaglia, 2003 */
+{
+    uint32_t x = *state;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return *state = x;
+}
+
+__attribute__((noinline)) static uint32_t run(source from, void **slots, uint32_t count,
+                                              uint64_t operations, uint32_t random)
+{
+    (void)from;
+    for (uint64_t i = 0; i < operations; i++) {
+        uint32_t r = next_random(&random);
+        uint32_t slot = (uint32_t)((uint64_t)r * count >> 32);
+        void *block = slots[slot];
+        if (block) {
+            RELEASE(from, block);
+            slots[slot] = NULL;
+        } else {
+            size_t size = 16 + ((r & 0xffff) * 1009 >> 16);
+            block = ALLOCATE(from, slot, size);
+            if (!block) exit(3);
+            *(unsigned char *)block = (unsigned char)r;
+            slots[slot] = block;
+        }
+    }
+    return random;
+}
+
+/* A field of /proc/self/status in KiB: ru_maxrss would show what exec inherited. */
+static long status_kib(const char *field)
+{
+    char line[256];
+    long kib = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status)) {
+        if (strncmp(line, field, strlen(field)) == 0) kib = atol(line + strlen(field));
+    }
+    if (status) fclose(status);
+    return kib;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t count = 400, seed = 1;
+    uint64_t operations = 20000000;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        uint64_t value = strtoull(argv[i + 1], NULL, 10);
+        if (strcmp(argv[i], "--ws") == 0) count = (uint32_t)value;
+        else if (strcmp(argv[i], "--ops") == 0) operations = value;
+        else if (strcmp(argv[i], "--seed") == 0) seed = (uint32_t)value;
+        else argc = 0;
+    }
+    if (argc % 2 == 0 || count == 0) {
+        fprintf(stderr, "usage: %s [--ws SLOTS] [--ops OPERATIONS] [--seed N]\n", argv[0]);
+        return 2;
+    }
+    void **slots = calloc(count, sizeof *slots);
+    source from = source_new(count);
+    uint32_t random = (seed * 2654435761u) | 1;
+
+    uint64_t warm_up = operations / 10 + 10 * (uint64_t)count;
+    random = run(from, slots, count, warm_up, random);
+#ifdef HAKMEM
+    uint64_t calls = os_calls(from);
+#endif
+    double begin = now();
+    random = run(from, slots, count, operations, random);
+    double seconds = now() - begin;
+
+    printf("{\"allocator\": \"%s\", \"mops\": %.2f, \"peak_rss_kib\": %ld, \"end_rss_kib\": %ld",
+           ALLOCATOR, (double)operations / seconds / 1e6, status_kib("VmHWM:"),
+           status_kib("VmRSS:"));
+#ifdef HAKMEM
+    printf(", \"os_calls\": %" PRIu64 ", \"os_calls_warm\": %" PRIu64, os_calls(from),
+           os_calls(from) - calls);
+#endif
+    printf("}\n");
+    return random == 0; /* never: it keeps the generator */
+}

@@ -1,0 +1,482 @@
+#include "heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "large.h"
+#include "purge.h"
+#include "units.h"
+
+/* ------------------------------------------------------------------ bins and slabs */
+
+/* Makes `slab` the one that class `index` allocates from. */
+static void set_bin(hak_heap *heap, unsigned index, hak_slab *slab)
+{
+    heap->bin[index] = slab;
+    if (index > HAK_SMALL_CLASSES) return;
+    if (heap->granularity == 16) heap->bin[index - 1] = slab;
+    if (index == heap->granularity / 8) heap->bin[0] = slab;
+}
+
+static void link_partial(hak_heap *heap, hak_slab *slab)
+{
+    hak_slab **list = &heap->partial[slab->size_class];
+    slab->prev = NULL;
+    slab->next = *list;
+    if (*list) (*list)->prev = slab;
+    *list = slab;
+}
+
+static void unlink_partial(hak_heap *heap, hak_slab *slab)
+{
+    if (slab->prev) slab->prev->next = slab->next;
+    else heap->partial[slab->size_class] = slab->next;
+    if (slab->next) slab->next->prev = slab->prev;
+}
+
+static bool carve(hak_heap *heap, hak_slab *slab)
+{
+    size_t step = heap->profile->carve;
+    if (!hak__units_touch(heap, slab, hak__slab_carve_end(slab, step))) return false;
+    hak__slab_carve(slab, step);
+    return true;
+}
+
+/* How many units a slab of such blocks should have: one, where waste at its end does not matter or
+ * is at most an eighth. */
+static size_t slab_units(const hak_heap *heap, size_t block_size)
+{
+    if (!heap->region) return 1;
+    size_t unit = hak__unit_size(heap->region);
+    size_t count = (block_size + unit - 1) / unit;
+    while (count * unit % block_size > count * unit / 8) count++;
+    return count;
+}
+
+static hak_slab *slab_new(hak_heap *heap, unsigned index)
+{
+    size_t size = hak__class_size(index);
+    size_t count = slab_units(heap, size);
+    hak_slab *slab = hak__units_take(heap, count, HAK_SLAB_CURRENT);
+    if (!slab) return NULL;
+    slab->block_size = (uint32_t)size;
+    slab->size_class = (uint8_t)index;
+    slab->left = HAK_LEFT_FAR;
+    size_t unit_size = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+    slab->capacity = (uint32_t)(count * unit_size / size);
+    if (carve(heap, slab)) return slab;
+    hak__units_give(heap, slab);
+    return NULL;
+}
+
+/* A slab whose list has run dry stops being current. All its carved blocks are live. */
+static void suspend(hak_heap *heap, hak_slab *slab)
+{
+    HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
+    if (slab->carved == slab->capacity) {
+        slab->kind = HAK_SLAB_FULL;
+        slab->left = 1;
+    } else {
+        slab->kind = HAK_SLAB_PARTIAL;
+        slab->left = slab->carved;
+        link_partial(heap, slab);
+    }
+}
+
+/* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that frees
+ * have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
+static hak_slab *refill(hak_heap *heap, unsigned index)
+{
+    hak_slab *current = heap->bin[index];
+    hak_slab *slab = heap->partial[index];
+    bool has_current = current != &hak__no_slab;
+
+    if (slab) {
+        if (!slab->free && !carve(heap, slab)) return NULL;
+        unlink_partial(heap, slab);
+        slab->kind = HAK_SLAB_CURRENT;
+        slab->left = HAK_LEFT_FAR;
+    } else if (has_current && current->carved < current->capacity) {
+        if (!carve(heap, current)) return NULL;
+        heap->refills++;
+        return current;
+    } else {
+        slab = slab_new(heap, index);
+        if (!slab) return NULL;
+    }
+    if (has_current) suspend(heap, current);
+    set_bin(heap, index, slab);
+    heap->refills++;
+    HAK_ASSERT(hak__slab_valid(slab));
+    return slab;
+}
+
+/* A slab without live blocks gives its units back. */
+static void retire(hak_heap *heap, hak_slab *slab)
+{
+    hak__units_give(heap, slab);
+    heap->retires++;
+    hak__purge_excess(heap);
+}
+
+void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
+{
+    switch (slab->kind) {
+    case HAK_SLAB_FULL:
+        slab->left = slab->capacity - 1;
+        slab->kind = HAK_SLAB_PARTIAL;
+        if (slab->left == 0) {
+            retire(heap, slab);
+        } else {
+            link_partial(heap, slab);
+        }
+        break;
+    case HAK_SLAB_PARTIAL:
+        unlink_partial(heap, slab);
+        retire(heap, slab);
+        break;
+    case HAK_SLAB_CURRENT: slab->left = HAK_LEFT_FAR; break;
+    case HAK_SPAN: hak__span_free(heap, slab, block); break;
+    case HAK_UNIT_INTERIOR: hak__fatal("free", block, "points into a block, not at its start");
+    default: hak__fatal("free", block, "no block lives there, or it is free already");
+    }
+}
+
+/* Retires the current slabs that are empty; an empty bin is filled again on demand. */
+static void retire_idle(hak_heap *heap)
+{
+    for (unsigned index = 1; index < HAK_CLASSES; index++) {
+        hak_slab *slab = heap->bin[index];
+        if (slab == &hak__no_slab || slab->size_class != index) continue;
+        if (hak__slab_live(slab) > 0) continue;
+        set_bin(heap, index, (hak_slab *)&hak__no_slab);
+        hak__units_give(heap, slab);
+        heap->retires++;
+    }
+}
+
+/* ------------------------------------------------------------------ allocating and freeing */
+
+/* Tries `allocate` again after giving back what the heap retains. */
+#define WITH_RETRY(heap, result, allocate)                                                         \
+    do {                                                                                           \
+        (result) = (allocate);                                                                     \
+        if (!(result) && hak_heap_trim(heap) > 0) (result) = (allocate);                           \
+        if (!(result)) errno = ENOMEM;                                                             \
+    } while (0)
+
+void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
+{
+    if (size > HAK_MEDIUM_MAX) {
+        void *block;
+        WITH_RETRY(heap, block, hak__large_alloc(heap, size, HAK_PAGE, false));
+        return block;
+    }
+    unsigned index = hak__class_of(size, heap->granularity);
+    hak_slab *slab = heap->bin[index];
+    if (!slab->free) WITH_RETRY(heap, slab, refill(heap, index));
+    return slab ? hak__slab_pop(slab) : NULL;
+}
+
+void *hak_heap_alloc(hak_heap *heap, size_t size)
+{
+    return hak__heap_alloc(heap, size);
+}
+
+void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
+{
+    size_t bytes;
+    void *block;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (bytes > HAK_MEDIUM_MAX) {
+        WITH_RETRY(heap, block, hak__large_alloc(heap, bytes, HAK_PAGE, true));
+        return block;
+    }
+    block = hak__heap_alloc(heap, bytes);
+    return block ? memset(block, 0, bytes) : NULL;
+}
+
+void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
+{
+    size_t most = heap->region ? HAK_PAGE : HAK_SUPERSLAB_SIZE;
+    if (alignment == 0 || (alignment & (alignment - 1)) || alignment > most) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (alignment <= heap->granularity) return hak__heap_alloc(heap, size);
+    /* Slabs begin at a multiple of the page, so that every block of a class whose size is a
+     * multiple of the alignment is aligned. */
+    if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
+        size = (size + alignment - 1) & ~(alignment - 1);
+        if (size == 0) size = alignment;
+        size_t block_size = hak__class_size(hak__class_of(size, heap->granularity));
+        while (block_size % alignment) {
+            block_size = hak__class_size(hak__class_of(block_size + 1, heap->granularity));
+        }
+        return hak__heap_alloc(heap, block_size);
+    }
+    void *block;
+    WITH_RETRY(heap, block, hak__large_alloc(heap, size ? size : 1, alignment, false));
+    return block;
+}
+
+/* Where a block lies that is not in the hot path's range. */
+typedef struct location {
+    hak_slab *slab;      /* of a slab or span, or … */
+    hak_superslab *huge; /* … a huge block; both NULL: not this heap's */
+} location;
+
+static location locate(const hak_heap *heap, const void *p)
+{
+    hak_region *region = heap->region;
+    if (region) {
+        if (!hak__region_contains(region, p)) return (location){0};
+        return (location){.slab = hak__slab_head(&region->slabs[hak__unit_index(region, p)])};
+    }
+    region = hak__region_of(p);
+    if (!region) return (location){0};
+    hak_superslab *super = hak__superslab_of(region, p);
+    if (super->kind == HAK_SUPERSLAB_TAIL) super -= super->run;
+    if (super->heap != heap) return (location){0};
+    if (super->kind == HAK_SUPERSLAB_HUGE) return (location){.huge = super};
+    if (super->kind != HAK_SUPERSLAB_SLABS) return (location){0};
+    return (location){.slab = hak__slab_head(&region->slabs[hak__unit_index(region, p)])};
+}
+
+void hak__heap_free_outside(hak_heap *heap, void *block)
+{
+    location at = locate(heap, block);
+    if (at.huge) {
+        hak__huge_free(heap, at.huge, block);
+    } else if (at.slab) {
+#ifdef HAK_DEBUG
+        hak__heap_check_free(heap, at.slab, block);
+#endif
+        *(void **)block = at.slab->free;
+        at.slab->free = block;
+        if (--at.slab->left == 0) hak__heap_free_event(heap, at.slab, block);
+    } else {
+        hak__fatal("free", block, "not a block of this heap");
+    }
+}
+
+#ifdef HAK_DEBUG
+void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
+{
+    if (locate(heap, block).slab != slab) hak__fatal("free", block, "not a block of this heap");
+    if (!slab->block_size) return; /* spans and free units are checked by hak__heap_free_event */
+    size_t offset = (size_t)((char *)block - slab->start);
+    if (offset % slab->block_size) hak__fatal("free", block, "points into a block, not at its start");
+    if (offset / slab->block_size >= slab->carved) {
+        hak__fatal("free", block, "no block has been handed out there");
+    }
+    for (void *other = slab->free; other; other = *(void **)other) {
+        if (other == block) hak__fatal("free", block, "this block is free already");
+    }
+}
+#endif
+
+void hak_heap_free(hak_heap *heap, void *block)
+{
+    if (block) hak__heap_free(heap, block);
+}
+
+size_t hak_heap_usable_size(hak_heap *heap, const void *block)
+{
+    if (!block) return 0;
+    location at = locate(heap, block);
+    if (at.huge && !at.huge->huge_retained) return at.huge->huge_size;
+    if (!at.slab) hak__fatal("usable_size", block, "not a block of this heap");
+    return at.slab->block_size ? at.slab->block_size : at.slab->span_size;
+}
+
+bool hak_heap_owns(const hak_heap *heap, const void *p)
+{
+    location at = locate(heap, p);
+    if (at.huge) return !at.huge->huge_retained;
+    return at.slab && at.slab->kind != HAK_UNIT_FREE;
+}
+
+bool hak_owns(const void *p)
+{
+    hak_region *region = hak__region_of(p);
+    if (!region) return false;
+    hak_superslab *super = hak__superslab_of(region, p);
+    return super->heap && hak_heap_owns(super->heap, p);
+}
+
+/* ------------------------------------------------------------------ realloc */
+
+void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
+{
+    if (!block) return hak__heap_alloc(heap, size);
+    if (size == 0) {
+        hak__heap_free(heap, block);
+        return NULL;
+    }
+    location at = locate(heap, block);
+    if (!at.huge && !at.slab) hak__fatal("realloc", block, "not a block of this heap");
+
+    size_t had;
+    if (at.slab && at.slab->block_size) {
+        had = at.slab->block_size;
+        if (size <= HAK_MEDIUM_MAX &&
+            hak__class_of(size, heap->granularity) == at.slab->size_class) {
+            return block;
+        }
+    } else {
+        had = at.huge ? at.huge->huge_size : at.slab->span_size;
+        if (size > HAK_MEDIUM_MAX && size <= PTRDIFF_MAX) {
+            void *resized = at.huge ? hak__huge_resize(heap, at.huge, size)
+                                    : hak__span_resize(heap, at.slab, size);
+            if (resized) return resized;
+        }
+    }
+    void *other = hak__heap_alloc(heap, size);
+    if (!other) return size <= had ? block : NULL;
+    memcpy(other, block, size < had ? size : had);
+    hak__heap_free(heap, block);
+    return other;
+}
+
+/* ------------------------------------------------------------------ the heap itself */
+
+static bool bad(void)
+{
+    errno = EINVAL;
+    return false;
+}
+
+static bool options_valid(const hak_heap_options *options)
+{
+    if (options->granularity && options->granularity != 8 && options->granularity != 16) return bad();
+    if (options->profile && !hak__profile_named(options->profile)) return bad();
+    if (options->memory && options->memory_size < HAK_MEMORY_MIN) return bad();
+    if (!options->memory && options->memory_size) return bad();
+    return true;
+}
+
+/* The superslab a new heap begins with. */
+static hak_superslab *first_superslab(const hak_heap_options *options)
+{
+    if (!options->memory) return hak__region_take(NULL);
+    hak_region *region = hak__region_on_memory(options->memory, options->memory_size);
+    return region ? &region->supers[0] : NULL;
+}
+
+hak_heap *hak_heap_new(const hak_heap_options *options)
+{
+    static const hak_heap_options defaults;
+    if (!options) options = &defaults;
+    if (!options_valid(options)) return NULL;
+    hak_superslab *first = first_superslab(options);
+    if (!first) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    hak_heap *heap = hak__superslab_control(first);
+    *heap = (hak_heap){
+        .base = hak__region_shared()->base,
+        .slabs = hak__region_shared()->slabs,
+        .region = options->memory ? first->region : NULL,
+        .first = first,
+        .granularity = options->granularity ? options->granularity : 16,
+        .limit = options->limit ? options->limit : SIZE_MAX,
+        .profile =
+            options->profile ? hak__profile_named(options->profile) : hak__profile_default(),
+    };
+    strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
+    for (size_t i = 0; i < HAK_CLASSES; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
+    if (heap->region) {
+        hak_region *region = heap->region;
+        for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);
+    } else {
+        hak__units_adopt(heap, first);
+    }
+    return heap;
+}
+
+void hak_heap_destroy(hak_heap *heap)
+{
+    if (!heap || heap->region) return;
+    size_t pool = heap->profile->pool;
+    hak_superslab *first = heap->first;
+    while (heap->huge) {
+        hak_superslab *huge = heap->huge;
+        heap->huge = huge->next;
+        hak__region_give_huge(huge);
+    }
+    hak_superslab **lists[] = {&heap->supers, &heap->supers_full};
+    for (size_t i = 0; i < 2; i++) {
+        hak_superslab *next;
+        for (hak_superslab *super = *lists[i]; super; super = next) {
+            next = super->next;
+            if (super != first) hak__region_give(super, hak__units_drop(heap, super), pool);
+        }
+    }
+    /* The heap itself goes with its first superslab. */
+    hak__region_give(first, hak__units_drop(heap, first), pool);
+}
+
+size_t hak_heap_trim(hak_heap *heap)
+{
+    retire_idle(heap);
+    size_t given = hak__purge_to(heap, 0);
+    return given + hak__region_flush();
+}
+
+bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
+{
+    if (bytes && heap->footprint > bytes) {
+        hak_heap_trim(heap);
+        if (heap->footprint > bytes) {
+            errno = ERANGE;
+            return false;
+        }
+    }
+    heap->limit = bytes ? bytes : SIZE_MAX;
+    return true;
+}
+
+size_t hak_heap_limit(const hak_heap *heap)
+{
+    return heap->limit == SIZE_MAX ? 0 : heap->limit;
+}
+
+void hak_heap_grace(hak_heap *heap, size_t bytes)
+{
+    heap->grace = bytes;
+    if (bytes) heap->grace_used = 0;
+}
+
+size_t hak_heap_grace_used(const hak_heap *heap)
+{
+    return heap->grace_used;
+}
+
+bool hak_heap_set_profile(hak_heap *heap, const char *name)
+{
+    const hak_profile *profile = name ? hak__profile_named(name) : NULL;
+    if (!profile) return bad();
+    heap->profile = profile;
+    hak__purge_excess(heap);
+    return true;
+}
+
+const char *hak_heap_profile(const hak_heap *heap)
+{
+    return heap->profile->name;
+}
+
+const char *hak_heap_name(const hak_heap *heap)
+{
+    return heap->name;
+}
+
+const char *hak_version(void)
+{
+    return HAK_VERSION;
+}

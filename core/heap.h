@@ -1,0 +1,94 @@
+/* The heap: bins by size class over the slabs of its superslabs. This header holds the structure and
+ * the whole hot path; adapters inline it, everybody else calls hakmem.h.
+ *
+ * A heap keeps itself in the control page of its first superslab. */
+#ifndef HAK_HEAP_H
+#define HAK_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hakmem.h"
+#include "profile.h"
+#include "region.h"
+#include "sizeclass.h"
+#include "slab.h"
+
+struct hak_heap {
+    /* Read by every allocation and free. The records are those of the shared region; `units` is
+     * the end of what this heap has ever held there, so that nothing beyond is taken for ours. On
+     * a caller's memory and in spill regions it stays 0, and frees take the long way. */
+    uintptr_t base;
+    size_t units;
+    hak_slab *slabs;
+    hak_slab *bin[HAK_CLASSES]; /* slab to allocate from, by class; at granularity 16 the odd
+                                 * entries repeat the next even one */
+
+    hak_slab *partial[HAK_CLASSES]; /* further slabs that have blocks to give, by class */
+    hak_superslab *supers;          /* with free units */
+    hak_superslab *supers_full;     /* without */
+    hak_superslab *huge;            /* huge blocks, live and retained */
+    hak_region *region;             /* the caller's memory, or NULL */
+    hak_superslab *first;           /* where the heap keeps itself */
+    void *adapter;                  /* of whoever hands pointers of others to this heap */
+
+    size_t granularity;
+    size_t footprint, footprint_peak;
+    size_t retained; /* of the footprint, in free units and retained huge blocks */
+    size_t limit;    /* SIZE_MAX: none */
+    size_t grace, grace_used;
+    size_t recent_peak; /* of the bytes in use, decaying; bounds what is retained */
+    size_t refills, retires, purges;
+    size_t super_count;
+    const hak_profile *profile;
+    char name[32];
+};
+
+_Static_assert(sizeof(hak_heap) <= HAK_PAGE, "a heap fits its control page");
+
+/* The long ways. */
+void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
+void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);
+void hak__heap_free_outside(hak_heap *heap, void *block);
+
+/* Whether `block` surely is one of this heap's in the shared region. */
+static inline bool hak__heap_maps(const hak_heap *heap, const void *block)
+{
+    return ((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT < heap->units;
+}
+
+/* Allocates: one load for the slab, one for the block, one for its successor. */
+static inline void *hak__heap_alloc(hak_heap *heap, size_t size)
+{
+    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
+        hak_slab *slab = heap->bin[(size + 7) / 8];
+        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
+    }
+    return hak__heap_alloc_slow(heap, size);
+}
+
+/* Frees a block for which hak__heap_maps holds. */
+static inline void hak__heap_free_mapped(hak_heap *heap, void *block)
+{
+    hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+#ifdef HAK_DEBUG
+    void hak__heap_check_free(hak_heap *, hak_slab *, void *);
+    hak__heap_check_free(heap, slab, block);
+#endif
+    *(void **)block = slab->free;
+    slab->free = block;
+    if (HAK_UNLIKELY(--slab->left == 0)) hak__heap_free_event(heap, slab, block);
+}
+
+/* Frees any block of this heap but NULL. */
+static inline void hak__heap_free(hak_heap *heap, void *block)
+{
+    if (HAK_LIKELY(hak__heap_maps(heap, block))) {
+        hak__heap_free_mapped(heap, block);
+    } else {
+        hak__heap_free_outside(heap, block);
+    }
+}
+
+#endif

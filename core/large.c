@@ -1,0 +1,178 @@
+#include "large.h"
+
+#include <string.h>
+
+#include "os.h"
+#include "purge.h"
+#include "units.h"
+
+#define SPAN_MAX (HAK_SUPERSLAB_SIZE / 2)
+
+static size_t up_to_page(size_t size)
+{
+    return (size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+}
+
+/* ------------------------------------------------------------------ spans */
+
+/* Zeroes what earlier users of the units left; the rest reads as zero anyway, but on a caller's
+ * memory. */
+static void zero_span(const hak_heap *heap, hak_slab *run, size_t size, size_t unit_size)
+{
+    for (size_t i = 0; i < run->units; i++) {
+        size_t begin = i * unit_size;
+        size_t dirty = heap->region ? unit_size : run[i].touched;
+        if (begin >= size) break;
+        if (dirty > size - begin) dirty = size - begin;
+        memset(run->start + begin, 0, dirty);
+    }
+}
+
+static size_t unit_size_of(const hak_heap *heap)
+{
+    return heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+}
+
+static size_t units_for(const hak_heap *heap, size_t size)
+{
+    size_t unit_size = unit_size_of(heap);
+    return (size + unit_size - 1) / unit_size;
+}
+
+static void *span_alloc(hak_heap *heap, size_t size, bool zero)
+{
+    hak_slab *span = hak__units_take(heap, units_for(heap, size), HAK_SPAN);
+    if (!span) return NULL;
+    if (zero) zero_span(heap, span, size, unit_size_of(heap));
+    if (!hak__units_touch(heap, span, size)) {
+        hak__units_give(heap, span);
+        return NULL;
+    }
+    span->span_size = size;
+    return span->start;
+}
+
+void hak__span_free(hak_heap *heap, hak_slab *span, void *block)
+{
+    if (block != span->start) hak__fatal("free", block, "points into a block, not at its start");
+    hak__units_give(heap, span);
+    hak__purge_excess(heap);
+}
+
+void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
+{
+    size = up_to_page(size);
+    if (!heap->region && size > SPAN_MAX) return NULL;
+    size_t count = units_for(heap, size);
+    size_t had = span->units;
+    if (count != had && !hak__units_resize(heap, span, count)) return NULL;
+    if (!hak__units_touch(heap, span, size)) {
+        hak__purge_to(heap, 0);
+        if (!hak__units_touch(heap, span, size)) {
+            hak__units_resize(heap, span, had);
+            return NULL;
+        }
+    }
+    span->span_size = size;
+    if (count < had) hak__purge_excess(heap);
+    return span->start;
+}
+
+/* ------------------------------------------------------------------ huge blocks */
+
+static void link_huge(hak_heap *heap, hak_superslab *huge)
+{
+    huge->prev = NULL;
+    huge->next = heap->huge;
+    if (heap->huge) heap->huge->prev = huge;
+    heap->huge = huge;
+}
+
+/* The smallest retained block of at least `size` bytes that would not waste a quarter. */
+static hak_superslab *find_retained(const hak_heap *heap, size_t size)
+{
+    hak_superslab *best = NULL;
+    for (hak_superslab *huge = heap->huge; huge; huge = huge->next) {
+        if (!huge->huge_retained || huge->huge_size < size) continue;
+        if (huge->huge_size - size > size / 4) continue;
+        if (!best || huge->huge_size < best->huge_size) best = huge;
+    }
+    return best;
+}
+
+static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
+{
+    hak_superslab *huge = find_retained(heap, size);
+    if (huge) {
+        char *start = hak__superslab_start(huge);
+        if (zero && !hak__os_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
+        huge->huge_retained = false;
+        heap->retained -= huge->huge_size;
+        hak__charge(heap, 0);
+        return start;
+    }
+    if (!hak__charge(heap, size)) return NULL;
+    huge = hak__region_take_huge(heap, size);
+    if (!huge) {
+        hak__discharge(heap, size);
+        return NULL;
+    }
+    link_huge(heap, huge);
+    return hak__superslab_start(huge);
+}
+
+void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block)
+{
+    if (block != hak__superslab_start(huge)) {
+        hak__fatal("free", block, "points into a block, not at its start");
+    }
+    if (huge->huge_retained) hak__fatal("free", block, "this block is free already");
+    huge->huge_retained = true;
+    heap->retained += huge->huge_size;
+    hak__purge_excess(heap);
+}
+
+void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    size = up_to_page(size);
+    size_t had = huge->huge_size;
+    if (size <= SPAN_MAX) return NULL;
+    if (size <= had) {
+        if (had - size < had / 8) return hak__superslab_start(huge);
+        hak__region_cut_huge(huge, size);
+        hak__discharge(heap, had - size);
+        return hak__superslab_start(huge);
+    }
+    size_t more = size - had;
+    if (!hak__charge(heap, more)) {
+        hak__purge_to(heap, 0);
+        if (!hak__charge(heap, more)) return NULL;
+    }
+    if (hak__region_extend_huge(huge, size)) return hak__superslab_start(huge);
+
+    hak_superslab *prev = huge->prev, *next = huge->next;
+    hak_superslab *moved = hak__region_move_huge(huge, size);
+    if (!moved) {
+        hak__discharge(heap, more);
+        return NULL;
+    }
+    moved->prev = prev;
+    moved->next = next;
+    if (prev) prev->next = moved;
+    else heap->huge = moved;
+    if (next) next->prev = moved;
+    return hak__superslab_start(moved);
+}
+
+/* ------------------------------------------------------------------ both */
+
+void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
+{
+    if (size > PTRDIFF_MAX) return NULL;
+    size = up_to_page(size);
+    if (heap->region) return span_alloc(heap, size, zero);
+    if (size > SPAN_MAX || align > (size_t)1 << HAK_UNIT_SHIFT) {
+        return huge_alloc(heap, size, zero);
+    }
+    return span_alloc(heap, size, zero);
+}

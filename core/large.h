@@ -1,0 +1,20 @@
+/* Blocks above 16 KiB: spans of a heap's units up to 2 MiB, huge blocks with address space of their
+ * own above that. */
+#ifndef HAK_LARGE_H
+#define HAK_LARGE_H
+
+#include "heap.h"
+
+/* A block of at least `size` bytes at a multiple of `align`, zeroed if asked. NULL, and no change,
+ * when memory or the limit is exhausted. */
+void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero);
+
+void hak__span_free(hak_heap *heap, hak_slab *span, void *block);
+void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block);
+
+/* Makes the block `size` bytes long (above HAK_MEDIUM_MAX) in place, or, a huge one, by moving its
+ * pages. NULL when it would have to be copied, or to stay as it is. */
+void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size);
+void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size);
+
+#endif

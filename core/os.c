@@ -1,0 +1,120 @@
+#define _GNU_SOURCE
+#include "os.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define RESERVE_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+static struct {
+    atomic_uint_fast64_t mmap, mprotect, madvise, mremap, munmap, failed;
+} counts;
+
+static bool counted(atomic_uint_fast64_t *kind, bool done)
+{
+    atomic_fetch_add_explicit(kind, 1, memory_order_relaxed);
+    if (!done) atomic_fetch_add_explicit(&counts.failed, 1, memory_order_relaxed);
+    return done;
+}
+
+static void *map(void *at, size_t size, int flags)
+{
+    void *p = mmap(at, size, PROT_NONE, RESERVE_FLAGS | flags, -1, 0);
+    return counted(&counts.mmap, p != MAP_FAILED) ? p : NULL;
+}
+
+/* Callers of the allocator see its errno, never one of a system call. */
+void *hak__os_reserve(size_t size)
+{
+    int saved = errno;
+    void *p = map(NULL, size, 0);
+    errno = saved;
+    return p;
+}
+
+size_t hak__os_address_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+    return (size_t)limit.rlim_cur;
+}
+
+bool hak__os_commit(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = counted(&counts.mprotect, mprotect(start, size, PROT_READ | PROT_WRITE) == 0);
+    errno = saved;
+    return done;
+}
+
+bool hak__os_purge(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = counted(&counts.madvise, madvise(start, size, MADV_DONTNEED) == 0);
+    errno = saved;
+    return done;
+}
+
+bool hak__os_reset(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = map(start, size, MAP_FIXED) != NULL;
+    errno = saved;
+    return done;
+}
+
+bool hak__os_release(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = counted(&counts.munmap, munmap(start, size) == 0);
+    errno = saved;
+    return done;
+}
+
+static bool remap(void *from, size_t size, void *to, int flags)
+{
+    void *p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to);
+    return counted(&counts.mremap, p != MAP_FAILED);
+}
+
+hak_moved hak__os_move(void *from, size_t size, void *to)
+{
+    int saved = errno;
+    hak_moved result = HAK_NOT_MOVED;
+    if (remap(from, size, to, MREMAP_DONTUNMAP)) {
+        /* The kernel kept our claim on the source. Failing to reset it costs nothing but the
+         * access that stays. */
+        hak__os_reset(from, size);
+        result = HAK_MOVED;
+    } else if (errno == EINVAL && remap(from, size, to, 0)) {
+        /* Before Linux 5.7 (EINVAL) the source becomes a hole, which another thread's mapping may take
+         * before we do: claim it only where it is still free. */
+        void *p = map(from, size, MAP_FIXED_NOREPLACE);
+        if (p && p != from) hak__os_release(p, size);
+        result = p == from ? HAK_MOVED : HAK_MOVED_HOLE;
+    }
+    errno = saved;
+    return result;
+}
+
+void hak__os_calls(hak_os_calls *calls)
+{
+    calls->mmap = atomic_load_explicit(&counts.mmap, memory_order_relaxed);
+    calls->mprotect = atomic_load_explicit(&counts.mprotect, memory_order_relaxed);
+    calls->madvise = atomic_load_explicit(&counts.madvise, memory_order_relaxed);
+    calls->mremap = atomic_load_explicit(&counts.mremap, memory_order_relaxed);
+    calls->munmap = atomic_load_explicit(&counts.munmap, memory_order_relaxed);
+    calls->failed = atomic_load_explicit(&counts.failed, memory_order_relaxed);
+    calls->total =
+        calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
+}

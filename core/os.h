@@ -1,0 +1,45 @@
+/* The operating system: the only place that makes system calls for memory, and counts each.
+ * Every function is safe to call from any thread. Addresses and sizes are multiples of the OS page;
+ * a refusal is counted and returned, never fatal. */
+#ifndef HAK_OS_H
+#define HAK_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "hakmem.h"
+
+/* Reserves `size` bytes of address space, without access and without memory behind it. NULL when
+ * refused. */
+void *hak__os_reserve(size_t size);
+
+/* How many bytes of address space the process may hold in all (RLIMIT_AS); SIZE_MAX: no limit. */
+size_t hak__os_address_limit(void);
+
+/* Makes reserved bytes readable and writable; they read as zero until written. */
+bool hak__os_commit(void *start, size_t size);
+
+/* Gives the pages back at once; the range stays committed and reads as zero. */
+bool hak__os_purge(void *start, size_t size);
+
+/* Gives the pages back and takes the access away: the range is as newly reserved. */
+bool hak__os_reset(void *start, size_t size);
+
+/* Gives the address space itself back. */
+bool hak__os_release(void *start, size_t size);
+
+/* What hak__os_move did. */
+typedef enum hak_moved {
+    HAK_MOVED,      /* the source range is reset */
+    HAK_MOVED_HOLE, /* the source's addresses were lost to the process: never use them again */
+    HAK_NOT_MOVED   /* refused: nothing has changed */
+} hak_moved;
+
+/* Moves the pages of `size` committed bytes at `from` to the reserved range at `to`, which becomes
+ * committed. No byte is copied: page-table entries are (mremap). */
+hak_moved hak__os_move(void *from, size_t size, void *to);
+
+/* The calls made so far. */
+void hak__os_calls(hak_os_calls *calls);
+
+#endif

@@ -1,0 +1,60 @@
+#include "purge.h"
+
+#include "units.h"
+
+size_t hak__purge_bound(const hak_heap *heap)
+{
+    const hak_profile *profile = heap->profile;
+    return profile->retain_least + heap->recent_peak / 100 * profile->retain_part;
+}
+
+void hak__purge_excess(hak_heap *heap)
+{
+    if (heap->retained <= hak__purge_bound(heap)) return;
+    /* What was in use at the peak matters less with every purge. */
+    size_t in_use = heap->footprint - heap->retained;
+    heap->recent_peak -= heap->recent_peak / 8;
+    if (heap->recent_peak < in_use) heap->recent_peak = in_use;
+    hak__purge_to(heap, hak__purge_bound(heap) / 2);
+}
+
+/* Retained huge blocks, the latest freed last. */
+static size_t purge_huge(hak_heap *heap, size_t keep)
+{
+    size_t given = 0;
+    hak_superslab *next;
+    for (hak_superslab *super = heap->huge; super && heap->retained > keep; super = next) {
+        next = super->next;
+        if (super->huge_retained) given += hak__units_drop_huge(heap, super);
+    }
+    return given;
+}
+
+/* Superslabs without a block go back to the region, but for the one the heap lives in. */
+static size_t purge_superslabs(hak_heap *heap, size_t keep)
+{
+    size_t given = 0;
+    hak_superslab *next;
+    for (hak_superslab *super = heap->supers; super && heap->retained > keep; super = next) {
+        next = super->next;
+        if (super->free != ~(uint64_t)0 || super == heap->first) continue;
+        size_t touched = hak__units_drop(heap, super);
+        heap->retained -= touched;
+        hak__discharge(heap, touched);
+        if (touched) heap->purges++;
+        given += touched;
+        hak__region_give(super, touched, 0);
+    }
+    return given;
+}
+
+size_t hak__purge_to(hak_heap *heap, size_t keep)
+{
+    if (heap->region) return 0;
+    size_t given = purge_huge(heap, keep);
+    given += purge_superslabs(heap, keep);
+    for (hak_superslab *super = heap->supers; super && heap->retained > keep; super = super->next) {
+        given += hak__units_purge(heap, super);
+    }
+    return given;
+}

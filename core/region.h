@@ -1,0 +1,148 @@
+/* A region is a range of address space cut into superslabs of 64 units, with the records of its
+ * units out of line. Three kinds, told apart only when they are made:
+ *   the shared region   one for the process, 1 TiB where the OS lets us; heaps take superslabs;
+ *   spill regions       when the shared one is refused or full: smaller, found by a search;
+ *   a caller's memory   the whole of it belongs to one heap, in units of 4 KiB and more.
+ *
+ * A superslab belongs to one heap at a time, or is part of a huge block. What a heap does within
+ * its superslabs needs no lock; taking them and giving them back is done here under one lock for
+ * the process, which fork() respects. */
+#ifndef HAK_REGION_H
+#define HAK_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slab.h"
+
+#define HAK_SUPERSLAB_UNITS 64
+#define HAK_SUPERSLAB_SIZE ((size_t)HAK_SUPERSLAB_UNITS << HAK_UNIT_SHIFT) /* shared: 4 MiB */
+
+typedef enum hak_superslab_kind {
+    HAK_SUPERSLAB_FREE = 0,
+    HAK_SUPERSLAB_SLABS, /* cut into units by its heap */
+    HAK_SUPERSLAB_HUGE,  /* the first of a huge block */
+    HAK_SUPERSLAB_TAIL   /* a further one of a huge block */
+} hak_superslab_kind;
+
+typedef struct hak_superslab {
+    uint64_t free;         /* SLABS: bit set for each free unit */
+    struct hak_heap *heap; /* its owner */
+    struct hak_superslab *next, *prev; /* in a list of its owner */
+    struct hak_region *region;
+    size_t huge_size;    /* HUGE: usable bytes, a multiple of the page */
+    uint32_t run;        /* HUGE: superslabs in the block; TAIL: distance from the first */
+    uint8_t kind;        /* hak_superslab_kind */
+    bool committed;      /* readable and writable */
+    bool huge_retained;  /* HUGE: freed, kept by its heap for the next such block */
+    uint8_t reserved[9];
+} hak_superslab;
+
+_Static_assert(sizeof(hak_superslab) == 64, "a superslab record is one cache line");
+
+typedef struct hak_region {
+    uintptr_t base;
+    size_t superslabs;
+    unsigned unit_shift;   /* log2 of a unit */
+    bool callers;          /* a caller's memory: no system call ever */
+    bool dedicated;        /* made for one huge block, and released with it */
+    hak_slab *slabs;       /* one record a unit */
+    hak_superslab *supers; /* one record a superslab */
+    char *controls;        /* one page a superslab, for the heap that begins there */
+    size_t ready;          /* slab records and controls are committed for that many superslabs */
+    size_t hint;           /* no superslab before this one is free */
+    size_t huge_hint;      /* where to look for room for the next huge block */
+    size_t units;          /* usable; on a caller's memory the last superslab may be cut short */
+    void *mapping;         /* of a spill region: all of it, with the records */
+    size_t mapping_size;
+} hak_region;
+
+/* Takes a committed superslab for `heap`, all its units free. They are clean, or, from the pool,
+ * touched as their records say. NULL when memory is exhausted. */
+hak_superslab *hak__region_take(struct hak_heap *heap);
+
+/* Gives a superslab of free units back, `touched` bytes of which are in use by no one. Up to
+ * `pool_max` such bytes stay in a pool for the next taker; the others go to the OS. */
+void hak__region_give(hak_superslab *super, size_t touched, size_t pool_max);
+
+/* Gives the pool's pages to the OS; returns how many bytes. */
+size_t hak__region_flush(void);
+
+/* Takes address space for a huge block of `size` bytes, a multiple of the page; committed and all
+ * zero, with room to grow behind it as far as there is any. NULL when memory is exhausted. */
+hak_superslab *hak__region_take_huge(struct hak_heap *heap, size_t size);
+
+/* Gives a huge block and its address space back. */
+void hak__region_give_huge(hak_superslab *super);
+
+/* Makes a huge block reach `size` bytes where it is. False when its room is used up. */
+bool hak__region_extend_huge(hak_superslab *super, size_t size);
+
+/* Cuts a huge block down to `size` bytes, giving back what lies behind. */
+void hak__region_cut_huge(hak_superslab *super, size_t size);
+
+/* Makes a larger huge block out of `super` by moving its pages, and gives the old address space
+ * back. NULL when that cannot be done; then nothing has changed. */
+hak_superslab *hak__region_move_huge(hak_superslab *super, size_t size);
+
+/* The shared region; without superslabs when the OS refused it. */
+const hak_region *hak__region_shared(void);
+
+/* The region `p` lies in, shared or spill; NULL for any other pointer. Takes no lock. */
+hak_region *hak__region_of(const void *p);
+
+/* Lays a region, and room for a heap's control page, out in a caller's memory. NULL when it is too
+ * small. */
+hak_region *hak__region_on_memory(void *memory, size_t size);
+
+/* Small accessors. */
+
+static inline size_t hak__unit_size(const hak_region *region)
+{
+    return (size_t)1 << region->unit_shift;
+}
+
+static inline size_t hak__unit_index(const hak_region *region, const void *p)
+{
+    return ((uintptr_t)p - region->base) >> region->unit_shift;
+}
+
+static inline char *hak__unit_start(const hak_region *region, size_t unit)
+{
+    return (char *)region->base + (unit << region->unit_shift);
+}
+
+static inline bool hak__region_contains(const hak_region *region, const void *p)
+{
+    return (uintptr_t)p - region->base < region->units << region->unit_shift;
+}
+
+static inline hak_superslab *hak__superslab_of(const hak_region *region, const void *p)
+{
+    return &region->supers[hak__unit_index(region, p) / HAK_SUPERSLAB_UNITS];
+}
+
+static inline size_t hak__superslab_index(const hak_superslab *super)
+{
+    return (size_t)(super - super->region->supers);
+}
+
+/* The records of a superslab's 64 units. */
+static inline hak_slab *hak__superslab_slabs(const hak_superslab *super)
+{
+    return &super->region->slabs[hak__superslab_index(super) * HAK_SUPERSLAB_UNITS];
+}
+
+static inline char *hak__superslab_start(const hak_superslab *super)
+{
+    return hak__unit_start(super->region, hak__superslab_index(super) * HAK_SUPERSLAB_UNITS);
+}
+
+/* The page in which the heap that begins with this superslab keeps itself. */
+static inline void *hak__superslab_control(const hak_superslab *super)
+{
+    return super->region->controls + hak__superslab_index(super) * HAK_PAGE;
+}
+
+#endif

@@ -1,0 +1,69 @@
+#include "slab.h"
+
+const hak_slab hak__no_slab = {.left = 1};
+
+/* Blocks to carve: as many as end within the pages that `bytes` more would touch. */
+static uint32_t carve_count(const hak_slab *slab, size_t bytes)
+{
+    size_t begin = (size_t)slab->carved * slab->block_size;
+    size_t end = (begin + bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+    size_t count = (end - begin) / slab->block_size;
+    size_t room = slab->capacity - slab->carved;
+    if (count == 0) count = 1;
+    return (uint32_t)(count < room ? count : room);
+}
+
+size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes)
+{
+    size_t end = ((size_t)slab->carved + carve_count(slab, bytes)) * slab->block_size;
+    return (end + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+}
+
+void hak__slab_carve(hak_slab *slab, size_t bytes)
+{
+    HAK_ASSERT(!slab->free && slab->carved < slab->capacity);
+    uint32_t count = carve_count(slab, bytes);
+    size_t size = slab->block_size;
+    char *block = slab->start + slab->carved * size;
+    char *last = block + (count - 1) * size;
+    slab->free = block;
+    slab->carved += count;
+    for (; block != last; block += size) *(void **)block = block + size;
+    *(void **)last = NULL;
+}
+
+size_t hak__slab_free_count(const hak_slab *slab)
+{
+    size_t count = 0;
+    for (void *block = slab->free; block; block = *(void **)block) count++;
+    return count;
+}
+
+size_t hak__slab_live(const hak_slab *slab)
+{
+    switch (slab->kind) {
+    case HAK_SLAB_CURRENT: return slab->carved - hak__slab_free_count(slab);
+    case HAK_SLAB_PARTIAL: return slab->left;
+    case HAK_SLAB_FULL: return slab->capacity;
+    case HAK_SPAN: return 1;
+    default: return 0;
+    }
+}
+
+bool hak__slab_valid(const hak_slab *slab)
+{
+    switch (slab->kind) {
+    case HAK_UNIT_FREE:
+    case HAK_UNIT_INTERIOR: return slab->left == 1 && !slab->free;
+    case HAK_SPAN: return slab->left == 1 && !slab->free && slab->units > 0;
+    case HAK_SLAB_FULL:
+        return slab->left == 1 && !slab->free && slab->carved == slab->capacity;
+    case HAK_SLAB_PARTIAL:
+        return slab->left > 0 && slab->left <= slab->carved &&
+               slab->left + hak__slab_free_count(slab) == slab->carved;
+    case HAK_SLAB_CURRENT:
+        return slab->left <= HAK_LEFT_FAR && hak__slab_free_count(slab) <= slab->carved &&
+               slab->carved <= slab->capacity;
+    default: return false;
+    }
+}

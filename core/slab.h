@@ -1,0 +1,93 @@
+/* A slab holds blocks of one size class; its record lies out of line, one cache line for each unit
+ * of address space. A unit is 64 KiB in the shared region (less on a caller's memory); a slab or a
+ * span is a run of units, described by the record of the first.
+ *
+ * This header holds the record and what can be done knowing nothing but the record. */
+#ifndef HAK_SLAB_H
+#define HAK_SLAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "report.h"
+
+#define HAK_PAGE ((size_t)4096) /* the step of carving and of all accounts */
+#define HAK_UNIT_SHIFT 16       /* log2 of a unit in the shared region */
+
+struct hak_heap;
+
+typedef enum hak_slab_kind {
+    HAK_UNIT_FREE = 0,
+    HAK_SLAB_CURRENT, /* its heap allocates from it: in the heap's bin */
+    HAK_SLAB_PARTIAL, /* has free or uncarved blocks: in its class's list */
+    HAK_SLAB_FULL,    /* no block to give: in no list */
+    HAK_SPAN,         /* one block of whole pages */
+    HAK_UNIT_INTERIOR /* not the first unit of its run */
+} hak_slab_kind;
+
+/* `left` counts frees down to the next event, so that freeing needs one test for all of them:
+ *   CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when reached);
+ *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
+ *   FULL     1: the first free makes it PARTIAL;
+ *   all else 1: a span is freed by its first free, and anything else is a wild pointer.
+ * Allocating does not count: a current slab's live blocks are the carved ones that are not in its
+ * list, and when the list runs dry they are all live. */
+typedef struct hak_slab {
+    void *free;          /* list of free blocks, linked through their first word */
+    uint32_t left;       /* frees until the slow path looks at this slab */
+    uint32_t block_size; /* bytes; 0 for spans */
+    char *start;         /* first byte of the run */
+    struct hak_slab *next, *prev;
+    union {
+        struct {
+            uint32_t carved;   /* blocks that have been handed to the list so far */
+            uint32_t capacity; /* blocks that fit */
+        };
+        uint64_t span_size; /* usable bytes */
+    };
+    uint32_t touched; /* bytes at the head of this one unit that were used since the last purge */
+    uint32_t units;   /* in the run; for an interior unit: its distance from the first */
+    uint8_t kind;     /* hak_slab_kind */
+    uint8_t size_class;
+    uint8_t reserved[6];
+} hak_slab;
+
+_Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
+
+#define HAK_LEFT_FAR ((uint32_t)1 << 31)
+
+/* What an empty bin points to: a slab without blocks, never written. */
+extern const hak_slab hak__no_slab;
+
+/* Puts the next `bytes` worth of never-used blocks, at least one, on the empty free list in the
+ * order of their addresses. The caller has accounted for the pages: hak__slab_carve_end. */
+void hak__slab_carve(hak_slab *slab, size_t bytes);
+
+/* Where carving would end, in bytes from the start of the slab, a multiple of the page. */
+size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
+
+/* How many blocks are in the free list. */
+size_t hak__slab_free_count(const hak_slab *slab);
+
+/* How many blocks of the slab are with the program, whatever its state. */
+size_t hak__slab_live(const hak_slab *slab);
+
+/* Whether the record is consistent; asserted in debug builds where slabs change hands. */
+bool hak__slab_valid(const hak_slab *slab);
+
+/* Takes the first block of a free list that is not empty. */
+static inline void *hak__slab_pop(hak_slab *slab)
+{
+    void *block = slab->free;
+    slab->free = *(void **)block;
+    return block;
+}
+
+/* The record describing the run that `unit` belongs to. */
+static inline hak_slab *hak__slab_head(hak_slab *unit)
+{
+    return unit->kind == HAK_UNIT_INTERIOR ? unit - unit->units : unit;
+}
+
+#endif

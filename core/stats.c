@@ -1,0 +1,143 @@
+/* Statistics, read off the slabs. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heap.h"
+#include "os.h"
+
+/* Adds a slab or span to the totals; classes are gathered by index first. */
+static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *slab)
+{
+    if (slab->kind == HAK_SPAN) {
+        stats->large_blocks++;
+        stats->large_bytes += slab->span_size;
+    } else if (slab->block_size) {
+        hak_class_stats *class = &classes[slab->size_class];
+        class->block_size = slab->block_size;
+        class->live += hak__slab_live(slab);
+        class->slabs++;
+        for (size_t i = 0; i < slab->units; i++) class->footprint += slab[i].touched;
+    }
+}
+
+static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_superslab *list)
+{
+    for (const hak_superslab *super = list; super; super = super->next) {
+        const hak_slab *slabs = hak__superslab_slabs(super);
+        for (uint64_t rest = ~super->free; rest; rest &= rest - 1) {
+            size_t unit = (size_t)__builtin_ctzll(rest);
+            size_t index = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS + unit;
+            if (index < super->region->units) add_run(stats, classes, &slabs[unit]);
+        }
+    }
+}
+
+void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
+{
+    hak_class_stats classes[HAK_CLASSES] = {0};
+    *stats = (hak_stats){
+        .footprint = heap->footprint,
+        .footprint_peak = heap->footprint_peak,
+        .retained = heap->retained,
+        .limit = hak_heap_limit(heap),
+        .superslabs = heap->super_count,
+        .refills = heap->refills,
+        .retires = heap->retires,
+        .purges = heap->purges,
+    };
+    size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
+    stats->metadata = HAK_PAGE + heap->super_count * records;
+    add_superslabs(stats, classes, heap->supers);
+    add_superslabs(stats, classes, heap->supers_full);
+    for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
+        if (huge->huge_retained) continue;
+        stats->large_blocks++;
+        stats->large_bytes += huge->huge_size;
+    }
+    stats->live_blocks = stats->large_blocks;
+    stats->live_bytes = stats->large_bytes;
+    for (size_t i = 0; i < HAK_CLASSES; i++) {
+        if (!classes[i].slabs) continue;
+        stats->live_blocks += classes[i].live;
+        stats->live_bytes += classes[i].live * classes[i].block_size;
+        stats->class_stats[stats->classes++] = classes[i];
+    }
+    hak__os_calls(&stats->os);
+}
+
+/* ------------------------------------------------------------------ as JSON */
+
+typedef struct text {
+    char *buffer;
+    size_t size, length;
+} text;
+
+__attribute__((format(printf, 2, 3))) static void put(text *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t room = out->length < out->size ? out->size - out->length : 0;
+    int n = vsnprintf(room ? out->buffer + out->length : NULL, room, format, args);
+    va_end(args);
+    if (n > 0) out->length += (size_t)n;
+}
+
+static void put_string(text *out, const char *string)
+{
+    put(out, "\"");
+    for (; *string; string++) {
+        unsigned char c = (unsigned char)*string;
+        if (c == '"' || c == '\\') put(out, "\\%c", c);
+        else if (c < 0x20) put(out, "\\u%04x", c);
+        else put(out, "%c", c);
+    }
+    put(out, "\"");
+}
+
+size_t hak_heap_stats_json(const hak_heap *heap, char *buffer, size_t size)
+{
+    hak_stats stats;
+    hak_heap_stats(heap, &stats);
+    text out = {buffer, size, 0};
+    put(&out, "{\"version\": \"%s\", \"name\": ", hak_version());
+    put_string(&out, hak_heap_name(heap));
+    put(&out, ", \"profile\": \"%s\"", hak_heap_profile(heap));
+
+    const struct {
+        const char *name;
+        uint64_t value;
+    } fields[] = {
+        {"live_bytes", stats.live_bytes},
+        {"live_blocks", stats.live_blocks},
+        {"large_blocks", stats.large_blocks},
+        {"large_bytes", stats.large_bytes},
+        {"footprint", stats.footprint},
+        {"footprint_peak", stats.footprint_peak},
+        {"retained", stats.retained},
+        {"metadata", stats.metadata},
+        {"limit", stats.limit},
+        {"superslabs", stats.superslabs},
+        {"refills", stats.refills},
+        {"retires", stats.retires},
+        {"purges", stats.purges},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        put(&out, ", \"%s\": %" PRIu64, fields[i].name, fields[i].value);
+    }
+    put(&out,
+        ", \"os_calls\": {\"mmap\": %" PRIu64 ", \"mprotect\": %" PRIu64 ", \"madvise\": %" PRIu64
+        ", \"mremap\": %" PRIu64 ", \"munmap\": %" PRIu64 ", \"failed\": %" PRIu64
+        ", \"total\": %" PRIu64 "}, \"classes\": [",
+        stats.os.mmap, stats.os.mprotect, stats.os.madvise, stats.os.mremap, stats.os.munmap,
+        stats.os.failed, stats.os.total);
+    for (size_t i = 0; i < stats.classes; i++) {
+        const hak_class_stats *class = &stats.class_stats[i];
+        put(&out, "%s{\"size\": %zu, \"live\": %zu, \"slabs\": %zu, \"footprint\": %zu}",
+            i ? ", " : "", class->block_size, class->live, class->slabs, class->footprint);
+    }
+    put(&out, "]}");
+    if (size) buffer[out.length < size ? out.length : size - 1] = 0;
+    return out.length;
+}

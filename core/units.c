@@ -1,0 +1,306 @@
+#include "units.h"
+
+#include "os.h"
+
+/* ------------------------------------------------------------------ accounts */
+
+/* The footprint the heap may have now. */
+static size_t allowance(const hak_heap *heap)
+{
+    return heap->grace > SIZE_MAX - heap->limit ? SIZE_MAX : heap->limit + heap->grace;
+}
+
+bool hak__charge(hak_heap *heap, size_t bytes)
+{
+    size_t most = allowance(heap);
+    if (bytes && (heap->footprint > most || bytes > most - heap->footprint)) return false;
+    heap->footprint += bytes;
+    if (heap->footprint > heap->footprint_peak) heap->footprint_peak = heap->footprint;
+    if (heap->footprint > heap->limit && heap->footprint - heap->limit > heap->grace_used) {
+        heap->grace_used = heap->footprint - heap->limit;
+    }
+    size_t in_use = heap->footprint - heap->retained;
+    if (in_use > heap->recent_peak) heap->recent_peak = in_use;
+    return true;
+}
+
+void hak__discharge(hak_heap *heap, size_t bytes)
+{
+    HAK_ASSERT(bytes <= heap->footprint);
+    heap->footprint -= bytes;
+}
+
+/* How many of the first `end` bytes of a run lie in its unit number `i`. */
+static size_t part_in_unit(size_t end, size_t i, size_t unit_size)
+{
+    size_t begin = i * unit_size;
+    if (end <= begin) return 0;
+    return end - begin < unit_size ? end - begin : unit_size;
+}
+
+bool hak__units_touch(hak_heap *heap, hak_slab *run, size_t end)
+{
+    size_t unit_size = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+    size_t more = 0;
+    for (size_t i = 0; i < run->units; i++) {
+        size_t part = part_in_unit(end, i, unit_size);
+        if (part > run[i].touched) more += part - run[i].touched;
+    }
+    if (!hak__charge(heap, more)) return false;
+    for (size_t i = 0; i < run->units; i++) {
+        size_t part = part_in_unit(end, i, unit_size);
+        if (part > run[i].touched) run[i].touched = (uint32_t)part;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ superslab lists */
+
+static void unlink_super(hak_superslab **list, hak_superslab *super)
+{
+    if (super->prev) super->prev->next = super->next;
+    else *list = super->next;
+    if (super->next) super->next->prev = super->prev;
+}
+
+static void link_super(hak_superslab **list, hak_superslab *super)
+{
+    super->prev = NULL;
+    super->next = *list;
+    if (*list) (*list)->prev = super;
+    *list = super;
+}
+
+/* Changes the free units of a superslab and keeps it in the right list. */
+static void set_free(hak_heap *heap, hak_superslab *super, uint64_t free)
+{
+    if (!super->free != !free) {
+        unlink_super(free ? &heap->supers_full : &heap->supers, super);
+        link_super(free ? &heap->supers : &heap->supers_full, super);
+    }
+    super->free = free;
+}
+
+void hak__units_adopt(hak_heap *heap, hak_superslab *super)
+{
+    super->heap = heap;
+    link_super(&heap->supers, super);
+    heap->super_count++;
+    size_t touched = hak__units_retained(super);
+    heap->retained += touched;
+    heap->footprint += touched;
+    if (super->region == hak__region_shared()) {
+        size_t end = (hak__superslab_index(super) + 1) * HAK_SUPERSLAB_UNITS;
+        if (end > heap->units) heap->units = end;
+    }
+}
+
+size_t hak__units_drop(hak_heap *heap, hak_superslab *super)
+{
+    hak_slab *slabs = hak__superslab_slabs(super);
+    size_t touched = 0;
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
+        touched += slabs[i].touched;
+        slabs[i] = (hak_slab){.left = 1, .touched = slabs[i].touched};
+    }
+    unlink_super(super->free ? &heap->supers : &heap->supers_full, super);
+    super->free = ~(uint64_t)0;
+    heap->super_count--;
+    return touched;
+}
+
+size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge)
+{
+    size_t size = huge->huge_size;
+    HAK_ASSERT(huge->huge_retained);
+    unlink_super(&heap->huge, huge);
+    hak__region_give_huge(huge);
+    heap->retained -= size;
+    hak__discharge(heap, size);
+    heap->purges++;
+    return size;
+}
+
+size_t hak__units_retained(const hak_superslab *super)
+{
+    const hak_slab *slabs = hak__superslab_slabs(super);
+    size_t bytes = 0;
+    for (uint64_t rest = super->free; rest; rest &= rest - 1) {
+        bytes += slabs[__builtin_ctzll(rest)].touched;
+    }
+    return bytes;
+}
+
+/* ------------------------------------------------------------------ runs */
+
+/* The lowest of `count` adjacent set bits (1 … 64); 64 when there are none. */
+static unsigned find_bits(uint64_t bits, size_t count)
+{
+    /* After each step a set bit stands for `have` adjacent ones above it. */
+    for (size_t have = 1; have < count && bits;) {
+        size_t step = count - have < have ? count - have : have;
+        bits &= bits >> step;
+        have += step;
+    }
+    return bits ? (unsigned)__builtin_ctzll(bits) : 64;
+}
+
+static uint64_t mask_of(size_t count)
+{
+    return count >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1;
+}
+
+/* Where a run begins. */
+typedef struct place {
+    hak_superslab *super; /* NULL: nowhere */
+    unsigned bit;
+} place;
+
+/* On a caller's memory: the first of `count` adjacent free units, across superslabs. */
+static place find_across(const hak_region *region, size_t count)
+{
+    size_t run = 0;
+    for (size_t unit = 0; unit < region->units; unit++) {
+        run = region->supers[unit / 64].free >> (unit % 64) & 1 ? run + 1 : 0;
+        if (run < count) continue;
+        size_t first = unit + 1 - count;
+        return (place){&region->supers[first / 64], (unsigned)(first % 64)};
+    }
+    return (place){0};
+}
+
+static place find_run(const hak_heap *heap, size_t count)
+{
+    if (heap->region && count > 1) return find_across(heap->region, count);
+    for (hak_superslab *super = heap->supers; super; super = super->next) {
+        unsigned bit = find_bits(super->free, count);
+        if (bit < 64) return (place){super, bit};
+    }
+    return (place){0};
+}
+
+/* Marks `count` units from `unit` on as free or taken. */
+static void mark(hak_heap *heap, hak_region *region, size_t unit, size_t count, bool free)
+{
+    while (count > 0) {
+        hak_superslab *super = &region->supers[unit / 64];
+        size_t here = 64 - unit % 64 < count ? 64 - unit % 64 : count;
+        uint64_t mask = mask_of(here) << (unit % 64);
+        HAK_ASSERT((super->free & mask) == (free ? 0 : mask));
+        for (size_t i = 0; i < here; i++) {
+            size_t touched = region->slabs[unit + i].touched;
+            if (free) heap->retained += touched;
+            else heap->retained -= touched;
+        }
+        set_free(heap, super, free ? super->free | mask : super->free & ~mask);
+        unit += here;
+        count -= here;
+    }
+}
+
+static bool all_free(const hak_region *region, size_t unit, size_t count)
+{
+    for (; count > 0; unit++, count--) {
+        if (!(region->supers[unit / 64].free >> (unit % 64) & 1)) return false;
+    }
+    return true;
+}
+
+static void set_interior(hak_slab *run, size_t from, size_t end)
+{
+    for (size_t i = from; i < end; i++) {
+        run[i] = (hak_slab){.left = 1,
+                            .kind = HAK_UNIT_INTERIOR,
+                            .units = (uint32_t)i,
+                            .touched = run[i].touched};
+    }
+}
+
+static void set_unused(hak_slab *run, size_t from, size_t end)
+{
+    for (size_t i = from; i < end; i++) run[i] = (hak_slab){.left = 1, .touched = run[i].touched};
+}
+
+hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind)
+{
+    place found = find_run(heap, count);
+    if (!found.super) {
+        if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
+        found.super = hak__region_take(heap);
+        if (!found.super) return NULL;
+        hak__units_adopt(heap, found.super);
+        if (heap->footprint > allowance(heap)) hak__units_purge(heap, found.super);
+    }
+    hak_region *region = found.super->region;
+    size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;
+    hak_slab *run = &region->slabs[unit];
+    mark(heap, region, unit, count, false);
+    *run = (hak_slab){
+        .left = 1,
+        .start = hak__unit_start(region, unit),
+        .touched = run->touched,
+        .units = (uint32_t)count,
+        .kind = (uint8_t)kind,
+    };
+    set_interior(run, 1, count);
+    return run;
+}
+
+void hak__units_give(hak_heap *heap, hak_slab *run)
+{
+    hak_region *region = hak__region_of_run(heap, run);
+    size_t count = run->units;
+    size_t unit = (size_t)(run - region->slabs);
+    set_unused(run, 0, count);
+    mark(heap, region, unit, count, true);
+}
+
+bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
+{
+    hak_region *region = hak__region_of_run(heap, run);
+    size_t unit = (size_t)(run - region->slabs);
+    size_t had = run->units;
+    if (count > had) {
+        /* A run stays in its superslab, but on a caller's memory. */
+        size_t end = heap->region ? region->units : (unit / 64 + 1) * 64;
+        if (unit + count > end || !all_free(region, unit + had, count - had)) return false;
+        mark(heap, region, unit + had, count - had, false);
+        set_interior(run, had, count);
+    } else {
+        set_unused(run, count, had);
+        mark(heap, region, unit + count, had - count, true);
+    }
+    run->units = (uint32_t)count;
+    return true;
+}
+
+/* ------------------------------------------------------------------ purging */
+
+size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
+{
+    if (heap->region) return 0;
+    hak_slab *slabs = hak__superslab_slabs(super);
+    size_t given = 0;
+    uint64_t rest = super->free;
+    while (rest) {
+        /* A run of free units, from its first touched one to its last. */
+        unsigned begin = (unsigned)__builtin_ctzll(rest);
+        unsigned end = begin;
+        while (end < 64 && rest >> end & 1) end++;
+        rest &= ~(mask_of(end - begin) << begin);
+        while (begin < end && !slabs[begin].touched) begin++;
+        while (end > begin && !slabs[end - 1].touched) end--;
+        if (begin == end) continue;
+
+        char *start = hak__superslab_start(super) + ((size_t)begin << HAK_UNIT_SHIFT);
+        if (!hak__os_purge(start, (size_t)(end - begin) << HAK_UNIT_SHIFT)) break;
+        heap->purges++;
+        for (unsigned i = begin; i < end; i++) {
+            given += slabs[i].touched;
+            slabs[i].touched = 0;
+        }
+    }
+    heap->retained -= given;
+    hak__discharge(heap, given);
+    return given;
+}

@@ -1,0 +1,49 @@
+/* The units of a heap: runs of them are taken for slabs and spans and given back, and every page is
+ * accounted for on the way. This is where the limit is checked.
+ *
+ * A unit that nobody uses keeps the pages it has touched until they are purged; they stay in the
+ * heap's footprint and count as retained. */
+#ifndef HAK_UNITS_H
+#define HAK_UNITS_H
+
+#include "heap.h"
+
+/* Takes `count` adjacent units, from the heap's superslabs or a new one, as a run of kind `kind`:
+ * records are set, nothing is touched. NULL when there is no such run to be had. */
+hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind);
+
+/* Gives a run back. Its touched pages are retained. */
+void hak__units_give(hak_heap *heap, hak_slab *run);
+
+/* Accounts for the first `end` bytes of a run being used, a multiple of the page. False, and no
+ * change, when that would pass the limit. */
+bool hak__units_touch(hak_heap *heap, hak_slab *run, size_t end);
+
+/* Makes a run `count` units long where it is. Growing fails when the next units are not free. */
+bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count);
+
+/* Adds a superslab's pages to what the heap holds, and takes them away again. `hak__units_drop`
+ * returns the bytes touched in it. */
+void hak__units_adopt(hak_heap *heap, hak_superslab *super);
+size_t hak__units_drop(hak_heap *heap, hak_superslab *super);
+
+/* Gives a retained huge block back; returns its bytes. */
+size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge);
+
+/* Bytes of a superslab's free units that have been touched. */
+size_t hak__units_retained(const hak_superslab *super);
+
+/* Purges the free units of a superslab by as few calls as possible; returns the bytes given back. */
+size_t hak__units_purge(hak_heap *heap, hak_superslab *super);
+
+/* Accounts for `bytes` more, or less. */
+bool hak__charge(hak_heap *heap, size_t bytes);
+void hak__discharge(hak_heap *heap, size_t bytes);
+
+/* The region a run lies in. */
+static inline hak_region *hak__region_of_run(const hak_heap *heap, const hak_slab *run)
+{
+    return heap->region ? heap->region : hak__region_of(run->start);
+}
+
+#endif
