@@ -169,6 +169,17 @@ typedef struct hak_stats {
     hak_class_stats class_stats[HAK_CLASS_STATS_MAX];
 } hak_stats;
 
+/* One number of hak_stats, for programs that list them all. */
+typedef struct hak_stats_field {
+    const char *name; /* as in hak_stats, and as the key in JSON, Lua and Python */
+    const char *unit; /* "bytes", "blocks", "superslabs" or "events" */
+    const char *help; /* one line */
+    size_t offset;    /* of a size_t in hak_stats */
+} hak_stats_field;
+
+/* All of them, in order; `*count` is how many. */
+HAK_API const hak_stats_field *hak_stats_fields(size_t *count);
+
 /* Reads the heap's statistics off its slabs. Costs time proportional to its slabs, and nothing on
  * the allocation path. */
 HAK_API void hak_heap_stats(const hak_heap *heap, hak_stats *stats);

@@ -37,6 +37,7 @@ static void unlink_partial(hak_heap *heap, hak_slab *slab)
 static bool carve(hak_heap *heap, hak_slab *slab)
 {
     size_t step = heap->profile->carve;
+    hak__purge_before_peak(heap, step);
     if (!hak__units_touch(heap, slab, hak__slab_carve_end(slab, step))) return false;
     hak__slab_carve(slab, step);
     return true;

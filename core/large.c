@@ -43,6 +43,7 @@ static void *span_alloc(hak_heap *heap, size_t size, bool zero)
 {
     hak_slab *span = hak__units_take(heap, units_for(heap, size), HAK_SPAN);
     if (!span) return NULL;
+    hak__purge_before_peak(heap, size);
     if (zero) zero_span(heap, span, size, unit_size_of(heap));
     if (!hak__units_touch(heap, span, size)) {
         hak__units_give(heap, span);
@@ -66,6 +67,7 @@ void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
     size_t count = units_for(heap, size);
     size_t had = span->units;
     if (count != had && !hak__units_resize(heap, span, count)) return NULL;
+    if (count > had) hak__purge_before_peak(heap, size - span->span_size);
     if (!hak__units_touch(heap, span, size)) {
         hak__purge_to(heap, 0);
         if (!hak__units_touch(heap, span, size)) {
@@ -111,6 +113,7 @@ static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
         hak__charge(heap, 0);
         return start;
     }
+    hak__purge_before_peak(heap, size);
     if (!hak__charge(heap, size)) return NULL;
     huge = hak__region_take_huge(heap, size);
     if (!huge) {
@@ -144,6 +147,7 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
         return hak__superslab_start(huge);
     }
     size_t more = size - had;
+    hak__purge_before_peak(heap, more);
     if (!hak__charge(heap, more)) {
         hak__purge_to(heap, 0);
         if (!hak__charge(heap, more)) return NULL;

@@ -2,6 +2,8 @@
 
 #include "units.h"
 
+#define WORTH_A_CALL ((size_t)256 * 1024)
+
 size_t hak__purge_bound(const hak_heap *heap)
 {
     const hak_profile *profile = heap->profile;
@@ -16,6 +18,13 @@ void hak__purge_excess(hak_heap *heap)
     heap->recent_peak -= heap->recent_peak / 8;
     if (heap->recent_peak < in_use) heap->recent_peak = in_use;
     hak__purge_to(heap, hak__purge_bound(heap) / 2);
+}
+
+void hak__purge_before_peak(hak_heap *heap, size_t bytes)
+{
+    if (heap->footprint + bytes <= heap->footprint_peak) return;
+    if (heap->retained < WORTH_A_CALL + heap->footprint_peak / 16) return;
+    hak__purge_to(heap, 0);
 }
 
 /* Retained huge blocks, the latest freed last. */

@@ -9,6 +9,10 @@
  * program that swings around it does not call the OS each time. */
 void hak__purge_excess(hak_heap *heap);
 
+/* Called before `bytes` more are touched: a heap about to reach a new peak first gives back what it
+ * retains, if that is worth a call. So what is retained never adds much to the peak. */
+void hak__purge_before_peak(hak_heap *heap, size_t bytes);
+
 /* Purges until at most `keep` bytes are retained; returns how many were given back. */
 size_t hak__purge_to(hak_heap *heap, size_t keep);
 

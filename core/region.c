@@ -275,6 +275,7 @@ static bool purge(hak_superslab *super)
     if (!hak__os_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE)) return false;
     hak_slab *slabs = hak__superslab_slabs(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
+    super->dirty = 0;
     make_free(super);
     return true;
 }

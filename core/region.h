@@ -28,6 +28,7 @@ typedef enum hak_superslab_kind {
 
 typedef struct hak_superslab {
     uint64_t free;         /* SLABS: bit set for each free unit */
+    uint64_t dirty;        /* SLABS: bit set for each unit with touched pages */
     struct hak_heap *heap; /* its owner */
     struct hak_superslab *next, *prev; /* in a list of its owner */
     struct hak_region *region;
@@ -36,7 +37,7 @@ typedef struct hak_superslab {
     uint8_t kind;        /* hak_superslab_kind */
     bool committed;      /* readable and writable */
     bool huge_retained;  /* HUGE: freed, kept by its heap for the next such block */
-    uint8_t reserved[9];
+    uint8_t reserved[1];
 } hak_superslab;
 
 _Static_assert(sizeof(hak_superslab) == 64, "a superslab record is one cache line");

@@ -7,6 +7,29 @@
 #include "heap.h"
 #include "os.h"
 
+#define FIELD(name, unit, help) {#name, unit, help, offsetof(hak_stats, name)}
+
+const hak_stats_field *hak_stats_fields(size_t *count)
+{
+    static const hak_stats_field fields[] = {
+        FIELD(live_bytes, "bytes", "Bytes of blocks handed out, at their usable size."),
+        FIELD(live_blocks, "blocks", "Blocks handed out."),
+        FIELD(large_bytes, "bytes", "Of the live bytes, those in blocks above 16 KiB."),
+        FIELD(large_blocks, "blocks", "Of the live blocks, those above 16 KiB."),
+        FIELD(footprint, "bytes", "Bytes of pages that hold or retain blocks."),
+        FIELD(footprint_peak, "bytes", "The largest footprint so far."),
+        FIELD(retained, "bytes", "Of the footprint, bytes in wholly free slabs."),
+        FIELD(metadata, "bytes", "Bytes of records and of the heap itself, beside the footprint."),
+        FIELD(limit, "bytes", "The footprint limit; 0 when there is none."),
+        FIELD(superslabs, "superslabs", "Superslabs held."),
+        FIELD(refills, "events", "Times a size class got another slab or page."),
+        FIELD(retires, "events", "Slabs that became free."),
+        FIELD(purges, "events", "Runs of pages given back to the OS."),
+    };
+    *count = sizeof fields / sizeof *fields;
+    return fields;
+}
+
 /* Adds a slab or span to the totals; classes are gathered by index first. */
 static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *slab)
 {
@@ -105,26 +128,12 @@ size_t hak_heap_stats_json(const hak_heap *heap, char *buffer, size_t size)
     put_string(&out, hak_heap_name(heap));
     put(&out, ", \"profile\": \"%s\"", hak_heap_profile(heap));
 
-    const struct {
-        const char *name;
-        uint64_t value;
-    } fields[] = {
-        {"live_bytes", stats.live_bytes},
-        {"live_blocks", stats.live_blocks},
-        {"large_blocks", stats.large_blocks},
-        {"large_bytes", stats.large_bytes},
-        {"footprint", stats.footprint},
-        {"footprint_peak", stats.footprint_peak},
-        {"retained", stats.retained},
-        {"metadata", stats.metadata},
-        {"limit", stats.limit},
-        {"superslabs", stats.superslabs},
-        {"refills", stats.refills},
-        {"retires", stats.retires},
-        {"purges", stats.purges},
-    };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        put(&out, ", \"%s\": %" PRIu64, fields[i].name, fields[i].value);
+    size_t count;
+    const hak_stats_field *field = hak_stats_fields(&count);
+    for (; count-- > 0; field++) {
+        size_t value;
+        memcpy(&value, (const char *)&stats + field->offset, sizeof value);
+        put(&out, ", \"%s\": %zu", field->name, value);
     }
     put(&out,
         ", \"os_calls\": {\"mmap\": %" PRIu64 ", \"mprotect\": %" PRIu64 ", \"madvise\": %" PRIu64

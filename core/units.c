@@ -38,6 +38,11 @@ static size_t part_in_unit(size_t end, size_t i, size_t unit_size)
     return end - begin < unit_size ? end - begin : unit_size;
 }
 
+static void set_dirty(hak_region *region, size_t unit)
+{
+    region->supers[unit / HAK_SUPERSLAB_UNITS].dirty |= (uint64_t)1 << (unit % HAK_SUPERSLAB_UNITS);
+}
+
 bool hak__units_touch(hak_heap *heap, hak_slab *run, size_t end)
 {
     size_t unit_size = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
@@ -47,9 +52,12 @@ bool hak__units_touch(hak_heap *heap, hak_slab *run, size_t end)
         if (part > run[i].touched) more += part - run[i].touched;
     }
     if (!hak__charge(heap, more)) return false;
+    if (more == 0) return true;
+    hak_region *region = hak__region_of_run(heap, run);
     for (size_t i = 0; i < run->units; i++) {
         size_t part = part_in_unit(end, i, unit_size);
         if (part > run[i].touched) run[i].touched = (uint32_t)part;
+        if (part) set_dirty(region, (size_t)(&run[i] - region->slabs));
     }
     return true;
 }
@@ -125,7 +133,7 @@ size_t hak__units_retained(const hak_superslab *super)
 {
     const hak_slab *slabs = hak__superslab_slabs(super);
     size_t bytes = 0;
-    for (uint64_t rest = super->free; rest; rest &= rest - 1) {
+    for (uint64_t rest = super->free & super->dirty; rest; rest &= rest - 1) {
         bytes += slabs[__builtin_ctzll(rest)].touched;
     }
     return bytes;
@@ -169,9 +177,14 @@ static place find_across(const hak_region *region, size_t count)
     return (place){0};
 }
 
+/* Units that have pages already come first: they cost neither a page fault nor footprint. */
 static place find_run(const hak_heap *heap, size_t count)
 {
     if (heap->region && count > 1) return find_across(heap->region, count);
+    for (hak_superslab *super = heap->retained ? heap->supers : NULL; super; super = super->next) {
+        unsigned bit = find_bits(super->free & super->dirty, count);
+        if (bit < 64) return (place){super, bit};
+    }
     for (hak_superslab *super = heap->supers; super; super = super->next) {
         unsigned bit = find_bits(super->free, count);
         if (bit < 64) return (place){super, bit};
@@ -283,14 +296,15 @@ size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
     size_t given = 0;
     uint64_t rest = super->free;
     while (rest) {
-        /* A run of free units, from its first touched one to its last. */
+        /* A run of free units, from its first dirty one to its last. */
         unsigned begin = (unsigned)__builtin_ctzll(rest);
         unsigned end = begin;
         while (end < 64 && rest >> end & 1) end++;
         rest &= ~(mask_of(end - begin) << begin);
-        while (begin < end && !slabs[begin].touched) begin++;
-        while (end > begin && !slabs[end - 1].touched) end--;
-        if (begin == end) continue;
+        uint64_t dirty = super->dirty & mask_of(end - begin) << begin;
+        if (!dirty) continue;
+        begin = (unsigned)__builtin_ctzll(dirty);
+        end = 64 - (unsigned)__builtin_clzll(dirty);
 
         char *start = hak__superslab_start(super) + ((size_t)begin << HAK_UNIT_SHIFT);
         if (!hak__os_purge(start, (size_t)(end - begin) << HAK_UNIT_SHIFT)) break;
@@ -299,6 +313,7 @@ size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
             given += slabs[i].touched;
             slabs[i].touched = 0;
         }
+        super->dirty &= ~(mask_of(end - begin) << begin);
     }
     heap->retained -= given;
     hak__discharge(heap, given);

@@ -1,0 +1,64 @@
+#include "control.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static _Thread_local char message[256];
+
+const char *control_error(void)
+{
+    static _Thread_local char read[sizeof message];
+    if (!message[0]) return NULL;
+    snprintf(read, sizeof read, "%s", message);
+    message[0] = 0;
+    return read;
+}
+
+void control_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+}
+
+const hak_stats *control_stats(hak_heap *heap)
+{
+    static _Thread_local hak_stats stats;
+    hak_heap_stats(heap, &stats);
+    return &stats;
+}
+
+char *control_stats_json(hak_heap *heap)
+{
+    size_t size = hak_heap_stats_json(heap, NULL, 0) + 1024;
+    char *text = malloc(size);
+    if (text) hak_heap_stats_json(heap, text, size);
+    else control_fail("not enough memory");
+    return text;
+}
+
+const char *control_profile(hak_heap *heap, const char *name)
+{
+    if (name && !hak_heap_set_profile(heap, name)) {
+        control_fail("unknown profile '%s', accepted are: %s", name, hak_profile_names());
+    }
+    return hak_heap_profile(heap);
+}
+
+double control_limit(hak_heap *heap, double bytes)
+{
+    const double most = 9007199254740992.0; /* 2^53, up to which a double holds every whole number */
+    if (isnan(bytes)) return (double)hak_heap_limit(heap);
+    if (!(bytes >= 0 && bytes <= most && bytes == (double)(size_t)bytes)) {
+        control_fail("limit must be a whole number of bytes from 0 (no limit) to 2^53, not %.14g",
+                     bytes);
+    } else if (!hak_heap_set_limit(heap, (size_t)bytes)) {
+        hak_stats stats;
+        hak_heap_stats(heap, &stats);
+        control_fail("limit of %.0f bytes is below the %zu bytes in use", bytes, stats.footprint);
+    }
+    return (double)hak_heap_limit(heap);
+}

@@ -1,0 +1,30 @@
+/* The control surface that scripts see, as C functions over the current heap. SWIG wraps them for
+ * each language (hakmem.i); nothing here knows one. */
+#ifndef HAK_CONTROL_H
+#define HAK_CONTROL_H
+
+#include <math.h>
+
+#include "hakmem.h"
+
+/* After a call that failed: a message for the script's error. NULL after a call that did not.
+ * Per thread; reading it clears it. */
+const char *control_error(void);
+
+/* Sets that message, as printf does. */
+__attribute__((format(printf, 1, 2))) void control_fail(const char *format, ...);
+
+/* A snapshot, valid until the next call in this thread. */
+const hak_stats *control_stats(hak_heap *heap);
+
+/* The snapshot as JSON; the caller frees it. NULL when memory is exhausted. */
+char *control_stats_json(hak_heap *heap);
+
+/* Switches to the profile `name`, if it is not NULL, and returns the name of the heap's profile. */
+const char *control_profile(hak_heap *heap, const char *name);
+
+/* Sets the limit to `bytes` (0: none), unless that is CONTROL_KEEP, and returns the limit. */
+#define CONTROL_KEEP ((double)NAN)
+double control_limit(hak_heap *heap, double bytes);
+
+#endif

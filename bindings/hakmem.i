@@ -1,0 +1,39 @@
+/* The control surface of hakmem, one for all languages. Adapters and what only one language has are
+ * hand-written C beside its package. */
+%module hakmem
+
+%{
+#include "control.h"
+%}
+
+#ifdef SWIGLUA
+%include "lua/hakmem_lua.i"
+#endif
+
+/* Every function works on the heap of the calling VM. A failed one raises the language's error. */
+%exception {
+    $action
+    const char *failure = control_error();
+    if (failure) CONTROL_RAISE(failure);
+}
+
+%rename(heap_name) hak_heap_name;
+const char *hak_heap_name(hak_heap *current);
+
+%rename(trim) hak_heap_trim;
+size_t hak_heap_trim(hak_heap *current);
+
+%rename(stats) control_stats;
+const hak_stats *control_stats(hak_heap *current);
+
+%newobject control_stats_json;
+%rename(stats_json) control_stats_json;
+char *control_stats_json(hak_heap *current);
+
+%rename(profile) control_profile;
+const char *control_profile(hak_heap *current, const char *name = NULL);
+
+%rename(limit) control_limit;
+double control_limit(hak_heap *current, double bytes = CONTROL_KEEP);
+
+%constant char *version = HAK_VERSION;

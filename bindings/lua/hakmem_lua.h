@@ -1,0 +1,49 @@
+/* hakmem for programs that embed Lua 5.1 to 5.4 or LuaJIT.
+ *
+ *     lua_State *L = hak_lua_newstate(NULL);
+ *     luaL_openlibs(L);
+ *     ...
+ *     hak_lua_close(L);
+ *
+ * Each state gets a heap of its own. A state and its heap have one user at a time and may move
+ * between threads as long as the hand-over synchronizes; different states need no precaution. */
+#ifndef HAKMEM_LUA_H
+#define HAKMEM_LUA_H
+
+#include <lua.h>
+
+#include "hakmem.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A lua_Alloc; `ud` is a hak_heap, of granularity 8 for the least memory. Size 0 frees and returns
+ * NULL. Shrinking never fails, as Lua requires. Blocks that are not the heap's go to the allocator
+ * that was there before hak_lua_install, and abort the process when there was none. */
+HAK_API void *hak_lua_alloc(void *ud, void *block, size_t old_size, size_t new_size);
+
+/* Makes a state in a heap of its own. `options` may be NULL; a granularity of 0 means 8 here. The
+ * panic and warning functions are set as luaL_newstate sets them. NULL with errno EINVAL or ENOMEM
+ * as hak_heap_new, also when the limit is too small for an empty state. */
+HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
+
+/* Closes a state: pending to-be-closed variables and all finalizers run, as by lua_close, and then
+ * the heap is dropped whole, without visiting each object. `L` must be the main thread of a state
+ * from hak_lua_newstate; any other state is closed by lua_close. (lua_close on a state from
+ * hak_lua_newstate works too and leaks nothing; it is slower.) */
+HAK_API void hak_lua_close(lua_State *L);
+
+/* Makes a new heap the allocator of a running state. Blocks from before stay with their allocator
+ * until they are freed. Returns the heap; of a state that has one already, that one, with `options`
+ * ignored. NULL with errno EINVAL or ENOMEM, or ENOTSUP where the interpreter cannot take foreign
+ * memory (LuaJIT without GC64). May raise a Lua error of memory. The heap goes with the state. */
+HAK_API hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options);
+
+/* The state's heap; NULL when its allocator is not hakmem. */
+HAK_API hak_heap *hak_lua_heap(lua_State *L);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,17 @@
+/* The parts of the control surface that need the Lua API. */
+#ifndef HAK_LUA_CONTROL_H
+#define HAK_LUA_CONTROL_H
+
+#include "hakmem_lua.h"
+
+/* hakmem.install([options]): options is a table with `profile`, `limit` and `name`. Returns true if
+ * the allocator was replaced, false if it was hakmem already. */
+int hak_lua_control_install(lua_State *L);
+
+/* hakmem.installed(): whether this state's allocator is hakmem. */
+int hak_lua_control_installed(lua_State *L);
+
+/* Pushes the statistics as a table. */
+void hak_lua_push_stats(lua_State *L, const hak_stats *stats);
+
+#endif

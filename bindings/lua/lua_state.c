@@ -1,0 +1,234 @@
+/* States in heaps of their own: making them, taking them over, closing them. */
+#include "lua_state.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heap.h"
+
+/* The key of our sentinel in the registry. */
+static const char sentinel_key;
+
+/* ------------------------------------------------------------------ the end of a state */
+
+static void *state_block_of(lua_State *main_thread)
+{
+#ifdef LUA_EXTRASPACE
+    return (char *)main_thread - LUA_EXTRASPACE;
+#else
+    return main_thread;
+#endif
+}
+
+/* The allocator of a state whose objects are being thrown away by lua_close: freeing one by one what
+ * goes with the heap is left out, and with the state's own block the heap goes. */
+static void *alloc_closing(void *ud, void *block, size_t old_size, size_t new_size)
+{
+    hak_heap *heap = ud;
+    hak_lua_adapter adapter = *(hak_lua_adapter *)heap->adapter;
+    if (!block || new_size) return hak_lua_alloc(ud, block, old_size, new_size);
+    if (block == adapter.state_block) {
+        bool ours = hak_heap_owns(heap, block);
+        hak_heap_destroy(heap);
+        if (!ours) adapter.previous(adapter.previous_ud, block, old_size, 0);
+    } else if (adapter.previous && !hak_heap_owns(heap, block)) {
+        adapter.previous(adapter.previous_ud, block, old_size, 0);
+    }
+    return NULL;
+}
+
+/* The sentinel's finalizer. The sentinel lies in the registry, so that only the end of the state
+ * finalizes it. In a state from hak_lua_newstate it was marked first of all objects; Lua finalizes
+ * in the reverse order of marking, so that no finalizer is left to run and all that remains is
+ * plain memory. */
+static int finalize_sentinel(lua_State *L)
+{
+    hak_lua_adapter *adapter = *(hak_lua_adapter **)lua_touserdata(L, 1);
+    if (adapter->closing) longjmp(*adapter->closing, 1);
+    void *ud;
+    if (lua_getallocf(L, &ud) == hak_lua_alloc) {
+        adapter->state_block = state_block_of(L);
+        lua_setallocf(L, alloc_closing, ud);
+    }
+    return 0;
+}
+
+/* Puts the sentinel into the registry; argument: the adapter. It gets its finalizer last, when
+ * nothing can fail any more. */
+static int place_sentinel(lua_State *L)
+{
+    void *adapter = lua_touserdata(L, 1);
+    *(void **)lua_newuserdata(L, sizeof adapter) = adapter;
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, finalize_sentinel);
+    lua_setfield(L, -2, "__gc");
+    lua_pushlightuserdata(L, (void *)&sentinel_key);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_setmetatable(L, -2);
+    return 0;
+}
+
+void hak_lua_close(lua_State *L)
+{
+    hak_heap *heap = hak_lua_heap(L);
+    hak_lua_adapter *adapter = heap ? heap->adapter : NULL;
+    jmp_buf closing;
+    if (!adapter || adapter->previous) {
+        lua_close(L);
+        return;
+    }
+    if (setjmp(closing) == 0) {
+        adapter->closing = &closing;
+        lua_close(L);
+    }
+    hak_heap_destroy(heap);
+}
+
+/* ------------------------------------------------------------------ the beginning */
+
+static int panic(lua_State *L)
+{
+    const char *message = lua_tostring(L, -1);
+    fprintf(stderr, "PANIC: unprotected error in call to Lua API (%s)\n",
+            message ? message : "error object is not a string");
+    fflush(stderr);
+    return 0; /* Lua aborts */
+}
+
+#if LUA_VERSION_NUM >= 504
+/* Warnings as the stand-alone interpreter shows them: off until "@on", in pieces, on stderr. The
+ * state is the function that is set. */
+static void warn_off(void *ud, const char *message, int to_be_continued);
+static void warn_on(void *ud, const char *message, int to_be_continued);
+
+static bool is_control(lua_State *L, const char *message, int to_be_continued)
+{
+    if (to_be_continued || message[0] != '@') return false;
+    if (strcmp(message, "@on") == 0) lua_setwarnf(L, warn_on, L);
+    if (strcmp(message, "@off") == 0) lua_setwarnf(L, warn_off, L);
+    return true;
+}
+
+static void warn_more(void *ud, const char *message, int to_be_continued)
+{
+    fputs(message, stderr);
+    if (!to_be_continued) {
+        fputs("\n", stderr);
+        fflush(stderr);
+    }
+    lua_setwarnf(ud, to_be_continued ? warn_more : warn_on, ud);
+}
+
+static void warn_on(void *ud, const char *message, int to_be_continued)
+{
+    if (is_control(ud, message, to_be_continued)) return;
+    fputs("Lua warning: ", stderr);
+    warn_more(ud, message, to_be_continued);
+}
+
+static void warn_off(void *ud, const char *message, int to_be_continued)
+{
+    is_control(ud, message, to_be_continued);
+}
+#endif
+
+static hak_lua_adapter *adapter_new(hak_heap *heap)
+{
+    hak_lua_adapter *adapter = hak_heap_zalloc(heap, 1, sizeof *adapter);
+    if (!adapter) return NULL;
+    adapter->heap = heap;
+    heap->adapter = adapter;
+    return adapter;
+}
+
+/* A heap for a state; granularity 8 unless asked otherwise. */
+static hak_heap *heap_new(const hak_heap_options *options)
+{
+    hak_heap_options filled = options ? *options : (hak_heap_options){0};
+    if (!filled.granularity) filled.granularity = 8;
+    if (!filled.name) filled.name = "lua";
+    hak_heap *heap = hak_heap_new(&filled);
+    if (heap && !adapter_new(heap)) {
+        hak_heap_destroy(heap);
+        heap = NULL;
+        errno = ENOMEM;
+    }
+    return heap;
+}
+
+lua_State *hak_lua_newstate(const hak_heap_options *options)
+{
+    hak_heap *heap = heap_new(options);
+    if (!heap) return NULL;
+    lua_State *L = lua_newstate(hak_lua_alloc, heap);
+    if (!L) {
+        hak_heap_destroy(heap);
+        errno = ENOMEM;
+        return NULL;
+    }
+    lua_atpanic(L, panic);
+#if LUA_VERSION_NUM >= 504
+    lua_setwarnf(L, warn_off, L);
+#endif
+#if LUA_VERSION_NUM >= 502
+    lua_pushcfunction(L, place_sentinel);
+    lua_pushlightuserdata(L, heap->adapter);
+    int status = lua_pcall(L, 1, 0, 0);
+#else
+    int status = lua_cpcall(L, place_sentinel, heap->adapter);
+#endif
+    if (status != 0) {
+        /* Without a sentinel lua_close frees every block and leaves the heap. */
+        lua_close(L);
+        hak_heap_destroy(heap);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return L;
+}
+
+/* LuaJIT built for 32-bit references keeps all its objects in the low 2 GiB, where no other
+ * allocator's memory may lie. */
+static bool takes_foreign_memory(lua_State *L)
+{
+#ifdef LUA_JITLIBNAME
+    return (uintptr_t)L >> 32 != 0;
+#else
+    (void)L;
+    return true;
+#endif
+}
+
+hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
+{
+    hak_heap *heap = hak_lua_heap(L);
+    if (heap) return heap;
+    if (!takes_foreign_memory(L)) {
+        errno = ENOTSUP;
+        return NULL;
+    }
+    heap = heap_new(options);
+    if (!heap) return NULL;
+    hak_lua_adapter *adapter = heap->adapter;
+    lua_pushcfunction(L, place_sentinel);
+    lua_pushlightuserdata(L, adapter);
+    if (lua_pcall(L, 1, 0, 0) != 0) {
+        hak_heap_destroy(heap);
+        lua_error(L);
+    }
+    adapter->previous = lua_getallocf(L, &adapter->previous_ud);
+    lua_setallocf(L, hak_lua_alloc, heap);
+    return heap;
+}
+
+hak_heap *hak_lua_heap(lua_State *L)
+{
+    void *ud;
+    lua_Alloc function = lua_getallocf(L, &ud);
+    return function == hak_lua_alloc || function == alloc_closing ? ud : NULL;
+}

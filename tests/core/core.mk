@@ -1,0 +1,2 @@
+test-core:
+test-docs:
