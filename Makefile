@@ -74,15 +74,13 @@ $(B)/swig/hakmem_lua_wrap.c: bindings/hakmem.i bindings/lua/hakmem_lua.i
 # One module for each interpreter: core and adapter compiled together, so that the fast path is
 # inlined into hak_lua_alloc.
 define lua_module
-$(B)/lua/$(1)/hakmem.so: $(B)/swig/hakmem_lua_wrap.c $(CONTROL) $(LUA_C) $(CORE) $(HEADERS) \
-		bindings/lua/hakmem/auto.lua Makefile
-	@mkdir -p $(B)/lua/$(1)/hakmem $(B)/lua-obj/$(1)
+$(B)/lua/$(1)/hakmem.so: $(B)/swig/hakmem_lua_wrap.c $(CONTROL) $(LUA_C) $(CORE) $(HEADERS) Makefile
+	@mkdir -p $(B)/lua/$(1) $(B)/lua-obj/$(1)
 	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os -Ibindings -Ibindings/lua \
 		$$$$(pkg-config --cflags $(call lua_pc,$(1))) -c $$< -o $(B)/lua-obj/$(1)/wrap.o
 	$(CC) $(HAK_CFLAGS) $(PIC) -flto -shared -Wl,-z,nodelete -Wl,--gc-sections -Ibindings \
 		-Ibindings/lua $$$$(pkg-config --cflags $(call lua_pc,$(1))) \
 		$(B)/lua-obj/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) -o $$@ -pthread
-	cp bindings/lua/hakmem/auto.lua $(B)/lua/$(1)/hakmem/auto.lua
 endef
 $(foreach d,$(lua_dirs),$(eval $(call lua_module,$(d))))
 
@@ -120,7 +118,7 @@ include tests/tests.mk
 LUA_VERSION ?= 5.4
 install: libs $(B)/lua/$(LUA_VERSION)/hakmem.so ## copy to $(DESTDIR)$(PREFIX); LUA_VERSION=5.4
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-		$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION) $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/hakmem
+		$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
 	install -m 644 core/hakmem.h bindings/lua/hakmem_lua.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(B)/libhakmem.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(PREFIX)/lib/libhakmem.so.0
@@ -128,8 +126,6 @@ install: libs $(B)/lua/$(LUA_VERSION)/hakmem.so ## copy to $(DESTDIR)$(PREFIX); 
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' scripts/hakmem.pc.in \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem.pc
 	install -m 755 $(B)/lua/$(LUA_VERSION)/hakmem.so $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
-	install -m 644 bindings/lua/hakmem/auto.lua \
-		$(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/hakmem
 
 SOURCES := $(wildcard core/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bench/*.c tests/*/*.[ch])
 format: ## lay the C sources out by clang-format

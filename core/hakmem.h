@@ -148,7 +148,7 @@ typedef struct hak_class_stats {
     size_t footprint; /* bytes of pages in these slabs */
 } hak_class_stats;
 
-#define HAK_CLASS_STATS_MAX 160
+#define HAK_CLASS_STATS_MAX 96
 
 typedef struct hak_stats {
     size_t live_bytes;     /* of blocks handed out, counted at their usable size */

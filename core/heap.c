@@ -10,28 +10,33 @@
 /* ------------------------------------------------------------------ bins and slabs */
 
 /* Makes `slab` the one that class `index` allocates from. */
-static void set_bin(hak_heap *heap, unsigned index, hak_slab *slab)
+static void set_current(hak_heap *heap, unsigned index, hak_slab *slab)
 {
-    heap->bin[index] = slab;
-    if (index > HAK_SMALL_CLASSES) return;
-    if (heap->granularity == 16) heap->bin[index - 1] = slab;
-    if (index == heap->granularity / 8) heap->bin[0] = slab;
+    heap->current[index] = slab;
+    size_t end = hak__class_size(index, heap->granularity);
+    if (end > HAK_SMALL_MAX) return;
+    size_t begin = hak__class_size(index - 1, heap->granularity);
+    for (size_t size = begin; size < end; size += 8) heap->bin[size / 8 + 1] = slab;
+    if (begin == 0) heap->bin[0] = slab;
 }
 
 static void link_partial(hak_heap *heap, hak_slab *slab)
 {
-    hak_slab **list = &heap->partial[slab->size_class];
-    slab->prev = NULL;
-    slab->next = *list;
-    if (*list) (*list)->prev = slab;
-    *list = slab;
+    hak_slab_list *list = &heap->partial[slab->size_class];
+    slab->next = NULL;
+    slab->prev = list->last;
+    if (list->last) list->last->next = slab;
+    else list->first = slab;
+    list->last = slab;
 }
 
 static void unlink_partial(hak_heap *heap, hak_slab *slab)
 {
+    hak_slab_list *list = &heap->partial[slab->size_class];
     if (slab->prev) slab->prev->next = slab->next;
-    else heap->partial[slab->size_class] = slab->next;
+    else list->first = slab->next;
     if (slab->next) slab->next->prev = slab->prev;
+    else list->last = slab->prev;
 }
 
 static bool carve(hak_heap *heap, hak_slab *slab)
@@ -56,7 +61,7 @@ static size_t slab_units(const hak_heap *heap, size_t block_size)
 
 static hak_slab *slab_new(hak_heap *heap, unsigned index)
 {
-    size_t size = hak__class_size(index);
+    size_t size = hak__class_size(index, heap->granularity);
     size_t count = slab_units(heap, size);
     hak_slab *slab = hak__units_take(heap, count, HAK_SLAB_CURRENT);
     if (!slab) return NULL;
@@ -88,8 +93,8 @@ static void suspend(hak_heap *heap, hak_slab *slab)
  * have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
 static hak_slab *refill(hak_heap *heap, unsigned index)
 {
-    hak_slab *current = heap->bin[index];
-    hak_slab *slab = heap->partial[index];
+    hak_slab *current = heap->current[index];
+    hak_slab *slab = heap->partial[index].first;
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
@@ -106,7 +111,7 @@ static hak_slab *refill(hak_heap *heap, unsigned index)
         if (!slab) return NULL;
     }
     if (has_current) suspend(heap, current);
-    set_bin(heap, index, slab);
+    set_current(heap, index, slab);
     heap->refills++;
     HAK_ASSERT(hak__slab_valid(slab));
     return slab;
@@ -147,10 +152,9 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
 static void retire_idle(hak_heap *heap)
 {
     for (unsigned index = 1; index < HAK_CLASSES; index++) {
-        hak_slab *slab = heap->bin[index];
-        if (slab == &hak__no_slab || slab->size_class != index) continue;
-        if (hak__slab_live(slab) > 0) continue;
-        set_bin(heap, index, (hak_slab *)&hak__no_slab);
+        hak_slab *slab = heap->current[index];
+        if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
+        set_current(heap, index, (hak_slab *)&hak__no_slab);
         hak__units_give(heap, slab);
         heap->retires++;
     }
@@ -174,7 +178,7 @@ void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
         return block;
     }
     unsigned index = hak__class_of(size, heap->granularity);
-    hak_slab *slab = heap->bin[index];
+    hak_slab *slab = heap->current[index];
     if (!slab->free) WITH_RETRY(heap, slab, refill(heap, index));
     return slab ? hak__slab_pop(slab) : NULL;
 }
@@ -213,9 +217,10 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
     if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
         size = (size + alignment - 1) & ~(alignment - 1);
         if (size == 0) size = alignment;
-        size_t block_size = hak__class_size(hak__class_of(size, heap->granularity));
+        size_t granularity = heap->granularity;
+        size_t block_size = hak__class_size(hak__class_of(size, granularity), granularity);
         while (block_size % alignment) {
-            block_size = hak__class_size(hak__class_of(block_size + 1, heap->granularity));
+            block_size = hak__class_size(hak__class_of(block_size + 1, granularity), granularity);
         }
         return hak__heap_alloc(heap, block_size);
     }
@@ -390,7 +395,8 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
             options->profile ? hak__profile_named(options->profile) : hak__profile_default(),
     };
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
-    for (size_t i = 0; i < HAK_CLASSES; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
+    heap->bin[0] = (hak_slab *)&hak__no_slab;
+    for (unsigned i = 1; i < HAK_CLASSES; i++) set_current(heap, i, (hak_slab *)&hak__no_slab);
     if (heap->region) {
         hak_region *region = heap->region;
         for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);

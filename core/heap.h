@@ -22,10 +22,12 @@ struct hak_heap {
     uintptr_t base;
     size_t units;
     hak_slab *slabs;
-    hak_slab *bin[HAK_CLASSES]; /* slab to allocate from, by class; at granularity 16 the odd
-                                 * entries repeat the next even one */
+    hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* slab to allocate from, by size in steps of 8 bytes */
 
-    hak_slab *partial[HAK_CLASSES]; /* further slabs that have blocks to give, by class */
+    hak_slab *current[HAK_CLASSES]; /* the same by class */
+    /* Further slabs that have blocks to give, first opened first used: so that they have more than
+     * the one that opened them when their turn comes. */
+    hak_slab_list partial[HAK_CLASSES];
     hak_superslab *supers;          /* with free units */
     hak_superslab *supers_full;     /* without */
     hak_superslab *huge;            /* huge blocks, live and retained */

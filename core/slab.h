@@ -55,6 +55,10 @@ typedef struct hak_slab {
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
 
+typedef struct hak_slab_list {
+    hak_slab *first, *last;
+} hak_slab_list;
+
 #define HAK_LEFT_FAR ((uint32_t)1 << 31)
 
 /* What an empty bin points to: a slab without blocks, never written. */

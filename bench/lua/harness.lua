@@ -4,8 +4,8 @@
 --   lua5.4 bench/lua/harness.lua --list
 --
 -- Prints one line of JSON: the CPU time of run(scale) in seconds, and the peak
--- and final resident set of this process in KiB. If the module `hakmem` is
--- loaded, the number of system calls its heap made is added as "os_calls".
+-- and final resident set of this process in KiB. If the module
+-- `hakmem.auto` is loaded, the number of system calls its heap made is added as "os_calls".
 -- A wrong result, an unknown program or a bad scale ends with a message on
 -- stderr and exit code 1.
 
@@ -35,8 +35,8 @@ end
 
 -- System calls made by the hakmem heap, or nil if hakmem is not loaded.
 local function os_calls()
-  local hakmem = package.loaded.hakmem
-  local ok, total = pcall(function() return hakmem.stats().os_calls.total end)
+  if not package.loaded["hakmem.auto"] then return nil end
+  local ok, total = pcall(function() return require("hakmem").stats().os_calls.total end)
   if ok and type(total) == "number" then return total end
   return nil
 end

@@ -73,6 +73,12 @@ int hak_lua_control_install(lua_State *L)
     return 1;
 }
 
+HAK_API int luaopen_hakmem_auto(lua_State *L)
+{
+    lua_settop(L, 0);
+    return hak_lua_control_install(L);
+}
+
 int hak_lua_control_installed(lua_State *L)
 {
     lua_pushboolean(L, hak_lua_heap(L) != NULL);
