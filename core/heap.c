@@ -7,6 +7,8 @@
 #include "purge.h"
 #include "units.h"
 
+#define LOOK_AT 16 /* partial slabs, before one is chosen */
+
 /* ------------------------------------------------------------------ bins and slabs */
 
 /* Makes `slab` the one that class `index` allocates from. */
@@ -81,7 +83,8 @@ static void suspend(hak_heap *heap, hak_slab *slab)
     HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
     if (slab->carved == slab->capacity) {
         slab->kind = HAK_SLAB_FULL;
-        slab->left = 1;
+        slab->asleep = (uint16_t)(1 + (slab->capacity >> heap->profile->reopen));
+        slab->left = slab->asleep;
     } else {
         slab->kind = HAK_SLAB_PARTIAL;
         slab->left = slab->carved;
@@ -89,12 +92,25 @@ static void suspend(hak_heap *heap, hak_slab *slab)
     }
 }
 
+/* The partial slab to use next: the first opened one that is at least half live, so that emptier ones
+ * can run empty; among the first few, if there is none, the fullest. */
+static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
+{
+    hak_slab *best = heap->partial[index].first;
+    hak_slab *slab = best;
+    for (size_t i = 0; slab && i < LOOK_AT; i++, slab = slab->next) {
+        if (slab->left > best->left) best = slab;
+        if (best->left > best->capacity / 2) break;
+    }
+    return best;
+}
+
 /* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that frees
  * have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
 static hak_slab *refill(hak_heap *heap, unsigned index)
 {
     hak_slab *current = heap->current[index];
-    hak_slab *slab = heap->partial[index].first;
+    hak_slab *slab = choose_partial(heap, index);
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
@@ -129,7 +145,7 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
 {
     switch (slab->kind) {
     case HAK_SLAB_FULL:
-        slab->left = slab->capacity - 1;
+        slab->left = slab->capacity - slab->asleep;
         slab->kind = HAK_SLAB_PARTIAL;
         if (slab->left == 0) {
             retire(heap, slab);
@@ -160,13 +176,34 @@ static void retire_idle(hak_heap *heap)
     }
 }
 
+/* Opens the full slabs that have free blocks, however few; returns how many. */
+static size_t wake(hak_heap *heap)
+{
+    size_t woken = 0;
+    hak_superslab *lists[] = {heap->supers, heap->supers_full};
+    for (size_t i = 0; i < 2; i++) {
+        for (hak_superslab *super = lists[i]; super; super = super->next) {
+            hak_slab *slabs = hak__superslab_slabs(super);
+            for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
+                hak_slab *slab = &slabs[__builtin_ctzll(rest)];
+                if (slab->kind != HAK_SLAB_FULL || !slab->free) continue;
+                slab->left = slab->capacity - (slab->asleep - slab->left);
+                slab->kind = HAK_SLAB_PARTIAL;
+                link_partial(heap, slab);
+                woken++;
+            }
+        }
+    }
+    return woken;
+}
+
 /* ------------------------------------------------------------------ allocating and freeing */
 
-/* Tries `allocate` again after giving back what the heap retains. */
+/* Tries `allocate` again after finding whatever memory the heap has. */
 #define WITH_RETRY(heap, result, allocate)                                                         \
     do {                                                                                           \
         (result) = (allocate);                                                                     \
-        if (!(result) && hak_heap_trim(heap) > 0) (result) = (allocate);                           \
+        if (!(result) && (wake(heap) | hak_heap_trim(heap))) (result) = (allocate);                \
         if (!(result)) errno = ENOMEM;                                                             \
     } while (0)
 

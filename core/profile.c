@@ -11,9 +11,24 @@
 #define MIB ((size_t)1 << 20)
 
 static const hak_profile profiles[] = {
-    {.name = "speed", .carve = 4 * KIB, .retain_least = 32 * MIB, .retain_part = 50, .pool = 16 * MIB},
-    {.name = "balanced", .carve = 4 * KIB, .retain_least = 4 * MIB, .retain_part = 12, .pool = 4 * MIB},
-    {.name = "lean", .carve = 4 * KIB, .retain_least = 256 * KIB, .retain_part = 2, .pool = 0},
+    {.name = "speed",
+     .carve = 4 * KIB,
+     .reopen = 4,
+     .retain_least = 32 * MIB,
+     .retain_part = 50,
+     .pool = 16 * MIB},
+    {.name = "balanced",
+     .carve = 4 * KIB,
+     .reopen = 4,
+     .retain_least = 4 * MIB,
+     .retain_part = 12,
+     .pool = 4 * MIB},
+    {.name = "lean",
+     .carve = 4 * KIB,
+     .reopen = 31,
+     .retain_least = 256 * KIB,
+     .retain_part = 2,
+     .pool = 0},
 };
 
 #define PROFILES (sizeof profiles / sizeof *profiles)

@@ -13,7 +13,9 @@
 #include "report.h"
 
 #define HAK_PAGE ((size_t)4096) /* the step of carving and of all accounts */
-#define HAK_UNIT_SHIFT 16       /* log2 of a unit in the shared region */
+#ifndef HAK_UNIT_SHIFT
+#define HAK_UNIT_SHIFT 16
+#endif
 
 struct hak_heap;
 
@@ -21,7 +23,7 @@ typedef enum hak_slab_kind {
     HAK_UNIT_FREE = 0,
     HAK_SLAB_CURRENT, /* its heap allocates from it: in the heap's bin */
     HAK_SLAB_PARTIAL, /* has free or uncarved blocks: in its class's list */
-    HAK_SLAB_FULL,    /* no block to give: in no list */
+    HAK_SLAB_FULL,    /* has few free blocks or none: in no list */
     HAK_SPAN,         /* one block of whole pages */
     HAK_UNIT_INTERIOR /* not the first unit of its run */
 } hak_slab_kind;
@@ -29,7 +31,8 @@ typedef enum hak_slab_kind {
 /* `left` counts frees down to the next event, so that freeing needs one test for all of them:
  *   CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when reached);
  *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
- *   FULL     1: the first free makes it PARTIAL;
+ *   FULL     the frees until it is worth using again, and becomes PARTIAL: so that a slab with a
+ *            single hole is not taken up for it (snmalloc calls such slabs sleeping);
  *   all else 1: a span is freed by its first free, and anything else is a wild pointer.
  * Allocating does not count: a current slab's live blocks are the carved ones that are not in its
  * list, and when the list runs dry they are all live. */
@@ -50,7 +53,8 @@ typedef struct hak_slab {
     uint32_t units;   /* in the run; for an interior unit: its distance from the first */
     uint8_t kind;     /* hak_slab_kind */
     uint8_t size_class;
-    uint8_t reserved[6];
+    uint16_t asleep; /* FULL: what `left` began with */
+    uint8_t reserved[4];
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");

@@ -1,2 +1,47 @@
-test-core:
-test-docs:
+# The C tests of core/: one program for each promise, test_<promise>.c, built against the core as it
+# is released and against the core that asserts its invariants.
+
+CT       := $(B)/tests/core
+CT_NAMES := $(patsubst tests/core/%.c,%,$(sort $(wildcard tests/core/test_*.c)))
+CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
+
+CT_release  := $(OPT)
+CT_debug    := -O1 -DHAK_DEBUG
+CT_sanitize := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CT_thread   := -O1 -fsanitize=thread
+
+# What runs under the sanitizers: contracts and the model, and what threads do. The others measure
+# memory, limit the address space or take its calls away, which the sanitizers need for themselves.
+CT_SANITIZED := test_blocks_fit_and_align test_limit_holds test_misuse_is_reported \
+	test_model_agrees test_ownership_is_known test_realloc_keeps_contents \
+	test_refusal_changes_nothing test_settings_are_checked test_statistics_are_exact \
+	test_zalloc_zeroes
+CT_THREADED  := test_heaps_are_independent
+
+# $(1): the build; $(CT_$(1)) are its flags.
+define core_tests
+$(CT)/$(1)/core/%.o: core/%.c $$(HEADERS) Makefile tests/core/core.mk
+	@mkdir -p $$(@D)
+	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -fvisibility=hidden -c $$< -o $$@
+
+$(CT)/$(1)/%.o: tests/core/%.c $$(wildcard tests/core/*.h) core/hakmem.h Makefile tests/core/core.mk
+	@mkdir -p $$(@D)
+	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
+
+$(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CORE:%.c=$(CT)/$(1)/%.o)
+	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(CT_LINK) -lcmocka -pthread
+endef
+$(foreach build,release debug sanitize thread,$(eval $(call core_tests,$(build))))
+.SECONDARY:
+
+# Refuses the core's system calls, one after the other.
+CT_CALLS := mmap mprotect madvise mremap munmap
+$(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
+
+test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%)
+	@tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%)
+	@tests/core/run.sh debug $(CT_NAMES:%=$(CT)/debug/%)
+
+test-sanitize: $(CT_SANITIZED:%=$(CT)/sanitize/%) $(CT_THREADED:%=$(CT)/thread/%)
+	@tests/core/run.sh sanitize $(CT_SANITIZED:%=$(CT)/sanitize/%)
+	@tests/core/run.sh thread $(CT_THREADED:%=$(CT)/thread/%)

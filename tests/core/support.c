@@ -1,0 +1,292 @@
+#include "support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FAILED_CODE 70
+
+/* ------------------------------------------------------------------ assertions */
+
+static bool in_child;
+
+_Noreturn void support_fail(const char *file, int line, const char *what, const char *format, ...)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text, "%s:%d: %s ", file, line, what);
+    va_list args;
+    va_start(args, format);
+    if (n >= 0 && (size_t)n < sizeof text) {
+        vsnprintf(text + n, sizeof text - (size_t)n, format, args);
+    }
+    va_end(args);
+    if (in_child) {
+        dprintf(STDERR_FILENO, "%s\n", text);
+        _exit(FAILED_CODE);
+    }
+    print_error("%s\n", text);
+    _fail(file, line);
+    abort(); /* not reached: _fail jumps out of the test */
+}
+
+/* ------------------------------------------------------------------ builds */
+
+#ifdef HAK_DEBUG
+const bool support_debug = true;
+#else
+const bool support_debug = false;
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+const bool support_sanitized = true;
+#else
+const bool support_sanitized = false;
+#endif
+
+size_t support_scaled(size_t operations)
+{
+    if (support_sanitized) return operations / 20;
+    return support_debug ? operations / 8 : operations;
+}
+
+size_t support_size(size_t size)
+{
+    volatile size_t hidden = size;
+    return hidden;
+}
+
+/* ------------------------------------------------------------------ random numbers */
+
+uint64_t support_seed(void)
+{
+    static uint64_t seed;
+    if (seed) return seed;
+    const char *given = getenv("HAK_TEST_SEED");
+    seed = given ? strtoull(given, NULL, 0) : 0;
+    if (!seed) seed = 20240229;
+    print_message("seed %llu (HAK_TEST_SEED=%llu runs the same again)\n", (unsigned long long)seed,
+                  (unsigned long long)seed);
+    return seed;
+}
+
+uint64_t support_next(support_random *random) /* splitmix64, G. Steele et al., 2014 */
+{
+    uint64_t z = random->state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+size_t support_below(support_random *random, size_t bound)
+{
+    return (size_t)((unsigned __int128)support_next(random) * bound >> 64);
+}
+
+/* ------------------------------------------------------------------ contents */
+
+#define STEP 0xd1342543de82ef95u
+
+void support_fill(void *start, size_t size, uint64_t stamp)
+{
+    unsigned char *byte = start;
+    uint64_t word = stamp;
+    for (; size >= sizeof word; size -= sizeof word, byte += sizeof word, word += STEP) {
+        memcpy(byte, &word, sizeof word);
+    }
+    memcpy(byte, &word, size);
+}
+
+size_t support_intact(const void *start, size_t size, uint64_t stamp)
+{
+    const unsigned char *byte = start;
+    uint64_t word = stamp;
+    size_t i = 0;
+    for (; size - i >= sizeof word; i += sizeof word, word += STEP) {
+        if (memcmp(byte + i, &word, sizeof word) != 0) break;
+    }
+    unsigned char bytes[sizeof word];
+    memcpy(bytes, &word, sizeof word);
+    for (size_t j = 0; j < sizeof word && i < size; i++, j++) {
+        if (byte[i] != bytes[j]) return i;
+    }
+    return i;
+}
+
+size_t support_zeros(const void *start, size_t size)
+{
+    const unsigned char *byte = start;
+    size_t i = 0;
+    for (uint64_t word; size - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, byte + i, sizeof word);
+        if (word) break;
+    }
+    while (i < size && byte[i] == 0) i++;
+    return i;
+}
+
+void support_fill_pages(void *start, size_t size, uint64_t stamp)
+{
+    for (size_t i = 0; i + sizeof stamp <= size; i += PAGE) {
+        uint64_t word = stamp + i;
+        memcpy((char *)start + i, &word, sizeof word);
+    }
+}
+
+size_t support_intact_pages(const void *start, size_t size, uint64_t stamp)
+{
+    for (size_t i = 0; i + sizeof stamp <= size; i += PAGE) {
+        uint64_t word = stamp + i;
+        if (memcmp((const char *)start + i, &word, sizeof word) != 0) return i;
+    }
+    return size;
+}
+
+/* ------------------------------------------------------------------ this process */
+
+/* The number after `field` in a file of /proc, which counts in KiB, as bytes. */
+static size_t proc_field(const char *path, const char *field)
+{
+    char line[512];
+    size_t kib = SIZE_MAX;
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, field, strlen(field)) == 0) kib = strtoull(line + strlen(field), NULL, 10);
+    }
+    if (file) fclose(file);
+    REQUIRE_THAT(kib != SIZE_MAX, "no %s in %s", field, path);
+    return kib * KIB;
+}
+
+size_t support_resident(void)
+{
+    return proc_field("/proc/self/smaps_rollup", "Rss:");
+}
+
+size_t support_status(const char *field)
+{
+    return proc_field("/proc/self/status", field);
+}
+
+size_t support_mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    REQUIRE(maps);
+    size_t lines = 0;
+    for (int c; (c = getc(maps)) != EOF;) lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+/* ------------------------------------------------------------------ statistics */
+
+hak_stats support_stats(const hak_heap *heap)
+{
+    hak_stats stats;
+    memset(&stats, 0xa5, sizeof stats);
+    hak_heap_stats(heap, &stats);
+    return stats;
+}
+
+void support_check_stats(const hak_heap *heap)
+{
+    hak_stats stats = support_stats(heap);
+    REQUIRE_THAT(stats.footprint >= stats.retained + stats.live_bytes,
+                 "footprint %zu, retained %zu, live %zu", stats.footprint, stats.retained,
+                 stats.live_bytes);
+    REQUIRE_THAT(stats.footprint <= stats.footprint_peak, "footprint %zu, peak %zu",
+                 stats.footprint, stats.footprint_peak);
+    REQUIRE_THAT(!stats.limit || stats.footprint <= stats.limit, "footprint %zu, limit %zu",
+                 stats.footprint, stats.limit);
+    REQUIRE_THAT(stats.footprint % PAGE == 0, "footprint %zu", stats.footprint);
+    REQUIRE(stats.metadata > 0 && stats.superslabs > 0);
+    REQUIRE(stats.classes <= HAK_CLASS_STATS_MAX);
+    REQUIRE(stats.os.total == stats.os.mmap + stats.os.mprotect + stats.os.madvise +
+                                  stats.os.mremap + stats.os.munmap);
+    REQUIRE(stats.os.failed <= stats.os.total);
+
+    size_t blocks = stats.large_blocks, bytes = stats.large_bytes, last = 0;
+    size_t footprint = stats.retained + stats.large_bytes;
+    for (size_t i = 0; i < stats.classes; i++) {
+        const hak_class_stats *class = &stats.class_stats[i];
+        REQUIRE_THAT(class->block_size > last, "%zu after %zu", class->block_size, last);
+        REQUIRE(class->slabs > 0);
+        REQUIRE_THAT(class->footprint >= class->live * class->block_size,
+                     "class %zu: footprint %zu, %zu live", class->block_size, class->footprint,
+                     class->live);
+        last = class->block_size;
+        blocks += class->live;
+        bytes += class->live * class->block_size;
+        footprint += class->footprint;
+    }
+    REQUIRE_THAT(blocks == stats.live_blocks, "%zu in classes, %zu in all", blocks,
+                 stats.live_blocks);
+    REQUIRE_THAT(bytes == stats.live_bytes, "%zu in classes, %zu in all", bytes, stats.live_bytes);
+    REQUIRE_THAT(footprint <= stats.footprint, "%zu in parts, %zu in all", footprint,
+                 stats.footprint);
+}
+
+void support_check_live(const hak_heap *heap, size_t blocks, size_t bytes)
+{
+    hak_stats stats = support_stats(heap);
+    REQUIRE_THAT(stats.live_blocks == blocks, "%zu live, not %zu", stats.live_blocks, blocks);
+    REQUIRE_THAT(stats.live_bytes == bytes, "%zu live, not %zu", stats.live_bytes, bytes);
+}
+
+/* ------------------------------------------------------------------ children */
+
+/* What cmocka catches it would take for a failure of the parent's test. */
+static void restore_signals(void)
+{
+    static const int caught[] = {SIGILL, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGABRT};
+    if (support_sanitized) return; /* it has handlers of its own, that report */
+    for (size_t i = 0; i < COUNT(caught); i++) signal(caught[i], SIG_DFL);
+}
+
+support_child support_fork(void (*body)(void *), void *context, unsigned seconds)
+{
+    support_child child = {0};
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        in_child = true;
+        restore_signals();
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        alarm(seconds);
+        body(context);
+        fflush(NULL);
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    for (;;) {
+        char rest[512];
+        size_t room = sizeof child.text - 1 - length;
+        ssize_t n = read(ends[0], room ? child.text + length : rest, room ? room : sizeof rest);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        if (room) length += (size_t)n;
+    }
+    close(ends[0]);
+    int status;
+    while (waitpid(pid, &status, 0) < 0) REQUIRE(errno == EINTR);
+    child.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    child.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    for (size_t i = 0; i < length; i++) child.lines += child.text[i] == '\n';
+    return child;
+}
+
+void support_in_child(void (*body)(void *), void *context, unsigned seconds)
+{
+    support_child child = support_fork(body, context, seconds);
+    REQUIRE_THAT(child.signal == 0 && child.code == 0, "signal %d (%s), code %d: %s", child.signal,
+                 child.signal ? strsignal(child.signal) : "none", child.code, child.text);
+}

@@ -1,0 +1,294 @@
+/* The statistics say what is: live blocks and bytes to the byte, by class and in all, the footprint
+ * beside them; and the same in JSON, which any parser reads, and which is cut as snprintf cuts. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sizes.h"
+
+/* ------------------------------------------------------------------ accounts */
+
+static void every_block_is_counted(void **state)
+{
+    (void)state;
+    for (size_t granularity = 8; granularity <= 16; granularity += 8) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
+        void *blocks[SIZES][2];
+        size_t count = 0, bytes = 0, large = 0, large_bytes = 0;
+        for (size_t i = 0; i < SIZES; i++) {
+            for (size_t j = 0; j < 2; j++) {
+                blocks[i][j] = hak_heap_alloc(heap, sizes[i]);
+                size_t usable = hak_heap_usable_size(heap, blocks[i][j]);
+                count++;
+                bytes += usable;
+                if (usable > 16384) {
+                    large++;
+                    large_bytes += usable;
+                }
+                hak_stats stats = support_stats(heap);
+                assert_int_equal(stats.live_blocks, count);
+                assert_int_equal(stats.live_bytes, bytes);
+                assert_int_equal(stats.large_blocks, large);
+                assert_int_equal(stats.large_bytes, large_bytes);
+                support_check_stats(heap);
+            }
+        }
+        for (size_t i = 0; i < SIZES; i++) {
+            for (size_t j = 0; j < 2; j++) {
+                bytes -= hak_heap_usable_size(heap, blocks[i][j]);
+                count--;
+                hak_heap_free(heap, blocks[i][j]);
+                support_check_live(heap, count, bytes);
+                support_check_stats(heap);
+            }
+        }
+        hak_heap_destroy(heap);
+    }
+}
+
+/* Blocks of one class in all states of its slabs: carved, full, opened again, empty. */
+static void classes_are_counted_at_every_step(void **state)
+{
+    (void)state;
+    support_random random = {support_seed()};
+    for (size_t size = 8; size <= 16384; size = size * 5 / 2 + 8) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
+        void *blocks[3000];
+        size_t count = 0, most = 3000, usable = 0;
+        for (size_t step = 0; step < 9000; step++) {
+            bool filling = step < 3000 || (step >= 4500 && step < 6000);
+            if (support_below(&random, 100) < (filling ? 90u : 20u) && count < most) {
+                blocks[count++] = hak_heap_alloc(heap, size);
+                usable = hak_heap_usable_size(heap, blocks[0]);
+            } else if (count > 0) {
+                size_t i = support_below(&random, count);
+                hak_heap_free(heap, blocks[i]);
+                blocks[i] = blocks[--count];
+            }
+            if (step % 37 && count) continue;
+            hak_stats stats = support_stats(heap);
+            assert_int_equal(stats.live_blocks, count);
+            assert_int_equal(stats.live_bytes, count * usable);
+            if (count) {
+                assert_int_equal(stats.classes, 1);
+                assert_int_equal(stats.class_stats[0].block_size, usable);
+                assert_int_equal(stats.class_stats[0].live, count);
+                assert_int_equal(stats.class_stats[0].footprint, stats.footprint - stats.retained);
+            }
+        }
+        hak_heap_destroy(heap);
+    }
+}
+
+static void footprint_is_what_is_touched(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    hak_heap_trim(heap);
+    assert_int_equal(support_stats(heap).footprint, 0);
+    void *small = hak_heap_alloc(heap, 10);
+    assert_int_equal(support_stats(heap).footprint, PAGE);
+    void *span = hak_heap_alloc(heap, 100 * KIB);
+    assert_int_equal(support_stats(heap).footprint, 101 * KIB + 3 * KIB);
+    void *huge = hak_heap_alloc(heap, 10 * MIB);
+    assert_int_equal(support_stats(heap).footprint, 10 * MIB + 104 * KIB);
+    assert_int_equal(support_stats(heap).footprint_peak, 10 * MIB + 104 * KIB);
+    hak_heap_free(heap, huge);
+    hak_heap_free(heap, span);
+    hak_stats stats = support_stats(heap);
+    assert_int_equal(stats.footprint - stats.retained, PAGE);
+    assert_int_equal(stats.footprint_peak, 10 * MIB + 104 * KIB);
+    hak_heap_free(heap, small);
+    hak_heap_trim(heap);
+    assert_int_equal(support_stats(heap).footprint, 0);
+    hak_heap_destroy(heap);
+}
+
+static void events_are_counted(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    hak_heap_trim(heap);
+    hak_stats before = support_stats(heap);
+    void **blocks = calloc(200000, sizeof *blocks);
+    for (size_t i = 0; i < 200000; i++) blocks[i] = hak_heap_alloc(heap, 64);
+    hak_stats full = support_stats(heap);
+    assert_true(full.refills >= before.refills + 200000 * 64 / (64 * KIB));
+    assert_true(full.superslabs >= 200000 * 64 / (4 * MIB));
+    assert_true(full.metadata > before.metadata);
+    assert_true(full.metadata < full.footprint / 8);
+    for (size_t i = 0; i < 200000; i++) hak_heap_free(heap, blocks[i]);
+    hak_heap_trim(heap);
+    hak_stats empty = support_stats(heap);
+    assert_true(empty.retires >= full.retires + 200000 * 64 / (64 * KIB));
+    assert_true(empty.purges > full.purges);
+    assert_true(empty.os.madvise > full.os.madvise);
+    assert_true(empty.superslabs <= 1);
+    assert_true(empty.metadata < full.metadata);
+    free(blocks);
+    hak_heap_destroy(heap);
+}
+
+static void heaps_are_counted_apart(void **state)
+{
+    (void)state;
+    hak_heap *one = hak_heap_new(NULL), *other = hak_heap_new(NULL);
+    for (size_t i = 0; i < SIZES; i++) {
+        assert_non_null(hak_heap_alloc(one, sizes[i]));
+        if (i % 2) assert_non_null(hak_heap_alloc(other, sizes[i]));
+    }
+    assert_int_equal(support_stats(one).live_blocks, SIZES);
+    assert_int_equal(support_stats(other).live_blocks, SIZES / 2);
+    hak_heap_destroy(one);
+    assert_int_equal(support_stats(other).live_blocks, SIZES / 2);
+    support_check_stats(other);
+    hak_heap_destroy(other);
+}
+
+/* ------------------------------------------------------------------ JSON */
+
+/* Has Python parse `json`, strictly, and evaluate `expression` with it as `d`. */
+static size_t python(const char *json, const char *expression)
+{
+    char path[] = "/tmp/hakmem-json-XXXXXX", command[1024];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *file = fdopen(fd, "w");
+    assert_true(fputs(json, file) >= 0 && fclose(file) == 0);
+    snprintf(command, sizeof command,
+             "python3 -c \"import json; d = json.loads(open('%s', 'rb').read().decode('utf-8'), "
+             "object_pairs_hook=lambda p: dict(p) if len(dict(p)) == len(p) else 1 / 0); "
+             "print(int(%s))\"",
+             path, expression);
+    FILE *answer = popen(command, "r");
+    assert_non_null(answer);
+    size_t value = 0;
+    int read = fscanf(answer, "%zu", &value);
+    int status = pclose(answer);
+    REQUIRE_THAT(read == 1 && status == 0, "python3 cannot read %s", json);
+    remove(path);
+    return value;
+}
+
+/* The whole text, in memory of its own. */
+static char *json_of(const hak_heap *heap)
+{
+    size_t length = hak_heap_stats_json(heap, NULL, 0);
+    char *text = malloc(length + 1);
+    assert_non_null(text);
+    assert_int_equal(hak_heap_stats_json(heap, text, length + 1), length);
+    assert_int_equal(strlen(text), length);
+    return text;
+}
+
+static void json_says_the_same(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.name = "scripts", .profile = "balanced", .limit = 200 * MIB});
+    for (size_t i = 0; i < SIZES; i++) {
+        assert_non_null(hak_heap_alloc(heap, sizes[i]));
+        hak_heap_free(heap, hak_heap_alloc(heap, sizes[i]));
+    }
+    hak_stats stats = support_stats(heap);
+    size_t count, expected = 0;
+    const hak_stats_field *fields = hak_stats_fields(&count);
+    char *json = json_of(heap), sum[1024] = "";
+    for (size_t i = 0; i < count; i++) {
+        size_t value;
+        memcpy(&value, (const char *)&stats + fields[i].offset, sizeof value);
+        expected += (i + 1) * value;
+        size_t length = strlen(sum);
+        snprintf(sum + length, sizeof sum - length, "%zu * d['%s'] + ", i + 1, fields[i].name);
+    }
+    strcat(sum, "0");
+    assert_int_equal(python(json, sum), expected);
+    assert_int_equal(python(json, "sum(d['os_calls'][k] for k in ('mmap', 'mprotect', 'madvise', "
+                                  "'mremap', 'munmap')) == d['os_calls']['total']"),
+                     1);
+    assert_int_equal(python(json, "d['os_calls']['total']"), stats.os.total);
+    assert_int_equal(python(json, "d['os_calls']['failed']"), stats.os.failed);
+    assert_int_equal(python(json, "len(d['classes'])"), stats.classes);
+    assert_int_equal(python(json, "sum(c['size'] * c['live'] for c in d['classes']) + "
+                                  "d['large_bytes'] == d['live_bytes']"),
+                     1);
+    assert_int_equal(python(json, "sum(c['footprint'] + c['slabs'] for c in d['classes']) > 0"), 1);
+    assert_int_equal(python(json, "(d['name'], d['profile'], d['version']) == "
+                                  "('scripts', 'balanced', '" HAK_VERSION "')"),
+                     1);
+    free(json);
+    hak_heap_destroy(heap);
+}
+
+static void json_is_json_whatever_the_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *in_python;
+    } names[] = {
+        {"", "''"},
+        {"quote \" backslash \\ slash /", "'quote ' + chr(34) + ' backslash ' + chr(92) + ' slash /'"},
+        {"\n\t\r\b\f\x01\x1f\x7f", "bytes((10, 9, 13, 8, 12, 1, 31, 127)).decode()"},
+        {"gr\xc3\xbc\xc3\x9f", "bytes((103, 114, 195, 188, 195, 159)).decode()"},
+        /* Cut within a character after 31 bytes, and no UTF-8 to begin with: any text will do. */
+        {"0123456789012345678901234567\xe2\x82\xac\xe2\x82\xac", NULL},
+        {"012345678901234567890123456789\xc3\xbc", NULL},
+        {"\xff\xfe latin 1: \xfc \xc0\x80 \xed\xa0\x80 \xf5\x80\x80\x80 \xe2\x82", NULL},
+        {"\x80\x80", NULL},
+    };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.name = names[i].name});
+        char *json = json_of(heap), expression[200];
+        snprintf(expression, sizeof expression, "d['name'] == %s",
+                 names[i].in_python ? names[i].in_python : "d['name'] or True");
+        assert_int_equal(python(json, expression), 1);
+        free(json);
+        hak_heap_destroy(heap);
+    }
+}
+
+static void json_is_cut_as_snprintf_cuts(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t i = 0; i < SIZES; i++) assert_non_null(hak_heap_alloc(heap, sizes[i]));
+    char *whole = json_of(heap);
+    size_t length = strlen(whole);
+    char *part = malloc(length + 16);
+    for (size_t size = 0; size < length + 8; size += 1 + size / 50) {
+        memset(part, '#', length + 16);
+        assert_int_equal(hak_heap_stats_json(heap, part, size), length);
+        if (size > 0) {
+            size_t kept = size - 1 < length ? size - 1 : length;
+            assert_memory_equal(part, whole, kept);
+            assert_int_equal(part[kept], 0);
+            assert_int_equal(part[kept + 1], '#');
+        } else {
+            assert_int_equal(part[0], '#');
+        }
+    }
+    assert_int_equal(hak_heap_stats_json(heap, part, length + 1), length);
+    assert_string_equal(part, whole);
+    assert_int_equal(hak_heap_stats_json(heap, part, length), length);
+    assert_int_equal(strlen(part), length - 1);
+    free(part);
+    free(whole);
+    hak_heap_destroy(heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_block_is_counted),
+        cmocka_unit_test(classes_are_counted_at_every_step),
+        cmocka_unit_test(footprint_is_what_is_touched),
+        cmocka_unit_test(events_are_counted),
+        cmocka_unit_test(heaps_are_counted_apart),
+        cmocka_unit_test(json_says_the_same),
+        cmocka_unit_test(json_is_json_whatever_the_name),
+        cmocka_unit_test(json_is_cut_as_snprintf_cuts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

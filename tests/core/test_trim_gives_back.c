@@ -1,0 +1,208 @@
+/* hak_heap_trim returns how many bytes it gave back, and gives them back: the footprint falls by as
+ * much and so does the resident memory. Nothing live is touched. Profiles bound what is retained
+ * without it. */
+#include "support.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define NOISE (2 * MIB) /* of the rest of the process, in resident memory */
+
+typedef struct held {
+    void **blocks;
+    size_t count;
+} held;
+
+/* The list of blocks is not on malloc's heap, which would keep it resident. */
+static held hold(hak_heap *heap, size_t count, size_t size)
+{
+    held made = {mmap(NULL, count * sizeof(void *), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                 count};
+    assert_true(made.blocks != MAP_FAILED);
+    for (size_t i = 0; i < count; i++) {
+        made.blocks[i] = hak_heap_alloc(heap, size);
+        assert_non_null(made.blocks[i]);
+        support_fill(made.blocks[i], size, i);
+    }
+    return made;
+}
+
+static void let_go(hak_heap *heap, held *of)
+{
+    for (size_t i = 0; i < of->count; i++) hak_heap_free(heap, of->blocks[i]);
+    munmap(of->blocks, of->count * sizeof(void *));
+}
+
+/* Trims, and checks the account of it; returns what was given back. */
+static size_t trim(hak_heap *heap)
+{
+    hak_stats before = support_stats(heap);
+    size_t resident = support_resident();
+    size_t given = hak_heap_trim(heap);
+    hak_stats after = support_stats(heap);
+    size_t now = support_resident();
+    assert_int_equal(before.footprint - after.footprint, given);
+    assert_int_equal(after.retained, 0);
+    assert_true(given >= before.retained);
+    assert_true(resident + NOISE >= now + given);
+    assert_true(after.purges >= before.purges);
+    if (given) assert_true(after.purges > before.purges);
+    support_check_stats(heap);
+    return given;
+}
+
+/* Sizes of blocks: of slabs, spans and huge ones. */
+static const size_t loads[] = {40, 1000, 10000, 100000, 2 * MIB, 6 * MIB};
+
+/* Blocks of `size` for `bytes` in all, fewer in the debug build where freeing walks lists. */
+static held hold_bytes(hak_heap *heap, size_t bytes, size_t size)
+{
+    if (size < 1000) bytes = support_scaled(bytes);
+    return hold(heap, bytes / size + 1, size);
+}
+
+/* The pool of destroyed heaps is given back with a trim too: empty it. */
+static hak_heap *fresh_heap(const char *profile)
+{
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = profile});
+    assert_non_null(heap);
+    hak_heap_trim(heap);
+    assert_int_equal(support_stats(heap).footprint, 0);
+    return heap;
+}
+
+static void all_that_is_free_is_given_back(void **state)
+{
+    (void)state;
+    static const char *const profiles[] = {"speed", "balanced", "lean"};
+    for (size_t p = 0; p < COUNT(profiles); p++) {
+        for (size_t i = 0; i < COUNT(loads); i++) {
+            hak_heap *heap = fresh_heap(profiles[p]);
+            size_t begin = support_resident();
+            held all = hold_bytes(heap, 20 * MIB, loads[i]);
+            size_t full = support_stats(heap).footprint;
+            assert_true(full >= all.count * loads[i]);
+            assert_true(support_resident() + NOISE >= begin + full);
+            let_go(heap, &all);
+            trim(heap);
+            assert_int_equal(support_stats(heap).footprint, 0);
+            assert_true(support_resident() < begin + NOISE);
+            assert_int_equal(hak_heap_trim(heap), 0);
+            hak_heap_destroy(heap);
+        }
+    }
+}
+
+static void a_trim_leaves_live_blocks_alone(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap("speed");
+    held some[COUNT(loads)], rest[COUNT(loads)];
+    for (size_t i = 0; i < COUNT(loads); i++) {
+        some[i] = hold_bytes(heap, 2 * MIB, loads[i]);
+        rest[i] = hold_bytes(heap, 6 * MIB, loads[i]);
+    }
+    for (size_t i = 0; i < COUNT(loads); i++) let_go(heap, &rest[i]);
+    hak_stats before = support_stats(heap);
+    assert_true(trim(heap) > 0);
+    support_check_live(heap, before.live_blocks, before.live_bytes);
+    for (size_t i = 0; i < COUNT(loads); i++) {
+        for (size_t j = 0; j < some[i].count; j++) {
+            size_t intact = support_intact(some[i].blocks[j], loads[i], j);
+            REQUIRE_THAT(intact == loads[i], "byte %zu of %zu", intact, loads[i]);
+        }
+        let_go(heap, &some[i]);
+    }
+    trim(heap);
+    assert_int_equal(support_stats(heap).footprint, 0);
+    hak_heap_destroy(heap);
+}
+
+static void a_trimmed_heap_goes_on(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap("speed");
+    size_t first = 0;
+    for (size_t round = 0; round < 10; round++) {
+        held all = hold(heap, 20000, 100);
+        held spans = hold(heap, 50, 70000);
+        size_t footprint = support_stats(heap).footprint;
+        if (round == 0) first = footprint;
+        assert_int_equal(footprint, first);
+        let_go(heap, &all);
+        let_go(heap, &spans);
+        trim(heap);
+    }
+    hak_heap_destroy(heap);
+}
+
+/* What a destroyed heap has left for the next one goes with any heap's trim. */
+static void a_trim_empties_what_destroyed_heaps_left(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap("speed");
+    size_t begin = support_resident();
+    hak_heap *other = hak_heap_new(NULL);
+    for (size_t i = 0; i < 100000; i++) memset(hak_heap_alloc(other, 100), 1, 100);
+    hak_heap_destroy(other);
+    size_t with_pool = support_resident();
+    size_t given = hak_heap_trim(heap);
+    size_t end = support_resident();
+    assert_true(with_pool + NOISE >= end + given);
+    assert_true(end + given + NOISE >= with_pool);
+    assert_true(end < begin + NOISE);
+    hak_heap_destroy(heap);
+}
+
+/* A share of the recent peak and a few MiB: what the profile says, with room for change. */
+static void profiles_bound_what_is_retained(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t retained; /* at most, in MiB, after 128 MiB were in use */
+    } bounds[] = {{"speed", 100}, {"balanced", 24}, {"lean", 4}};
+    for (size_t p = 0; p < COUNT(bounds); p++) {
+        for (size_t i = 0; i < COUNT(loads); i++) {
+            hak_heap *heap = fresh_heap(bounds[p].name);
+            held all = hold_bytes(heap, 128 * MIB, loads[i]);
+            let_go(heap, &all);
+            hak_stats stats = support_stats(heap);
+            assert_true(stats.retained <= bounds[p].retained * MIB);
+            assert_true(stats.footprint - stats.retained <= MIB);
+            hak_heap_destroy(heap);
+        }
+    }
+}
+
+static void a_leaner_profile_takes_effect_at_once(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(loads); i++) {
+        hak_heap *heap = fresh_heap("speed");
+        size_t begin = support_resident();
+        held all = hold_bytes(heap, 64 * MIB, loads[i]);
+        let_go(heap, &all);
+        hak_stats before = support_stats(heap);
+        assert_true(hak_heap_set_profile(heap, "lean"));
+        hak_stats after = support_stats(heap);
+        assert_true(after.retained <= 4 * MIB);
+        assert_true(after.retained <= before.retained);
+        assert_true(support_resident() <= begin + 4 * MIB + NOISE);
+        hak_heap_destroy(heap);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_that_is_free_is_given_back),
+        cmocka_unit_test(a_trim_leaves_live_blocks_alone),
+        cmocka_unit_test(a_trimmed_heap_goes_on),
+        cmocka_unit_test(a_trim_empties_what_destroyed_heaps_left),
+        cmocka_unit_test(profiles_bound_what_is_retained),
+        cmocka_unit_test(a_leaner_profile_takes_effect_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,395 @@
+/* Closing a state: every program below ends the same way under hak_lua_close, lua_close on a hakmem
+ * state, lua_close after hak_lua_install, and the stock lua_close. "The same way" is a transcript of
+ * what its finalizers say, and of what Lua writes to stderr. */
+#include <sys/stat.h>
+
+#include "support.h"
+
+/* ------------------------------------------------------------------ transcripts */
+
+static char transcript[1 << 16];
+static size_t transcript_length;
+
+static int say(lua_State *L)
+{
+    size_t length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    if (transcript_length + length + 2 > sizeof transcript) return luaL_error(L, "too much said");
+    memcpy(transcript + transcript_length, text, length);
+    transcript_length += length;
+    transcript[transcript_length++] = '\n';
+    transcript[transcript_length] = 0;
+    return 0;
+}
+
+/* on_gc(f) returns an object with the finalizer f, in every version of Lua. */
+static int on_gc(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_newuserdata(L, 16);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+typedef struct program {
+    const char *name;
+    int from, to; /* LUA_VERSION_NUM; 0: any */
+    const char *code;
+} program;
+
+static const program programs[] = {
+    {"close_finalizes_in_reverse_order_of_marking", 0, 0,
+     "for i = 1, 100 do keep[i] = on_gc(function() say('object ' .. i) end) end"},
+    {"close_finalizes_unreachable_and_reachable_objects_once", 0, 0,
+     "for i = 1, 50 do local o = on_gc(function() say('o' .. i) end)\n"
+     "  if i % 2 == 0 then keep[#keep + 1] = o end end\n"
+     "collectgarbage() say('collected')"},
+    {"close_finalizes_tables", 502, 0,
+     "for i = 1, 20 do keep[i] = setmetatable({i}, {__gc = function(t) say('table ' .. t[1]) end}) "
+     "end"},
+    {"close_passes_the_object_to_its_finalizer", 0, 0,
+     "local o o = on_gc(function(p) say(tostring(rawequal(o, p))) end)"},
+    {"close_survives_errors_in_finalizers", 0, 0,
+     "for i = 1, 9 do keep[i] = on_gc(function() say('o' .. i) if i % 3 == 0 then error('e' .. i) "
+     "end end) end if warn then warn('@on') end"},
+    {"close_survives_errors_that_are_no_strings", 0, 0,
+     "for i = 1, 4 do keep[i] = on_gc(function() say('o' .. i) error({}) end) end\n"
+     "if warn then warn('@on') end"},
+    {"close_runs_finalizers_that_call_the_collector_to_their_end", 0, 0,
+     "for i = 1, 6 do keep[i] = on_gc(function() say('begin ' .. i) collectgarbage()\n"
+     "  say('end ' .. i) end) end"},
+    {"close_runs_finalizers_that_step_the_collector_to_their_end", 0, 0,
+     "for i = 1, 6 do keep[i] = on_gc(function() say('begin ' .. i)\n"
+     "  for j = 1, 50 do local t = {j} collectgarbage('step', 100) end say('end ' .. i) end) end"},
+    {"close_survives_a_collector_called_from_a_coroutine_in_a_finalizer", 0, 0,
+     "for i = 1, 6 do keep[i] = on_gc(function() say('begin ' .. i)\n"
+     "  local co = coroutine.create(function() collectgarbage() say('in ' .. i)\n"
+     "    coroutine.yield() end)\n"
+     "  coroutine.resume(co) co = nil collectgarbage() collectgarbage() say('end ' .. i) end) end"},
+    {"close_treats_finalizers_made_by_finalizers_as_lua_does", 0, 0,
+     "local function make(depth) return on_gc(function() say('depth ' .. depth)\n"
+     "  if depth < 5 then keep[#keep + 1] = make(depth + 1) end end) end\n"
+     "for i = 1, 3 do keep[#keep + 1] = make(1) end"},
+    {"close_treats_garbage_with_finalizers_made_by_finalizers_as_lua_does", 0, 0,
+     "for i = 1, 3 do keep[i] = on_gc(function() say('outer ' .. i)\n"
+     "  on_gc(function() say('inner ' .. i) end) collectgarbage() say('outer end ' .. i) end) end"},
+    {"close_treats_finalizers_found_by_steps_at_the_end_as_lua_does", 0, 0,
+     "keep[1] = on_gc(function() say('outer')\n"
+     "  for i = 1, 3 do on_gc(function() say('inner ' .. i) end) end\n"
+     "  collectgarbage('stop') for i = 1, 400 do collectgarbage('step', 1) end say('outer end')\n"
+     "  end)\n"
+     "for i = 2, 200 do keep[i] = on_gc(function() end) end"},
+    {"close_lets_finalizers_allocate_much", 0, 0,
+     "for i = 1, 4 do keep[i] = on_gc(function() local t = {} for j = 1, 20000 do\n"
+     "  t[j] = {j, 's' .. j} end local sum = 0 for j = 1, #t do sum = sum + t[j][1] end\n"
+     "  say(string.format('%d', sum)) end) end"},
+    {"close_lets_finalizers_churn_through_garbage", 0, 0,
+     "keep[1] = on_gc(function() for j = 1, 200000 do local t = {j, {}} end say('churned') end)\n"
+     "keep[2] = on_gc(function() say('before') end)"},
+    {"close_finalizes_resurrected_objects_as_lua_does", 0, 0,
+     "do local o o = on_gc(function(p) say('first') _G.saved = p end) o = nil end\n"
+     "collectgarbage() collectgarbage() say(type(saved))\n"
+     "keep[1] = on_gc(function() say(type(saved)) end)"},
+    {"close_finalizes_objects_marked_again", 0, 0,
+     "local f function f(o) say('again') setmetatable(o, getmetatable(o)) end\n"
+     "if newproxy then say('as lua') else\n"
+     "local mt = {} mt.__gc = function(o) say('final') setmetatable(o, mt) end\n"
+     "setmetatable({}, mt) collectgarbage() collectgarbage() say('twice') end"},
+    {"close_flushes_and_closes_open_files", 0, 0,
+     "keep[1] = assert(io.open(os.getenv('HAK_TEST_FILE'), 'w'))\n"
+     "keep[1]:setvbuf('full', 65536) keep[1]:write(string.rep('line\\n', 1000))"},
+    {"close_lets_finalizers_write_to_open_files", 0, 0,
+     "local f = assert(io.open(os.getenv('HAK_TEST_FILE'), 'w'))\n"
+     "keep[1] = on_gc(function() f:write('last words') f:flush() say(io.type(f)) end)"},
+    {"close_leaves_suspended_coroutines_suspended", 0, 0,
+     "for i = 1, 10 do keep[i] = coroutine.wrap(function() local o = on_gc(function()\n"
+     "  say('co ' .. i) end) coroutine.yield() say('resumed') end) keep[i]() end"},
+    {"close_works_after_an_error", 0, 0,
+     "keep[1] = on_gc(function() say('finalized') end)\n"
+     "local ok = pcall(function() local t = nil; t.x = 1 end) say(tostring(ok))"},
+    {"close_works_with_the_collector_stopped", 0, 0,
+     "collectgarbage('stop') for i = 1, 1000 do on_gc(function() end) end\n"
+     "keep[1] = on_gc(function() say('finalized') end)"},
+    {"close_works_in_the_middle_of_a_cycle", 0, 0,
+     "for i = 1, 2000 do keep[i] = {i} end\n"
+     "for i = 1, 30 do keep[#keep + 1] = on_gc(function() say('o' .. i) end)\n"
+     "  collectgarbage('step', 0) end"},
+    {"close_works_in_generational_mode", 504, 0,
+     "collectgarbage('generational')\n"
+     "for i = 1, 30 do keep[i] = setmetatable({i}, {__gc = function(t) say('g' .. t[1]) end})\n"
+     "  for j = 1, 2000 do local t = {j} end end"},
+    {"close_works_in_generational_mode_of_5_2", 502, 502,
+     "collectgarbage('generational')\n"
+     "for i = 1, 30 do keep[i] = setmetatable({i}, {__gc = function(t) say('g' .. t[1]) end})\n"
+     "  for j = 1, 2000 do local t = {j} end end collectgarbage('incremental')\n"
+     "for i = 1, 30 do keep[#keep+1] = setmetatable({i}, {__gc = function(t) say('i' .. t[1]) "
+     "end}) end"},
+    {"close_ignores_to_be_closed_variables_of_suspended_coroutines_as_lua_does", 504, 0,
+     "for i = 1, 5 do keep[i] = coroutine.wrap(load([[local on_gc, say, i = ...\n"
+     "  local v <close> = setmetatable({}, {__close = function() say('closed ' .. i) end,\n"
+     "    __gc = function() say('gc ' .. i) end}) coroutine.yield() ]]))\n"
+     "  keep[i](on_gc, say, i) end"},
+    {"close_warns_as_lua_does", 504, 0,
+     "warn('@on') keep[1] = on_gc(function() warn('piece ', 'by ', 'piece') end)\n"
+     "keep[2] = on_gc(function() warn('@off') end)\n"
+     "keep[3] = on_gc(function() error('wrong') end)"},
+    {"close_works_after_weak_tables_and_ephemerons", 0, 0,
+     "local weak = setmetatable({}, {__mode = 'k'}) keep[1] = weak\n"
+     "for i = 1, 500 do local k = {} weak[k] = {k, on_gc(function() say('w' .. i) end)}\n"
+     "  if i % 50 == 0 then keep[#keep + 1] = k end end"},
+    {"close_empties_the_jit", 0, 0, "local s = 0 for i = 1, 1e6 do s = s + i % 7 end say(s > 0 and "
+                                    "'warm' or '')"},
+};
+
+static char file_name[64];
+
+static char *file_contents(void)
+{
+    FILE *file = fopen(file_name, "r");
+    if (!file) return calloc(1, 1);
+    char *text = calloc(1, 1 << 16);
+    size_t length = fread(text, 1, (1 << 16) - 1, file);
+    text[length] = 0;
+    fclose(file);
+    unlink(file_name);
+    return text;
+}
+
+/* Runs the program in a state of this life, ends it, and returns all that came of it. */
+static char *result_of(const life *way, const program *p)
+{
+    transcript_length = 0;
+    transcript[0] = 0;
+    unlink(file_name);
+    capture errors = capture_begin();
+    lua_State *L = way->make();
+    if (!L) {
+        free(capture_end(errors));
+        fail_msg("%s: no state", way->name);
+    }
+    luaL_openlibs(L);
+    lua_register(L, "say", say);
+    lua_register(L, "on_gc", on_gc);
+    run(L, "keep = {}");
+    int status = try_run(L, p->code);
+    if (status) say(L);
+    way->end(L);
+    char *shown = capture_end(errors);
+    char *written = file_contents();
+    size_t size = strlen(shown) + strlen(written) + transcript_length + 64;
+    char *text = malloc(size);
+    assert_non_null(text);
+    snprintf(text, size, "status %d\n%s-- stderr:\n%s-- file:\n%s", status, transcript, shown,
+             written);
+    free(shown);
+    free(written);
+    return text;
+}
+
+static lua_State *make_installed(void)
+{
+    lua_State *L = luaL_newstate();
+    if (L && !hak_lua_install(L, NULL)) abort();
+    return L;
+}
+
+static const life stock = {"lua_close on a stock state", make_stock, lua_close};
+static const life ours[] = {
+    {"hak_lua_close", make_hakmem, hak_lua_close},
+    {"lua_close on a state from hak_lua_newstate", make_hakmem, lua_close},
+    {"lua_close after hak_lua_install", make_installed, lua_close},
+    {"hak_lua_close after hak_lua_install", make_installed, hak_lua_close},
+    {"hak_lua_close on a stock state", make_stock, hak_lua_close},
+};
+
+static void same_transcript(void **state)
+{
+    const program *p = *state;
+    if ((p->from && LUA_VERSION_NUM < p->from) || (p->to && LUA_VERSION_NUM > p->to)) skip();
+    char *expected = result_of(&stock, p);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        char *got = result_of(&ours[i], p);
+        if (strcmp(got, expected) != 0) {
+            fail_msg("%s:\n%s\nbut lua_close on a stock state:\n%s", ours[i].name, got, expected);
+        }
+        free(got);
+    }
+    free(expected);
+}
+
+/* ------------------------------------------------------------------ called from within Lua */
+
+static int end_here(lua_State *L)
+{
+    lua_State **victim = lua_touserdata(L, lua_upvalueindex(1));
+    hak_lua_close(*victim);
+    return 0;
+}
+
+static void a_state_may_close_another_from_within_a_call(void **unused)
+{
+    (void)unused;
+    lua_State *outer = make_hakmem(), *inner = make_hakmem();
+    transcript_length = 0;
+    luaL_openlibs(inner);
+    lua_register(inner, "say", say);
+    lua_register(inner, "on_gc", on_gc);
+    run(inner, "keep = on_gc(function() say('inner ended') end)");
+    lua_pushlightuserdata(outer, &inner);
+    lua_pushcclosure(outer, end_here, 1);
+    assert_int_equal(lua_pcall(outer, 0, 0, 0), 0);
+    assert_string_equal(transcript, "inner ended\n");
+    hak_lua_close(outer);
+}
+
+#if LUA_54
+static int closed(lua_State *L)
+{
+    lua_pushstring(L, "closed");
+    lua_replace(L, 1);
+    return say(L);
+}
+
+/* Of to-be-closed variables only those of the main thread's own stack are pending at the end. */
+static void close_runs_pending_to_be_closed_variables(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < 2; i++) {
+        lua_State *L = make_hakmem();
+        luaL_openlibs(L);
+        lua_register(L, "say", say);
+        lua_register(L, "on_gc", on_gc);
+        run(L, "keep = {} for i = 1, 3 do keep[i] = on_gc(function() say('o' .. i) end) end");
+        for (int v = 0; v < 2; v++) {
+            lua_newtable(L);
+            lua_createtable(L, 0, 1);
+            lua_pushcfunction(L, closed);
+            lua_setfield(L, -2, "__close");
+            lua_setmetatable(L, -2);
+            lua_toclose(L, -1);
+        }
+        transcript_length = 0;
+        if (i == 0) hak_lua_close(L);
+        else lua_close(L);
+        assert_string_equal(transcript, "closed\nclosed\no3\no2\no1\n");
+    }
+}
+#endif
+
+/* ------------------------------------------------------------------ nothing is left behind */
+
+static const char *const small_life =
+    "local t = {} for i = 1, 300 do t[i] = {i, 's' .. i} end\n"
+    "local co = coroutine.wrap(function() coroutine.yield(1) end) co()\n"
+    "kept = {t, co, io and io.tmpfile and true, string.rep('x', 30000), function() return t end}";
+
+/* Address space and resident memory after `cycles` lives are those after a tenth of them. */
+static void assert_no_growth(const life *way, int cycles, bool libraries, const char *code)
+{
+    size_t rss_then = 0, space_then = 0;
+    for (int i = 0; i < cycles; i++) {
+        if (i == cycles / 10) {
+            rss_then = rss();
+            space_then = address_space();
+        }
+        lua_State *L = way->make();
+        assert_non_null(L);
+        if (libraries) luaL_openlibs(L);
+        if (code) run(L, code);
+        way->end(L);
+    }
+    size_t grown = rss() > rss_then ? rss() - rss_then : 0;
+    size_t mapped = address_space() > space_then ? address_space() - space_then : 0;
+    if (grown > MIB || mapped > MIB) {
+        fail_msg("%s, %d cycles: resident memory grew by %zu KiB, address space by %zu KiB",
+                 way->name, cycles, grown / KIB, mapped / KIB);
+    }
+}
+
+static void five_thousand_lives_do_not_grow_the_process(void **unused)
+{
+    (void)unused;
+    assert_no_growth(&ours[0], 5000, false, NULL);
+    assert_no_growth(&ours[0], 2000, true, small_life);
+}
+
+static void lua_close_instead_of_hak_lua_close_leaks_nothing(void **unused)
+{
+    (void)unused;
+    assert_no_growth(&ours[1], 2000, true, small_life);
+}
+
+static void closing_after_install_leaks_nothing(void **unused)
+{
+    (void)unused;
+    assert_no_growth(&ours[2], 1000, true, small_life);
+    assert_no_growth(&ours[3], 1000, true, small_life);
+}
+
+static void compiled_traces_go_with_their_state(void **unused)
+{
+    (void)unused;
+    const char *hot = "local s = 0 for i = 1, 3000 do local t = {i} s = s + t[1] end\n"
+                      "local function f(n) if n == 0 then return 0 end return 1 + f(n - 1) end\n"
+                      "for i = 1, 100 do f(20) end";
+    assert_no_growth(&ours[0], 400, true, hot);
+    assert_no_growth(&ours[1], 400, true, hot);
+}
+
+static void large_blocks_go_with_their_state(void **unused)
+{
+    (void)unused;
+    const char *large = "s = string.rep('0123456789', 300000) t = {} for i = 1, 70000 do t[i] = i end";
+    assert_no_growth(&ours[0], 60, true, large);
+    assert_no_growth(&ours[1], 60, true, large);
+    assert_no_growth(&ours[2], 60, true, large);
+}
+
+/* As a heap on the caller's memory shows it: the next state finds every byte free. */
+static void closing_frees_the_callers_memory_for_the_next_state(void **unused)
+{
+    (void)unused;
+    static char memory[1 << 20];
+    hak_heap_options options = {.memory = memory, .memory_size = sizeof memory};
+    for (int i = 0; i < 50; i++) {
+        lua_State *L = hak_lua_newstate(&options);
+        assert_non_null(L);
+        luaL_openlibs(L);
+        run(L, small_life);
+        if (i % 2) hak_lua_close(L);
+        else lua_close(L);
+    }
+}
+
+int main(void)
+{
+    snprintf(file_name, sizeof file_name, "/tmp/hak_test_close.%ld", (long)getpid());
+    setenv("HAK_TEST_FILE", file_name, 1);
+    enum { PROGRAMS = sizeof programs / sizeof *programs };
+    struct CMUnitTest alike[PROGRAMS];
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        alike[i] = (struct CMUnitTest){
+            .name = programs[i].name,
+            .test_func = same_transcript,
+            .initial_state = (void *)&programs[i],
+        };
+    }
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(a_state_may_close_another_from_within_a_call),
+#if LUA_54
+        cmocka_unit_test(close_runs_pending_to_be_closed_variables),
+#endif
+        cmocka_unit_test(five_thousand_lives_do_not_grow_the_process),
+        cmocka_unit_test(lua_close_instead_of_hak_lua_close_leaks_nothing),
+        cmocka_unit_test(closing_after_install_leaks_nothing),
+        cmocka_unit_test(compiled_traces_go_with_their_state),
+        cmocka_unit_test(large_blocks_go_with_their_state),
+        cmocka_unit_test(closing_frees_the_callers_memory_for_the_next_state),
+    };
+    int failed = cmocka_run_group_tests_name("closing like lua_close", alike, NULL, NULL);
+    failed += cmocka_run_group_tests_name("closing", others, NULL, NULL);
+    return failed != 0;
+}
