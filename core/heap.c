@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "large.h"
+#include "minislab.h"
 #include "purge.h"
 #include "units.h"
 
@@ -81,7 +82,9 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
 static void suspend(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
-    if (slab->carved == slab->capacity) {
+    if (slab->mini) {
+        hak__mini_drain(slab);
+    } else if (slab->carved == slab->capacity) {
         slab->kind = HAK_SLAB_FULL;
         slab->asleep = (uint16_t)(1 + (slab->capacity >> heap->profile->reopen));
         slab->left = slab->asleep;
@@ -123,8 +126,10 @@ static hak_slab *refill(hak_heap *heap, unsigned index)
         heap->refills++;
         return current;
     } else {
-        slab = slab_new(heap, index);
+        slab = hak__mini_take(heap, index);
+        if (!slab) slab = slab_new(heap, index);
         if (!slab) return NULL;
+        if (!slab->mini) heap->mini_had[index] = HAK_MINIS;
     }
     if (has_current) suspend(heap, current);
     set_current(heap, index, slab);
@@ -136,9 +141,33 @@ static hak_slab *refill(hak_heap *heap, unsigned index)
 /* A slab without live blocks gives its units back. */
 static void retire(hak_heap *heap, hak_slab *slab)
 {
-    hak__units_give(heap, slab);
     heap->retires++;
+    if (slab->mini) {
+        hak__mini_give(heap, slab);
+        return;
+    }
+    hak__units_give(heap, slab);
     hak__purge_excess(heap);
+}
+
+/* A free in a run of minislabs, which the fast path took for one in a slab. A class with many of
+ * them moves on to a slab. */
+static void free_in_mini(hak_heap *heap, hak_slab *run, void *block)
+{
+    run->free = NULL;
+    run->left = 1;
+    hak_slab *mini = hak__mini_of(run, block);
+    *(void **)block = mini->free;
+    mini->free = block;
+    if (--mini->left == 0) {
+        hak__heap_free_event(heap, mini, block);
+    } else if (mini->left < HAK_LEFT_FAR - HAK_MINI_FREES && mini->kind == HAK_SLAB_CURRENT) {
+        hak_slab *slab = slab_new(heap, mini->size_class);
+        if (!slab) return;
+        set_current(heap, mini->size_class, slab);
+        heap->mini_had[mini->size_class] = HAK_MINIS;
+        if (!hak__mini_drain(mini)) retire(heap, mini);
+    }
 }
 
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
@@ -158,6 +187,7 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
         retire(heap, slab);
         break;
     case HAK_SLAB_CURRENT: slab->left = HAK_LEFT_FAR; break;
+    case HAK_UNIT_MINI: free_in_mini(heap, slab, block); break;
     case HAK_SPAN: hak__span_free(heap, slab, block); break;
     case HAK_UNIT_INTERIOR: hak__fatal("free", block, "points into a block, not at its start");
     default: hak__fatal("free", block, "no block lives there, or it is free already");
@@ -171,9 +201,15 @@ static void retire_idle(hak_heap *heap)
         hak_slab *slab = heap->current[index];
         if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
         set_current(heap, index, (hak_slab *)&hak__no_slab);
-        hak__units_give(heap, slab);
         heap->retires++;
+        if (slab->mini) {
+            hak__mini_give(heap, slab);
+            heap->mini_had[index] = 0;
+        } else {
+            hak__units_give(heap, slab);
+        }
     }
+    hak__mini_trim(heap);
 }
 
 /* Opens the full slabs that have free blocks, however few; returns how many. */
@@ -272,12 +308,18 @@ typedef struct location {
     hak_superslab *huge; /* … a huge block; both NULL: not this heap's */
 } location;
 
+static hak_slab *slab_around(const hak_region *region, const void *p)
+{
+    hak_slab *run = hak__slab_head(&region->slabs[hak__unit_index(region, p)]);
+    return run->kind == HAK_UNIT_MINI ? hak__mini_of(run, p) : run;
+}
+
 static location locate(const hak_heap *heap, const void *p)
 {
     hak_region *region = heap->region;
     if (region) {
         if (!hak__region_contains(region, p)) return (location){0};
-        return (location){.slab = hak__slab_head(&region->slabs[hak__unit_index(region, p)])};
+        return (location){.slab = slab_around(region, p)};
     }
     region = hak__region_of(p);
     if (!region) return (location){0};
@@ -286,7 +328,7 @@ static location locate(const hak_heap *heap, const void *p)
     if (super->heap != heap) return (location){0};
     if (super->kind == HAK_SUPERSLAB_HUGE) return (location){.huge = super};
     if (super->kind != HAK_SUPERSLAB_SLABS) return (location){0};
-    return (location){.slab = hak__slab_head(&region->slabs[hak__unit_index(region, p)])};
+    return (location){.slab = slab_around(region, p)};
 }
 
 void hak__heap_free_outside(hak_heap *heap, void *block)
@@ -298,6 +340,10 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
 #ifdef HAK_DEBUG
         hak__heap_check_free(heap, at.slab, block);
 #endif
+        if (at.slab->mini) {
+            free_in_mini(heap, heap->mini_run, block);
+            return;
+        }
         *(void **)block = at.slab->free;
         at.slab->free = block;
         if (--at.slab->left == 0) hak__heap_free_event(heap, at.slab, block);
@@ -309,7 +355,11 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
 #ifdef HAK_DEBUG
 void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
 {
-    if (locate(heap, block).slab != slab) hak__fatal("free", block, "not a block of this heap");
+    location at = locate(heap, block);
+    if (at.slab != slab && !(at.slab && at.slab->mini)) {
+        hak__fatal("free", block, "not a block of this heap");
+    }
+    slab = at.slab;
     if (!slab->block_size) return; /* spans and free units are checked by hak__heap_free_event */
     size_t offset = (size_t)((char *)block - slab->start);
     if (offset % slab->block_size) hak__fatal("free", block, "points into a block, not at its start");

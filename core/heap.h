@@ -35,6 +35,10 @@ struct hak_heap {
     hak_superslab *first;           /* where the heap keeps itself */
     void *adapter;                  /* of whoever hands pointers of others to this heap */
 
+    hak_slab *mini_run;              /* the run of minislabs, or NULL */
+    uint64_t mini_free, mini_all;    /* its free cells; all that can hold blocks */
+    uint8_t mini_had[HAK_CLASSES];   /* minislabs each class has had; HAK_MINIS: it moved on */
+
     size_t granularity;
     size_t footprint, footprint_peak;
     size_t retained; /* of the footprint, in free units and retained huge blocks */

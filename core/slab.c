@@ -55,6 +55,7 @@ bool hak__slab_valid(const hak_slab *slab)
     switch (slab->kind) {
     case HAK_UNIT_FREE:
     case HAK_UNIT_INTERIOR: return slab->left == 1 && !slab->free;
+    case HAK_UNIT_MINI:
     case HAK_SPAN: return slab->left == 1 && !slab->free && slab->units > 0;
     case HAK_SLAB_FULL: return slab->left > 0 && slab->carved == slab->capacity;
     case HAK_SLAB_PARTIAL:

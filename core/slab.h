@@ -25,6 +25,7 @@ typedef enum hak_slab_kind {
     HAK_SLAB_PARTIAL, /* has free or uncarved blocks: in its class's list */
     HAK_SLAB_FULL,    /* has few free blocks or none: in no list */
     HAK_SPAN,         /* one block of whole pages */
+    HAK_UNIT_MINI,    /* cut into minislabs */
     HAK_UNIT_INTERIOR /* not the first unit of its run */
 } hak_slab_kind;
 
@@ -33,7 +34,8 @@ typedef enum hak_slab_kind {
  *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
  *   FULL     the frees until it is worth using again, and becomes PARTIAL: so that a slab with a
  *            single hole is not taken up for it (snmalloc calls such slabs sleeping);
- *   all else 1: a span is freed by its first free, and anything else is a wild pointer.
+ *   all else 1: a span is freed by its first free, a minislab has a record of its own, and anything
+ *            else is a wild pointer.
  * Allocating does not count: a current slab's live blocks are the carved ones that are not in its
  * list, and when the list runs dry they are all live. */
 typedef struct hak_slab {
@@ -47,14 +49,15 @@ typedef struct hak_slab {
             uint32_t carved;   /* blocks that have been handed to the list so far */
             uint32_t capacity; /* blocks that fit */
         };
-        uint64_t span_size; /* usable bytes */
+        uint64_t span_size; /* usable bytes of a span, or of a run of minislabs */
     };
     uint32_t touched; /* bytes at the head of this one unit that were used since the last purge */
     uint32_t units;   /* in the run; for an interior unit: its distance from the first */
     uint8_t kind;     /* hak_slab_kind */
     uint8_t size_class;
-    uint16_t asleep; /* FULL: what `left` began with */
-    uint8_t reserved[4];
+    uint16_t asleep; /* FULL: blocks that will be free when it wakes */
+    bool mini;       /* a minislab: lies in a run of them */
+    uint8_t reserved[3];
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");

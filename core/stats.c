@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap.h"
+#include "minislab.h"
 #include "os.h"
 
 #define FIELD(name, unit, help) {#name, unit, help, offsetof(hak_stats, name)}
@@ -42,6 +43,10 @@ static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *
         class->live += hak__slab_live(slab);
         class->slabs++;
         for (size_t i = 0; i < slab->units; i++) class->footprint += slab[i].touched;
+        if (slab->mini) class->footprint += HAK_CELL;
+    } else if (slab->kind == HAK_UNIT_MINI) {
+        const hak_slab *mini = (const hak_slab *)slab->start;
+        for (size_t i = 0; i < hak__mini_cells(slab); i++) add_run(stats, classes, &mini[i]);
     }
 }
 

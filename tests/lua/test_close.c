@@ -44,9 +44,10 @@ static const program programs[] = {
     {"close_finalizes_in_reverse_order_of_marking", 0, 0,
      "for i = 1, 100 do keep[i] = on_gc(function() say('object ' .. i) end) end"},
     {"close_finalizes_unreachable_and_reachable_objects_once", 0, 0,
+     "collectgarbage() collectgarbage('stop')\n"
      "for i = 1, 50 do local o = on_gc(function() say('o' .. i) end)\n"
      "  if i % 2 == 0 then keep[#keep + 1] = o end end\n"
-     "collectgarbage() say('collected')"},
+     "collectgarbage() collectgarbage() say('collected')"},
     {"close_finalizes_tables", 502, 0,
      "for i = 1, 20 do keep[i] = setmetatable({i}, {__gc = function(t) say('table ' .. t[1]) end}) "
      "end"},
@@ -137,6 +138,7 @@ static const program programs[] = {
      "keep[2] = on_gc(function() warn('@off') end)\n"
      "keep[3] = on_gc(function() error('wrong') end)"},
     {"close_works_after_weak_tables_and_ephemerons", 0, 0,
+     "collectgarbage() collectgarbage('stop')\n"
      "local weak = setmetatable({}, {__mode = 'k'}) keep[1] = weak\n"
      "for i = 1, 500 do local k = {} weak[k] = {k, on_gc(function() say('w' .. i) end)}\n"
      "  if i % 50 == 0 then keep[#keep + 1] = k end end"},

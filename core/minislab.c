@@ -1,0 +1,91 @@
+#include "minislab.h"
+
+#include "units.h"
+
+#define CELLS_MAX ((size_t)64)
+
+/* Bytes of the run: 64 KiB, or an eighth of a caller's memory. */
+static size_t run_size(const hak_heap *heap)
+{
+    const size_t most = CELLS_MAX * HAK_CELL;
+    if (!heap->region) return most;
+    size_t unit = hak__unit_size(heap->region);
+    size_t size = heap->region->units * unit / 8 / unit * unit;
+    return size > most ? most : size;
+}
+
+/* Takes the run and puts its records down. */
+static bool open_run(hak_heap *heap)
+{
+    size_t size = run_size(heap);
+    size_t cells = size / HAK_CELL;
+    size_t records = (cells * sizeof(hak_slab) + HAK_CELL - 1) / HAK_CELL;
+    if (cells < 2 * records) return false;
+    size_t unit = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+    hak_slab *run = hak__units_take(heap, (size + unit - 1) / unit, HAK_UNIT_MINI);
+    if (!run) return false;
+    if (!hak__units_touch(heap, run, HAK_PAGE)) {
+        hak__units_give(heap, run);
+        return false;
+    }
+    run->span_size = size;
+    hak_slab *mini = (hak_slab *)run->start;
+    for (size_t i = 0; i < cells; i++) mini[i] = (hak_slab){.left = 1};
+    heap->mini_run = run;
+    heap->mini_free = (cells == 64 ? ~(uint64_t)0 : ((uint64_t)1 << cells) - 1) &
+                      ~(((uint64_t)1 << records) - 1);
+    heap->mini_all = heap->mini_free;
+    return true;
+}
+
+hak_slab *hak__mini_take(hak_heap *heap, unsigned index)
+{
+    size_t block_size = hak__class_size(index, heap->granularity);
+    if (heap->mini_had[index] == HAK_MINIS || block_size > HAK_CELL) return NULL;
+    if (!heap->mini_run && !open_run(heap)) return NULL;
+    if (!heap->mini_free) return NULL;
+
+    hak_slab *run = heap->mini_run;
+    size_t cell = (size_t)__builtin_ctzll(heap->mini_free);
+    size_t end = ((cell + 1) * HAK_CELL + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+    if (!hak__units_touch(heap, run, end)) return NULL;
+    heap->mini_free &= heap->mini_free - 1;
+    heap->mini_had[index]++;
+
+    hak_slab *mini = (hak_slab *)run->start + cell;
+    *mini = (hak_slab){
+        .left = HAK_LEFT_FAR,
+        .block_size = (uint32_t)block_size,
+        .start = run->start + cell * HAK_CELL,
+        .capacity = (uint32_t)(HAK_CELL / block_size),
+        .kind = HAK_SLAB_CURRENT,
+        .size_class = (uint8_t)index,
+        .mini = true,
+    };
+    hak__slab_carve(mini, HAK_CELL);
+    return mini;
+}
+
+void hak__mini_give(hak_heap *heap, hak_slab *mini)
+{
+    size_t cell = (size_t)(mini - (hak_slab *)heap->mini_run->start);
+    *mini = (hak_slab){.left = 1};
+    heap->mini_free |= (uint64_t)1 << cell;
+}
+
+bool hak__mini_drain(hak_slab *mini)
+{
+    size_t live = hak__slab_live(mini);
+    mini->kind = HAK_SLAB_FULL;
+    mini->asleep = (uint16_t)mini->capacity; /* wakes when it is empty, and then retires */
+    mini->left = (uint32_t)live;
+    return live > 0;
+}
+
+void hak__mini_trim(hak_heap *heap)
+{
+    if (!heap->mini_run || heap->mini_free != heap->mini_all) return;
+    hak__units_give(heap, heap->mini_run);
+    heap->mini_run = NULL;
+    heap->mini_free = heap->mini_all = 0;
+}
