@@ -37,7 +37,7 @@ all: deps libs modules bench-programs
 .PHONY: libs modules bench-programs
 libs: $(LIBS)
 modules: $(MODULES)
-bench-programs: $(MIXED)
+bench-programs: $(MIXED) $(B)/bench/lua_close
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,11 @@ $(addprefix $(B)/bench/random_mixed-,$(PEERS)): $(B)/bench/random_mixed-%: bench
 	@mkdir -p $(@D)
 	$(CC) $(MIXED_CFLAGS) -flto -DALLOCATOR='"$*"' $< -o $@ -Wl,--no-as-needed \
 		$(call peer_library,$*)
+
+$(B)/bench/lua_close: bench/lua_close.c $(LUA_C) $(B)/libhakmem.a $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(MIXED_CFLAGS) -flto -Icore -Ibindings/lua $$(pkg-config --cflags lua5.4) \
+		$(filter %.c %.a,$^) -o $@ $$(pkg-config --libs lua5.4) -pthread
 
 bench: all ## measure everything: the tables of the README
 	bench/hakbench run random-mixed lua

@@ -35,6 +35,7 @@ FEWER = "{other} makes {ratio} the OS calls of {own}"
 
 THROUGHPUT = Metric("throughput", "throughput", "Mops/s", HIGHER, 1, FASTER)
 TIME = Metric("time", "processor time", "s", LOWER, 3, FASTER)
+CLOSE_TIME = Metric("close_time", "time to close", "s", LOWER, 4, FASTER)
 WALL = Metric("wall", "wall time", "s", LOWER, 3, FASTER)
 PEAK_RSS = Metric("peak_rss", "peak RSS", "KiB", LOWER, 0, SMALLER)
 END_RSS = Metric("end_rss", "RSS at the end", "KiB", LOWER, 0, SMALLER)

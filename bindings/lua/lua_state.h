@@ -12,8 +12,18 @@ typedef struct hak_lua_adapter {
     lua_Alloc previous; /* of the blocks from before hak_lua_install; NULL: there are none */
     void *previous_ud;
     void *state_block;  /* the block of the state itself, the last that lua_close frees */
-    jmp_buf *closing;   /* where the last finalizer jumps, while hak_lua_close runs */
-    size_t closing_new; /* bytes asked for since the closing state began to keep freed blocks */
+    jmp_buf *leave;     /* out of lua_close, while hak_lua_close runs */
+    size_t closing_new; /* bytes asked for since hak__lua_alloc_closing is in place */
 } hak_lua_adapter;
+
+/* Called by Lua with the adapter, a light userdata: makes sure that the heap goes with the state. */
+int hak__lua_place_sentinel(lua_State *L);
+
+/* The allocator of a state that lua_close takes apart: freeing one by one what goes with the heap is
+ * left out, and with the state's own block the heap goes. */
+void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_size);
+
+/* The block that holds a state's main thread. */
+void *hak__lua_state_block(lua_State *main_thread);
 
 #endif

@@ -1,6 +1,7 @@
 """The suites by name. A new one is a module here and an entry below."""
 
 from .lua import LuaSuite
+from .lua_close import LuaCloseSuite
 from .random_mixed import RandomMixedSuite
 
-SUITES = {suite.name: suite for suite in (RandomMixedSuite, LuaSuite)}
+SUITES = {suite.name: suite for suite in (RandomMixedSuite, LuaSuite, LuaCloseSuite)}
