@@ -28,6 +28,7 @@ lua_dirs := $(foreach l,$(LUAS),$(firstword $(subst :, ,$(l))))
 PEERS   := mimalloc jemalloc tcmalloc system
 LIBS    := $(B)/libhakmem.a $(B)/libhakmem.so
 MODULES := $(lua_dirs:%=$(B)/lua/%/hakmem.so)
+HOSTS   := $(foreach d,$(lua_dirs),$(B)/libhakmem_$(call lua_pc,$(d)).a)
 MIXED   := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
 
 .PHONY: all deps demo test test-core test-lua test-bench test-docs test-sanitize bench install \
@@ -35,7 +36,7 @@ MIXED   := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
 
 all: deps libs modules bench-programs
 .PHONY: libs modules bench-programs
-libs: $(LIBS)
+libs: $(LIBS) $(HOSTS)
 modules: $(MODULES)
 bench-programs: $(MIXED) $(B)/bench/lua_close
 
@@ -81,6 +82,16 @@ $(B)/lua/$(1)/hakmem.so: $(B)/swig/hakmem_lua_wrap.c $(CONTROL) $(LUA_C) $(CORE)
 	$(CC) $(HAK_CFLAGS) $(PIC) -flto -shared -Wl,-z,nodelete -Wl,--gc-sections -Ibindings \
 		-Ibindings/lua $$$$(pkg-config --cflags $(call lua_pc,$(1))) \
 		$(B)/lua-obj/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) -o $$@ -pthread
+
+# The adapter for programs that embed this Lua.
+$(B)/static/$(call lua_pc,$(1))/%.o: bindings/lua/%.c $(HEADERS) Makefile
+	@mkdir -p $$(@D)
+	$(CC) $(HAK_CFLAGS) $(LTO) $$$$(pkg-config --cflags $(call lua_pc,$(1))) -c $$< -o $$@
+
+$(B)/libhakmem_$(call lua_pc,$(1)).a: \
+		$(patsubst bindings/lua/%.c,$(B)/static/$(call lua_pc,$(1))/%.o,$(filter-out %/lua_control.c,$(LUA_C)))
+	rm -f $$@
+	gcc-ar rcs $$@ $$^
 endef
 $(foreach d,$(lua_dirs),$(eval $(call lua_module,$(d))))
 
@@ -102,10 +113,10 @@ $(addprefix $(B)/bench/random_mixed-,$(PEERS)): $(B)/bench/random_mixed-%: bench
 	$(CC) $(MIXED_CFLAGS) -flto -DALLOCATOR='"$*"' $< -o $@ -Wl,--no-as-needed \
 		$(call peer_library,$*)
 
-$(B)/bench/lua_close: bench/lua_close.c $(LUA_C) $(B)/libhakmem.a $(HEADERS)
+$(B)/bench/lua_close: bench/lua_close.c $(B)/libhakmem_lua5.4.a $(B)/libhakmem.a
 	@mkdir -p $(@D)
-	$(CC) $(MIXED_CFLAGS) -flto -Icore -Ibindings/lua $$(pkg-config --cflags lua5.4) \
-		$(filter %.c %.a,$^) -o $@ $$(pkg-config --libs lua5.4) -pthread
+	$(CC) $(MIXED_CFLAGS) -flto -Icore -Ibindings/lua $$(pkg-config --cflags lua5.4) $^ -o $@ \
+		$$(pkg-config --libs lua5.4) -pthread
 
 bench: all ## measure everything: the tables of the README
 	bench/hakbench run random-mixed lua
@@ -120,17 +131,24 @@ include tests/tests.mk
 
 # ------------------------------------------------------------------ install and upkeep
 
-LUA_VERSION ?= 5.4
-install: libs $(B)/lua/$(LUA_VERSION)/hakmem.so ## copy to $(DESTDIR)$(PREFIX); LUA_VERSION=5.4
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-		$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
+# LuaJIT loads the module for Lua 5.1, whose ABI it shares.
+INSTALLED := $(filter-out jit,$(lua_dirs))
+install: libs modules ## copy to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 core/hakmem.h bindings/lua/hakmem_lua.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(B)/libhakmem.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(B)/libhakmem.a $(HOSTS) $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(PREFIX)/lib/libhakmem.so.0
 	ln -sf libhakmem.so.0 $(DESTDIR)$(PREFIX)/lib/libhakmem.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' scripts/hakmem.pc.in \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem.pc
-	install -m 755 $(B)/lua/$(LUA_VERSION)/hakmem.so $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
+	for lua in $(foreach d,$(lua_dirs),$(call lua_pc,$(d))); do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e "s|@LUA@|$$lua|" \
+			scripts/hakmem-lua.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem-$$lua.pc || exit; \
+	done
+	for version in $(INSTALLED); do \
+		install -d $(DESTDIR)$(PREFIX)/lib/lua/$$version && \
+		install -m 755 $(B)/lua/$$version/hakmem.so $(DESTDIR)$(PREFIX)/lib/lua/$$version || exit; \
+	done
 
 SOURCES := $(wildcard core/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bench/*.c tests/*/*.[ch])
 format: ## lay the C sources out by clang-format

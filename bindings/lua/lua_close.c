@@ -6,7 +6,6 @@
  * lua_close at that point, and drops the heap. Where lua_close has to go on, the sentinel has put
  * hak__lua_alloc_closing in place, which drops the heap at the very end. */
 #include <lauxlib.h>
-#include <lualib.h> /* LUA_JITLIBNAME */
 #include <stdbool.h>
 
 #include "heap.h"
@@ -53,6 +52,44 @@ static void free_state_block(hak_heap *heap, void *block, size_t size)
     if (!ours) adapter.previous(adapter.previous_ud, block, size, 0);
 }
 
+/* LuaJIT's own allocator drops its arena whole, if lua_close finds it in place at the very end: after
+ * hak_lua_install it must be back when only the state's block is left. */
+#ifdef LUA_JITLIBNAME
+static void *learn_size(void *ud, void *block, size_t old_size, size_t new_size)
+{
+    (void)block, (void)old_size;
+    *(size_t *)ud = new_size;
+    return NULL;
+}
+
+static void count_left(lua_State *L, hak_lua_adapter *adapter)
+{
+    size_t state_size = 0;
+    lua_newstate(learn_size, &state_size); /* fails at once, having asked for the state's block */
+    size_t all = (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
+    adapter->closing_left = all - state_size;
+}
+
+static void count_change(hak_heap *heap, size_t old_size, size_t new_size)
+{
+    hak_lua_adapter *adapter = heap->adapter;
+    adapter->closing_left += new_size - old_size;
+    if (!adapter->previous || adapter->closing_left != 0) return;
+    lua_setallocf(adapter->state_block, adapter->previous, adapter->previous_ud);
+    hak_heap_destroy(heap);
+}
+#else
+static void count_left(lua_State *L, hak_lua_adapter *adapter)
+{
+    (void)L, (void)adapter;
+}
+
+static void count_change(hak_heap *heap, size_t old_size, size_t new_size)
+{
+    (void)heap, (void)old_size, (void)new_size;
+}
+#endif
+
 void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_size)
 {
     hak_heap *heap = ud;
@@ -61,14 +98,18 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
         void *result = hak_lua_alloc(ud, block, old_size, new_size);
         /* Out of memory, Lua collects and tries again: then freed blocks are wanted. */
         adapter->closing_new += result ? new_size : CLOSING_KEEP;
+        if (result) count_change(heap, block ? old_size : 0, new_size);
         return result;
     }
     if (block == adapter->state_block) {
         free_state_block(heap, block, old_size);
-    } else if (adapter->closing_new >= CLOSING_KEEP ||
-               (adapter->previous && !hak_heap_owns(heap, block))) {
+        return NULL;
+    }
+    if (adapter->closing_new >= CLOSING_KEEP ||
+        (adapter->previous && !hak_heap_owns(heap, block))) {
         hak_lua_alloc(ud, block, old_size, 0);
     }
+    count_change(heap, old_size, 0);
     return NULL;
 }
 
@@ -146,6 +187,7 @@ static int finalize_sentinel(lua_State *L)
     if (main_thread) adapter->state_block = hak__lua_state_block(main_thread);
     void *ud;
     if (adapter->state_block && lua_getallocf(L, &ud) == hak_lua_alloc) {
+        count_left(L, adapter);
         lua_setallocf(L, hak__lua_alloc_closing, ud);
     }
     return 0;

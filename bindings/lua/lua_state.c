@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <lauxlib.h>
-#include <lualib.h> /* LUA_JITLIBNAME */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -115,15 +114,15 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
 }
 
 /* LuaJIT built for 32-bit references keeps all its objects in the low 2 GiB, where no other
- * allocator's memory may lie. */
+ * allocator's memory may lie. It loads modules built for Lua 5.1, so it is recognized when running. */
 static bool takes_foreign_memory(lua_State *L)
 {
-#ifdef LUA_JITLIBNAME
-    return (uintptr_t)L >> 32 != 0;
-#else
-    (void)L;
-    return true;
-#endif
+    if ((uintptr_t)L >> 32 != 0) return true;
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, -1, "jit");
+    bool is_jit = lua_istable(L, -1);
+    lua_pop(L, 2);
+    return !is_jit;
 }
 
 hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)

@@ -1,0 +1,469 @@
+/* Whatever system call the OS refuses, and whenever: the function that needed it returns NULL with
+ * ENOMEM or does without, contents stay as they are, zeroed memory is zero, the heap goes on, and
+ * nothing is lost once the OS relents.
+ *
+ * The linker puts the functions below in place of the core's system calls (--wrap). A scenario of
+ * all that leads to such calls runs in a child, where the region is fresh, with the N-th call
+ * refused: for N = 1, 2, … until none is left to refuse; then with one kind of call always refused;
+ * and all of this also on old kernels and where address space is scarce. */
+#include "support.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* ------------------------------------------------------------------ refusing */
+
+enum { MMAP, MPROTECT, MADVISE, MREMAP, MUNMAP, KINDS };
+static const char *const kinds[] = {"mmap", "mprotect", "madvise", "mremap", "munmap"};
+#define ALL ((1u << KINDS) - 1)
+
+typedef struct plan {
+    unsigned kinds;      /* which calls are refused, a bit for each */
+    size_t from, until;  /* numbers of the first and the last call refused; from 0: none */
+    bool no_big_mmap;    /* address space is scarce: nothing above 512 MiB */
+    bool old_kernel;     /* before Linux 5.7: no MREMAP_DONTUNMAP */
+    bool late_refusal;   /* a refused mremap has unmapped its target, as before Linux 6.17 */
+    bool after_creation; /* calls count once there is a heap */
+} plan;
+
+static plan refuse;
+static size_t calls, refusals; /* calls of the plan's kinds; refused ones of any kind */
+static size_t made[KINDS];     /* all calls */
+
+static bool is_refused(unsigned kind)
+{
+    made[kind]++;
+    if (!(refuse.kinds >> kind & 1)) return false;
+    calls++;
+    bool refused = refuse.from && calls >= refuse.from && calls <= refuse.until;
+    refusals += refused;
+    return refused;
+}
+
+void *__real_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
+int __real_mprotect(void *at, size_t size, int access);
+int __wrap_mprotect(void *at, size_t size, int access);
+int __real_madvise(void *at, size_t size, int advice);
+int __wrap_madvise(void *at, size_t size, int advice);
+void *__real_mremap(void *at, size_t size, size_t new_size, int flags, void *to);
+void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to);
+int __real_munmap(void *at, size_t size);
+int __wrap_munmap(void *at, size_t size);
+
+void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset)
+{
+    bool refused = is_refused(MMAP);
+    if (refuse.no_big_mmap && size > 512 * MIB) {
+        refusals += !refused;
+        refused = true;
+    }
+    if (!refused) return __real_mmap(at, size, access, flags, fd, offset);
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
+
+int __wrap_mprotect(void *at, size_t size, int access)
+{
+    if (!is_refused(MPROTECT)) return __real_mprotect(at, size, access);
+    errno = ENOMEM;
+    return -1;
+}
+
+int __wrap_madvise(void *at, size_t size, int advice)
+{
+    if (!is_refused(MADVISE)) return __real_madvise(at, size, advice);
+    errno = EINVAL;
+    return -1;
+}
+
+void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to)
+{
+    bool refused = is_refused(MREMAP);
+    if (refuse.old_kernel && flags & MREMAP_DONTUNMAP) {
+        refusals += !refused;
+        errno = EINVAL;
+        return MAP_FAILED;
+    }
+    if (!refused) return __real_mremap(at, size, new_size, flags, to);
+    if (refuse.late_refusal) __real_munmap(to, new_size);
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
+
+int __wrap_munmap(void *at, size_t size)
+{
+    if (!is_refused(MUNMAP)) return __real_munmap(at, size);
+    errno = ENOMEM;
+    return -1;
+}
+
+/* ------------------------------------------------------------------ blocks */
+
+#define SMALL 5200 /* blocks, of more than a superslab in all */
+#define SPANS 40
+#define HUGE 6
+#define SLOTS (SMALL + SPANS + HUGE)
+
+static struct slot {
+    char *start; /* NULL: refused, or not allocated yet */
+    size_t size;
+    uint64_t stamp;
+} slots[SLOTS];
+
+static hak_heap *heap;
+static uint64_t stamps;
+
+/* Of large blocks one word in each 64 KiB is written, and the last. */
+static void write_slot(struct slot *s)
+{
+    s->stamp = ++stamps * 0x9e3779b97f4a7c15u;
+    for (size_t at = 0; at + sizeof s->stamp <= s->size; at += s->size > MIB ? 64 * KIB : 8) {
+        memcpy(s->start + at, &s->stamp, sizeof s->stamp);
+    }
+    if (s->size) s->start[s->size - 1] = (char)s->stamp;
+}
+
+static void check_slot(const struct slot *s, size_t size)
+{
+    for (size_t at = 0; at + 2 * sizeof s->stamp <= size; at += s->size > MIB ? 64 * KIB : 8) {
+        REQUIRE_THAT(memcmp(s->start + at, &s->stamp, sizeof s->stamp) == 0,
+                     "byte %zu of %zu was overwritten", at, s->size);
+    }
+    if (size && size == s->size) REQUIRE(s->start[size - 1] == (char)s->stamp);
+}
+
+/* A call that came back with NULL must have met a refusal on its way. */
+static void *expected(void *block, size_t refusals_before)
+{
+    if (!block) {
+        REQUIRE_THAT(errno == ENOMEM, "errno %d", errno);
+        REQUIRE_THAT(refusals > refusals_before, "refused without need");
+    }
+    return block;
+}
+
+static void put(size_t i, size_t size, bool zero)
+{
+    struct slot *s = &slots[i];
+    size_t before = refusals;
+    errno = 0;
+    s->start = expected(zero ? hak_heap_zalloc(heap, 1, size) : hak_heap_alloc(heap, size), before);
+    s->size = size;
+    if (!s->start) return;
+    if (zero) {
+        size_t zeros = support_zeros(s->start, size);
+        REQUIRE_THAT(zeros == size, "byte %zu of %zu is not zero", zeros, size);
+    }
+    write_slot(s);
+}
+
+static void resize(size_t i, size_t size)
+{
+    struct slot *s = &slots[i];
+    if (!s->start) return;
+    check_slot(s, s->size);
+    size_t before = refusals, kept = s->size < size ? s->size : size;
+    errno = 0;
+    void *start = expected(hak_heap_realloc(heap, s->start, size), before);
+    if (start) {
+        s->start = start;
+        check_slot(s, kept);
+        s->size = size;
+        write_slot(s);
+    } else {
+        check_slot(s, s->size);
+    }
+}
+
+static void drop(size_t i)
+{
+    struct slot *s = &slots[i];
+    if (!s->start) return;
+    check_slot(s, s->size);
+    hak_heap_free(heap, s->start);
+    s->start = NULL;
+}
+
+static void check_all(void)
+{
+    size_t count = 0, bytes = 0;
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (!slots[i].start) continue;
+        check_slot(&slots[i], slots[i].size);
+        count++;
+        bytes += hak_heap_usable_size(heap, slots[i].start);
+    }
+    support_check_live(heap, count, bytes);
+    support_check_stats(heap);
+}
+
+static void fill(bool zero)
+{
+    for (size_t i = 0; i < SMALL; i++) {
+        if (!slots[i].start) put(i, i % 10 ? 1000 : 16 + i % 300, zero);
+    }
+    for (size_t i = SMALL; i < SMALL + SPANS; i++) {
+        if (!slots[i].start) put(i, 17000 + (i - SMALL) * 11000, zero);
+    }
+    for (size_t i = SMALL + SPANS; i < SLOTS; i++) {
+        if (!slots[i].start) put(i, 2 * MIB + (i - SMALL - SPANS) * 700000 + 1, zero);
+    }
+}
+
+static void drop_part(size_t part, size_t of)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (i % of == part) drop(i);
+    }
+}
+
+/* ------------------------------------------------------------------ the scenario */
+
+/* A new heap; where its creation is refused, another try. NULL when that is refused too. */
+static hak_heap *new_heap(const char *profile)
+{
+    for (size_t attempt = 0; attempt < 2; attempt++) {
+        size_t before = refusals;
+        errno = 0;
+        hak_heap *made_one = expected(
+            hak_heap_new(&(hak_heap_options){.granularity = 8, .profile = profile}), before);
+        if (made_one) return made_one;
+    }
+    return NULL;
+}
+
+/* Grows large blocks in turn, so that they are in each other's way, and shrinks them. */
+static void grow_and_shrink(void)
+{
+    static const size_t to[] = {5 * MIB, 17 * MIB, 18 * MIB, 82 * MIB};
+    for (size_t round = 0; round < COUNT(to); round++) {
+        for (size_t i = SMALL + SPANS; i < SMALL + SPANS + 2; i++) resize(i, to[round] + i);
+    }
+    for (size_t i = SMALL; i < SMALL + SPANS; i++) resize(i, slots[i].size * 2 + 50000);
+    check_all();
+    for (size_t i = SMALL; i < SMALL + SPANS; i++) resize(i, slots[i].size / 3);
+    for (size_t i = SMALL + SPANS; i < SLOTS; i++) resize(i, slots[i].size / 3 + 2 * MIB);
+    resize(SMALL + SPANS, 9 * MIB);
+    check_all();
+}
+
+static void scenario(void)
+{
+    memset(slots, 0, sizeof slots);
+    heap = new_heap("speed");
+    if (!heap) return;
+    if (refuse.after_creation) calls = 0;
+    fill(false);
+    check_all();
+    grow_and_shrink();
+
+    /* Free and trim in parts, and fill up with zeroed blocks, which must be zero. */
+    for (size_t round = 0; round < 3; round++) {
+        drop_part(round, 3);
+        if (round % 2) hak_heap_trim(heap);
+        check_all();
+        fill(true);
+        check_all();
+    }
+    drop_part(0, 1);
+    REQUIRE(hak_heap_set_profile(heap, "lean"));
+    hak_heap_trim(heap);
+    check_all();
+    fill(true);
+    check_all();
+    grow_and_shrink();
+    drop_part(1, 2);
+    check_all();
+
+    /* Dropped as it is; the next heap lives on what it leaves. */
+    REQUIRE(hak_heap_set_profile(heap, "speed"));
+    void *large[2] = {slots[SLOTS - 2].start, slots[SMALL].start};
+    hak_heap_destroy(heap);
+    for (size_t i = 0; i < COUNT(large); i++) REQUIRE(!hak_owns(large[i]));
+    memset(slots, 0, sizeof slots);
+    heap = new_heap("speed");
+    if (!heap) return;
+    fill(true);
+    check_all();
+    hak_heap_destroy(heap);
+}
+
+/* ------------------------------------------------------------------ runs */
+
+static size_t *finished; /* shared with the parent: whether the plan met its call */
+
+static void no_plan(void)
+{
+    memset(&refuse, 0, sizeof refuse);
+    calls = refusals = 0;
+}
+
+/* What there is of the process when nothing is alive. */
+static void trim_everything(void)
+{
+    heap = new_heap("speed");
+    REQUIRE(heap);
+    hak_heap_trim(heap);
+    REQUIRE(support_stats(heap).footprint == 0);
+    hak_os_calls os = support_stats(heap).os;
+    REQUIRE(os.mmap == made[MMAP] && os.mprotect == made[MPROTECT] && os.madvise == made[MADVISE]);
+    REQUIRE(os.mremap == made[MREMAP] && os.munmap == made[MUNMAP]);
+    hak_heap_destroy(heap);
+}
+
+static void run(void *context)
+{
+    const plan *with = context;
+    size_t begin = support_resident();
+    memset(made, 0, sizeof made);
+    refuse = *with;
+    calls = refusals = 0;
+    scenario();
+    *finished = calls < with->from || !with->from;
+
+    /* The OS relents, but for what this kernel cannot do. Now nothing is refused any more. */
+    no_plan();
+    refuse.no_big_mmap = with->no_big_mmap;
+    refuse.old_kernel = with->old_kernel;
+    scenario();
+    trim_everything();
+    size_t resident = support_resident(), size = support_status("VmSize:");
+    size_t mappings = support_mappings();
+    bool all_refused = with->kinds == ALL && with->until > with->from;
+    if (!all_refused) {
+        REQUIRE_THAT(resident < begin + 2 * MIB, "%zu bytes at first, %zu now", begin, resident);
+    }
+    scenario();
+    trim_everything();
+    size_t again = support_resident();
+    REQUIRE_THAT(again < resident + 256 * KIB, "%zu bytes resident, then %zu", resident, again);
+    again = support_status("VmSize:");
+    REQUIRE_THAT(again <= size, "%zu bytes of address space, then %zu", size, again);
+    again = support_mappings();
+    REQUIRE_THAT(again <= mappings + 4, "%zu mappings, then %zu", mappings, again);
+}
+
+static void run_in_child(plan with)
+{
+    support_child child = support_fork(run, &with, 60);
+    REQUIRE_THAT(child.signal == 0 && child.code == 0,
+                 "signal %d, code %d, calls %#x refused from %zu to %zu%s%s%s%s: %s", child.signal,
+                 child.code, with.kinds, with.from, with.until,
+                 with.no_big_mmap ? ", little address space" : "",
+                 with.old_kernel ? ", old kernel" : "", with.late_refusal ? ", late" : "",
+                 with.after_creation ? ", after creation" : "", child.text);
+}
+
+/* Refuses the first, the second, … call of the plan's kinds, until the scenario has no further. */
+static void refuse_each_in_turn(plan with)
+{
+    size_t step = support_debug ? 5 : 1, n = 1;
+    for (; n < 100000; n += step) {
+        with.from = with.until = n;
+        run_in_child(with);
+        if (*finished) break;
+    }
+    assert_true(*finished);
+    assert_true(n > 1);
+    print_message("%zu calls\n", n - 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    finished = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return finished == MAP_FAILED;
+}
+
+static void no_refusal_is_no_trouble(void **state)
+{
+    (void)state;
+    run_in_child((plan){0});
+    run_in_child((plan){.no_big_mmap = true});
+    run_in_child((plan){.old_kernel = true});
+    run_in_child((plan){.old_kernel = true, .no_big_mmap = true});
+}
+
+static void any_single_refusal_is_survived(void **state)
+{
+    (void)state;
+    refuse_each_in_turn((plan){.kinds = ALL});
+}
+
+static void any_single_refusal_is_survived_with_little_address_space(void **state)
+{
+    (void)state;
+    refuse_each_in_turn((plan){.kinds = ALL, .no_big_mmap = true});
+}
+
+static void any_single_refusal_is_survived_on_old_kernels(void **state)
+{
+    (void)state;
+    refuse_each_in_turn((plan){.kinds = 1u << MMAP | 1u << MREMAP, .old_kernel = true});
+    refuse_each_in_turn(
+        (plan){.kinds = 1u << MMAP | 1u << MREMAP, .old_kernel = true, .no_big_mmap = true});
+}
+
+/* Most kernels unmap the target before they find that they cannot move. */
+static void a_refused_move_may_have_unmapped_its_target(void **state)
+{
+    (void)state;
+    for (size_t scarce = 0; scarce < 2; scarce++) {
+        refuse_each_in_turn(
+            (plan){.kinds = 1u << MREMAP, .late_refusal = true, .no_big_mmap = scarce});
+        run_in_child((plan){.kinds = 1u << MREMAP,
+                            .from = 1,
+                            .until = SIZE_MAX,
+                            .late_refusal = true,
+                            .no_big_mmap = scarce});
+    }
+}
+
+static void refuse_always(unsigned which)
+{
+    for (size_t from = 1; from < 1000; from *= 3) {
+        for (size_t variant = 0; variant < 4; variant++) {
+            run_in_child((plan){.kinds = which,
+                                .from = from,
+                                .until = SIZE_MAX,
+                                .after_creation = variant & 1,
+                                .no_big_mmap = variant & 2});
+        }
+    }
+}
+
+static void a_kind_of_call_always_refused_is_survived(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        print_message("%s\n", kinds[kind]);
+        refuse_always(1u << kind);
+    }
+}
+
+static void all_calls_refused_are_survived(void **state)
+{
+    (void)state;
+    refuse_always(ALL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_refusal_is_no_trouble),
+        cmocka_unit_test(any_single_refusal_is_survived),
+        cmocka_unit_test(any_single_refusal_is_survived_with_little_address_space),
+        cmocka_unit_test(any_single_refusal_is_survived_on_old_kernels),
+        cmocka_unit_test(a_refused_move_may_have_unmapped_its_target),
+        cmocka_unit_test(a_kind_of_call_always_refused_is_survived),
+        cmocka_unit_test(all_calls_refused_are_survived),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
