@@ -7,3 +7,6 @@ PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 
 test-bench: bench-programs modules
 	$(PYTEST) -q tests/bench
+
+test-docs: libs modules
+	$(PYTEST) -q tests/docs

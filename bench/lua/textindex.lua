@@ -136,6 +136,8 @@ end
 return function(scale)
   local random = lcg(60)
   local segments, next_id = {}, 1
+  -- A quick run keeps a smaller index, or building it would be all there is.
+  local wanted = math.max(2, math.floor(SEGMENTS * math.min(1, 0.25 + scale)))
 
   local function add_documents(count)
     for _ = 1, count do
@@ -143,14 +145,14 @@ return function(scale)
       if not newest or next_id % DOCUMENTS_PER_SEGMENT == 1 then
         newest = Segment.new()
         segments[#segments + 1] = newest
-        if #segments > SEGMENTS then table.remove(segments, 1) end
+        if #segments > wanted then table.remove(segments, 1) end
       end
       newest:add(next_id, make_text(random))
       next_id = next_id + 1
     end
   end
 
-  add_documents(SEGMENTS * DOCUMENTS_PER_SEGMENT)
+  add_documents(wanted * DOCUMENTS_PER_SEGMENT)
 
   for round = 1, math.max(1, math.floor(60 * scale + 0.5)) do
     add_documents(20)

@@ -84,6 +84,9 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
 {
     hak_heap *heap = heap_new(options);
     if (!heap) return NULL;
+    /* Whether the limit is too small is seen afterwards: LuaJIT's lua_newstate crashes where memory
+     * runs out in it. */
+    hak_heap_grace(heap, SIZE_MAX);
     lua_State *L = lua_newstate(hak_lua_alloc, heap);
     if (!L) {
         hak_heap_destroy(heap);
@@ -103,14 +106,14 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
 #else
     int status = lua_cpcall(L, hak__lua_place_sentinel, adapter);
 #endif
-    if (status != 0) {
-        /* Without a sentinel lua_close frees every block and leaves the heap. */
-        lua_close(L);
-        hak_heap_destroy(heap);
-        errno = ENOMEM;
-        return NULL;
-    }
-    return L;
+    bool fits = hak_heap_grace_used(heap) == 0;
+    hak_heap_grace(heap, 0);
+    if (status == 0 && fits) return L;
+
+    lua_close(L);
+    if (status != 0) hak_heap_destroy(heap); /* without a sentinel it has not gone with the state */
+    errno = ENOMEM;
+    return NULL;
 }
 
 /* LuaJIT built for 32-bit references keeps all its objects in the low 2 GiB, where no other

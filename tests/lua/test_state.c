@@ -259,11 +259,11 @@ static void finalizers_run_at_the_end_may_install(void **unused)
 
 static const char *const endless = "local t = {} while true do t[#t + 1] = {#t} end";
 
-/* After a failed call: 5.2 and later have tried a collection themselves. */
+/* 5.1 and LuaJIT try no collection when memory runs out, nor does the buffer of 5.3. */
 static void drop_garbage(lua_State *L)
 {
     lua_settop(L, 0);
-    if (LUA_VERSION_NUM < 502) lua_gc(L, LUA_GCCOLLECT, 0);
+    if (LUA_VERSION_NUM < 504) lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
 static void reaching_the_limit_is_lua_errmem_and_the_state_lives_on(void **unused)
@@ -343,7 +343,7 @@ static void grace_keeps_unprotected_calls_from_ending_the_process(void **unused)
     (void)unused;
     ending without = ending_of(make_limited, take_much);
     assert_true(without.status != 0);
-    assert_non_null(strstr(without.text, "not enough memory"));
+    assert_non_null(strstr(without.text, "PANIC"));
     free(without.text);
     ending with = ending_of(make_limited, take_much_with_grace);
     assert_int_equal(with.status, 0);
@@ -462,7 +462,8 @@ static void live_inside(size_t size, size_t offset, const char *code)
         drop_garbage(L);
         run(L, code);
     }
-    assert_int_equal(try_run(L, "return string.rep('x', 2^24)"), LUA_ERRMEM);
+    assert_int_not_equal(try_run(L, "return string.rep('x', 2^24)"), 0);
+    assert_non_null(strstr(lua_tostring(L, -1), "not enough memory"));
     drop_garbage(L);
     run(L, code);
     assert_int_equal(os_calls(L), calls);

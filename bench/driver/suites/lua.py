@@ -23,7 +23,7 @@ from ..settings import ROOT
 from ..suite import Suite
 
 HARNESS = ROOT / "bench" / "lua" / "harness.lua"
-QUICK_SCALE = "0.03"
+QUICK_SCALE = "0.08"
 READ_MAPS = "io.write(io.open('/proc/self/maps'):read('*a'))"
 
 

@@ -1,0 +1,117 @@
+"""What the documents say is true: their programs compile against an installed hakmem and print what
+the documents say they print."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+
+
+def blocks(name):
+    """The code blocks of a document, as (language, text)."""
+    return BLOCK.findall((DOCS / name).read_text())
+
+
+def with_output(name, language):
+    """Programs of a document in one language, each with the text block that follows it."""
+    found = blocks(name)
+    return [
+        (program, output)
+        for (kind, program), (next_kind, output) in zip(found, found[1:])
+        if kind == language and next_kind == "text"
+    ]
+
+
+def run(command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory):
+    """Where `make install` has put everything."""
+    path = tmp_path_factory.mktemp("installed")
+    run(["make", "-C", str(ROOT), "install", f"PREFIX={path}"])
+    return path
+
+
+def test_install_honours_destdir(tmp_path):
+    run(["make", "-C", str(ROOT), "install", f"DESTDIR={tmp_path}", "PREFIX=/opt/hakmem"])
+    installed = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if not p.is_dir()}
+    for name in (
+        "include/hakmem.h",
+        "include/hakmem_lua.h",
+        "lib/libhakmem.a",
+        "lib/libhakmem.so",
+        "lib/lua/5.4/hakmem.so",
+        "lib/pkgconfig/hakmem.pc",
+        "lib/pkgconfig/hakmem-lua5.4.pc",
+    ):
+        assert f"opt/hakmem/{name}" in installed
+    assert "/opt/hakmem/lib" in (tmp_path / "opt/hakmem/lib/pkgconfig/hakmem.pc").read_text().replace(
+        "${prefix}", "/opt/hakmem"
+    )
+
+
+@pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-flto"]], ids=["plain", "lto"])
+@pytest.mark.parametrize(
+    "document, program, output",
+    [
+        (document, program, output)
+        for document in ("embedding-lua.md", "c-interface.md")
+        for program, output in with_output(document, "c")
+    ],
+    ids=lambda value: re.match(r"/\* (\w+\.c)", value)[1] if str(value).startswith("/*") else "",
+)
+def test_c_programs_compile_and_print_what_is_said(document, program, output, flags, prefix, tmp_path):
+    name = re.match(r"/\* (\w+)\.c", program)[1]
+    (tmp_path / f"{name}.c").write_text(program)
+    package = "hakmem-lua5.4" if "lua" in document else "hakmem"
+    environment = dict(os.environ, PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"))
+    libraries = run(["pkg-config", "--cflags", "--libs", package], env=environment).split()
+    compiler = [os.environ.get("CC", "cc"), *flags, "-Wall", "-Wextra", "-Werror"]
+    run([*compiler, f"{name}.c", "-o", name, *libraries, f"-Wl,-rpath,{prefix}/lib"], cwd=tmp_path)
+    assert run([str(tmp_path / name)]) == output
+
+
+@pytest.fixture
+def lua_environment(prefix):
+    return dict(os.environ, LUA_CPATH=f"{prefix}/lib/lua/5.4/?.so;;")
+
+
+@pytest.mark.parametrize("program, output", with_output("lua-scripts.md", "lua"))
+def test_lua_programs_print_what_is_said(program, output, lua_environment, tmp_path):
+    script = tmp_path / "script.lua"
+    script.write_text(program)
+    assert run(["lua5.4", str(script)], env=lua_environment) == output
+
+
+def test_shell_commands_for_scripts_work(lua_environment, tmp_path):
+    (tmp_path / "script.lua").write_text('assert(require("hakmem").installed())\n')
+    commands = [text for kind, text in blocks("lua-scripts.md") if kind == "sh"]
+    assert commands
+    for command in commands:
+        run(["sh", "-ec", command], cwd=tmp_path, env=lua_environment)
+
+
+def test_every_statistic_is_documented(lua_environment):
+    program = 'local h = require "hakmem"; h.install(); for k in pairs(h.stats()) do print(k) end'
+    text = (DOCS / "lua-scripts.md").read_text()
+    for key in run(["lua5.4", "-e", program], env=lua_environment).split():
+        assert f"`{key}`" in text
+
+
+def test_every_public_function_is_in_the_reference():
+    header = (ROOT / "core" / "hakmem.h").read_text()
+    text = (DOCS / "c-interface.md").read_text()
+    functions = set(re.findall(r"\b(hak_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.S)))
+    assert functions
+    for name in functions:
+        assert f"`{name}" in text, name

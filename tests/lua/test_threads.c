@@ -1,0 +1,165 @@
+/* A state belongs to no thread: it may be handed from one to another, and different states may be
+ * used at the same time. */
+#include <pthread.h>
+
+#include "support.h"
+
+enum { THREADS = 4, STATES = 8, HANDOVERS = 2000 };
+
+/* Every hand-over makes garbage, keeps a little, frees what another thread has made, and checks what
+ * all others have left. */
+static const char *const program =
+    "local kept, count, sum = {}, 0, 0\n"
+    "local co = coroutine.wrap(function() while true do\n"
+    "  for i = 1, 3 do coroutine.yield(i) end end end)\n"
+    "function visit(n)\n"
+    "  assert(n == count, 'a hand-over got lost')\n"
+    "  for i = 1, 200 do local garbage = {i, {i}, 'g' .. i .. ',' .. n} end\n"
+    "  assert(co() == n % 3 + 1)\n"
+    "  local slot = n % 97 + 1\n"
+    "  local old = kept[slot]\n"
+    "  if old then\n"
+    "    assert(old.text == ('n' .. old.n):rep(old.n % 50 + 1) and old.f() == old.n * 2)\n"
+    "    sum = sum - old.n\n"
+    "  end\n"
+    "  kept[slot] = {n = n, text = ('n' .. n):rep(n % 50 + 1), f = function() return n * 2 end}\n"
+    "  sum = sum + n count = count + 1\n"
+    "  if n % 31 == 0 then collectgarbage() end\n"
+    "  if n % 17 == 0 then big = ('x'):rep(n * 40) end\n"
+    "  return sum\n"
+    "end\n";
+
+/* ------------------------------------------------------------------ handing over */
+
+typedef struct baton {
+    lua_State *L;
+    int visits;
+    pthread_t last;
+} baton;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t filled = PTHREAD_COND_INITIALIZER;
+static baton *queue[STATES];
+static int queued, handovers, moves;
+static char trouble[256];
+
+static baton *take(void)
+{
+    pthread_mutex_lock(&lock);
+    while (queued == 0 && handovers < HANDOVERS) pthread_cond_wait(&filled, &lock);
+    baton *b = NULL;
+    if (handovers < HANDOVERS) {
+        handovers++;
+        b = queue[0];
+        queued--;
+        memmove(queue, queue + 1, (size_t)queued * sizeof *queue);
+        if (b->visits && !pthread_equal(b->last, pthread_self())) moves++;
+        b->last = pthread_self();
+    }
+    pthread_mutex_unlock(&lock);
+    return b;
+}
+
+static void give(baton *b)
+{
+    pthread_mutex_lock(&lock);
+    queue[queued++] = b;
+    pthread_cond_broadcast(&filled);
+    pthread_mutex_unlock(&lock);
+}
+
+static void note_trouble(lua_State *L)
+{
+    pthread_mutex_lock(&lock);
+    snprintf(trouble, sizeof trouble, "%s", lua_tostring(L, -1));
+    pthread_mutex_unlock(&lock);
+    lua_pop(L, 1);
+}
+
+static void *worker(void *unused)
+{
+    for (baton *b; (b = take()) != NULL; give(b)) {
+        lua_getglobal(b->L, "visit");
+        lua_pushnumber(b->L, b->visits++);
+        if (lua_pcall(b->L, 1, 0, 0) != 0) note_trouble(b->L);
+    }
+    return unused;
+}
+
+static void a_state_may_be_handed_from_thread_to_thread(void **unused)
+{
+    (void)unused;
+    static baton batons[STATES];
+    for (int i = 0; i < STATES; i++) {
+        const char *profiles[] = {"speed", "balanced", "lean"};
+        batons[i].L = hak_lua_newstate(&(hak_heap_options){.profile = profiles[i % 3]});
+        luaL_openlibs(batons[i].L);
+        run(batons[i].L, program);
+        give(&batons[i]);
+    }
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, worker, NULL);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    assert_string_equal(trouble, "");
+    assert_int_equal(handovers, HANDOVERS);
+    assert_true(moves > HANDOVERS / 10);
+    int visits = 0;
+    for (int i = 0; i < STATES; i++) {
+        visits += batons[i].visits;
+        hak_lua_close(batons[i].L);
+    }
+    assert_int_equal(visits, HANDOVERS);
+}
+
+/* ------------------------------------------------------------------ at the same time */
+
+/* Makes, uses and closes states one after the other; also one that the thread before has left. */
+static void *live_alone(void *left)
+{
+    lua_State *inherited = left;
+    for (int round = 0; round < 12; round++) {
+        lua_State *L = hak_lua_newstate(&(hak_heap_options){.limit = round % 2 ? 8 * MIB : 0});
+        if (!L) return "no state";
+        luaL_openlibs(L);
+        if (luaL_loadstring(L, program) || lua_pcall(L, 0, 0, 0)) return "does not load";
+        for (int n = 0; n < 40; n++) {
+            lua_getglobal(L, "visit");
+            lua_pushnumber(L, n);
+            if (lua_pcall(L, 1, 0, 0)) return "a visit failed";
+        }
+        if (round % 2 && try_run(L, "local t = {} while true do t[#t + 1] = {} end") == 0) {
+            return "the limit did not hold";
+        }
+        if (inherited) hak_lua_close(inherited);
+        inherited = NULL;
+        if (round % 3) hak_lua_close(L);
+        else lua_close(L);
+    }
+    return NULL;
+}
+
+static void different_states_may_be_used_by_different_threads_at_once(void **unused)
+{
+    (void)unused;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        lua_State *L = hak_lua_newstate(NULL);
+        luaL_openlibs(L);
+        run(L, "t = {} for i = 1, 10000 do t[i] = {i} end");
+        pthread_create(&threads[i], NULL, live_alone, L);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        if (result) fail_msg("thread %d: %s", i, (const char *)result);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_may_be_handed_from_thread_to_thread),
+        cmocka_unit_test(different_states_may_be_used_by_different_threads_at_once),
+    };
+    return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
+}
