@@ -19,7 +19,7 @@
 #include "hakmem.h"
 typedef hak_heap *source;
 #define ALLOCATE(from, slot, size) hak_heap_alloc(from, size)
-#define RELEASE(from, block) hak_heap_free(from, block)
+#define RELEASE(from, block)       hak_heap_free(from, block)
 
 static source source_new(uint32_t slots)
 {
@@ -38,7 +38,7 @@ static uint64_t os_calls(source from)
 
 typedef char *source;
 #define ALLOCATE(from, slot, size) line_of(from, slot, size)
-#define RELEASE(from, block) __asm__ volatile("" : : "r"(block))
+#define RELEASE(from, block)       __asm__ volatile("" : : "r"(block))
 
 static inline void *line_of(source from, uint32_t slot, size_t size)
 {
@@ -46,15 +46,21 @@ static inline void *line_of(source from, uint32_t slot, size_t size)
     return from + (size_t)slot * 64;
 }
 
-static source source_new(uint32_t slots) { return aligned_alloc(64, (size_t)slots * 64); }
+static source source_new(uint32_t slots)
+{
+    return aligned_alloc(64, (size_t)slots * 64);
+}
 
 #else
 
 typedef int source;
 #define ALLOCATE(from, slot, size) malloc(size)
-#define RELEASE(from, block) free(block)
+#define RELEASE(from, block)       free(block)
 
-static source source_new(uint32_t slots) { return (int)slots; }
+static source source_new(uint32_t slots)
+{
+    return (int)slots;
+}
 
 #endif
 

@@ -24,7 +24,7 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define HAK_API __attribute__((visibility("default")))
-#define HAK_ALLOC_ATTRIBUTES(size_arg)                                                             \
+#define HAK_ALLOC_ATTRIBUTES(size_arg) \
     __attribute__((visibility("default"), malloc, alloc_size(size_arg), warn_unused_result))
 #else
 #define HAK_API

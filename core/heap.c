@@ -95,8 +95,8 @@ static void suspend(hak_heap *heap, hak_slab *slab)
     }
 }
 
-/* The partial slab to use next: the first opened one that is at least half live, so that emptier ones
- * can run empty; among the first few, if there is none, the fullest. */
+/* The partial slab to use next: the first opened one that is at least half live, so that emptier
+ * ones can run empty; among the first few, if there is none, the fullest. */
 static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
 {
     hak_slab *best = heap->partial[index].first;
@@ -108,8 +108,8 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
     return best;
 }
 
-/* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that frees
- * have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
+/* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that
+ * frees have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
 static hak_slab *refill(hak_heap *heap, unsigned index)
 {
     hak_slab *current = heap->current[index];
@@ -236,11 +236,11 @@ static size_t wake(hak_heap *heap)
 /* ------------------------------------------------------------------ allocating and freeing */
 
 /* Tries `allocate` again after finding whatever memory the heap has. */
-#define WITH_RETRY(heap, result, allocate)                                                         \
-    do {                                                                                           \
-        (result) = (allocate);                                                                     \
-        if (!(result) && (wake(heap) | hak_heap_trim(heap))) (result) = (allocate);                \
-        if (!(result)) errno = ENOMEM;                                                             \
+#define WITH_RETRY(heap, result, allocate)                                          \
+    do {                                                                            \
+        (result) = (allocate);                                                      \
+        if (!(result) && (wake(heap) | hak_heap_trim(heap))) (result) = (allocate); \
+        if (!(result)) errno = ENOMEM;                                              \
     } while (0)
 
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
@@ -362,7 +362,8 @@ void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
     slab = at.slab;
     if (!slab->block_size) return; /* spans and free units are checked by hak__heap_free_event */
     size_t offset = (size_t)((char *)block - slab->start);
-    if (offset % slab->block_size) hak__fatal("free", block, "points into a block, not at its start");
+    if (offset % slab->block_size)
+        hak__fatal("free", block, "points into a block, not at its start");
     if (offset / slab->block_size >= slab->carved) {
         hak__fatal("free", block, "no block has been handed out there");
     }
@@ -445,7 +446,8 @@ static bool bad(void)
 
 static bool options_valid(const hak_heap_options *options)
 {
-    if (options->granularity && options->granularity != 8 && options->granularity != 16) return bad();
+    if (options->granularity && options->granularity != 8 && options->granularity != 16)
+        return bad();
     if (options->profile && !hak__profile_named(options->profile)) return bad();
     if (options->memory && options->memory_size < HAK_MEMORY_MIN) return bad();
     if (!options->memory && options->memory_size) return bad();
@@ -478,8 +480,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
         .first = first,
         .granularity = options->granularity ? options->granularity : 16,
         .limit = options->limit ? options->limit : SIZE_MAX,
-        .profile =
-            options->profile ? hak__profile_named(options->profile) : hak__profile_default(),
+        .profile = options->profile ? hak__profile_named(options->profile) : hak__profile_default(),
     };
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
     heap->bin[0] = (hak_slab *)&hak__no_slab;

@@ -1,5 +1,5 @@
-/* The heap: bins by size class over the slabs of its superslabs. This header holds the structure and
- * the whole hot path; adapters inline it, everybody else calls hakmem.h.
+/* The heap: bins by size class over the slabs of its superslabs. This header holds the structure
+ * and the whole hot path; adapters inline it, everybody else calls hakmem.h.
  *
  * A heap keeps itself in the control page of its first superslab. */
 #ifndef HAK_HEAP_H
@@ -28,16 +28,16 @@ struct hak_heap {
     /* Further slabs that have blocks to give, first opened first used: so that they have more than
      * the one that opened them when their turn comes. */
     hak_slab_list partial[HAK_CLASSES];
-    hak_superslab *supers;          /* with free units */
-    hak_superslab *supers_full;     /* without */
-    hak_superslab *huge;            /* huge blocks, live and retained */
-    hak_region *region;             /* the caller's memory, or NULL */
-    hak_superslab *first;           /* where the heap keeps itself */
-    void *adapter;                  /* of whoever hands pointers of others to this heap */
+    hak_superslab *supers;      /* with free units */
+    hak_superslab *supers_full; /* without */
+    hak_superslab *huge;        /* huge blocks, live and retained */
+    hak_region *region;         /* the caller's memory, or NULL */
+    hak_superslab *first;       /* where the heap keeps itself */
+    void *adapter;              /* of whoever hands pointers of others to this heap */
 
-    hak_slab *mini_run;              /* the run of minislabs, or NULL */
-    uint64_t mini_free, mini_all;    /* its free cells; all that can hold blocks */
-    uint8_t mini_had[HAK_CLASSES];   /* minislabs each class has had; HAK_MINIS: it moved on */
+    hak_slab *mini_run;            /* the run of minislabs, or NULL */
+    uint64_t mini_free, mini_all;  /* its free cells; all that can hold blocks */
+    uint8_t mini_had[HAK_CLASSES]; /* minislabs each class has had; HAK_MINIS: it moved on */
 
     size_t granularity;
     size_t footprint, footprint_peak;

@@ -32,8 +32,8 @@ static bool open_run(hak_heap *heap)
     hak_slab *mini = (hak_slab *)run->start;
     for (size_t i = 0; i < cells; i++) mini[i] = (hak_slab){.left = 1};
     heap->mini_run = run;
-    heap->mini_free = (cells == 64 ? ~(uint64_t)0 : ((uint64_t)1 << cells) - 1) &
-                      ~(((uint64_t)1 << records) - 1);
+    heap->mini_free =
+        (cells == 64 ? ~(uint64_t)0 : ((uint64_t)1 << cells) - 1) & ~(((uint64_t)1 << records) - 1);
     heap->mini_all = heap->mini_free;
     return true;
 }

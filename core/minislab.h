@@ -19,8 +19,8 @@
 /* Frees in a current minislab before its class moves on. */
 #define HAK_MINI_FREES 128
 
-/* A minislab for class `index`, carved and current. NULL if the class has moved on, its blocks do not
- * fit, or there is no cell or memory left. */
+/* A minislab for class `index`, carved and current. NULL if the class has moved on, its blocks do
+ * not fit, or there is no cell or memory left. */
 hak_slab *hak__mini_take(hak_heap *heap, unsigned index);
 
 /* Gives a minislab's cell back. */

@@ -97,8 +97,8 @@ hak_moved hak__os_move(void *from, size_t size, void *to)
         hak__os_reset(from, size);
         result = HAK_MOVED;
     } else if (errno == EINVAL && remap(from, size, to, 0)) {
-        /* Before Linux 5.7 (EINVAL) the source becomes a hole, which another thread's mapping may take
-         * before we do: claim it only where it is still free. */
+        /* Before Linux 5.7 (EINVAL) the source becomes a hole, which another thread's mapping may
+         * take before we do: claim it only where it is still free. */
         void *p = map(from, size, MAP_FIXED_NOREPLACE);
         if (p && p != from) hak__os_release(p, size);
         result = p == from ? HAK_MOVED : HAK_MOVED_HOLE;
@@ -115,6 +115,5 @@ void hak__os_calls(hak_os_calls *calls)
     calls->mremap = atomic_load_explicit(&counts.mremap, memory_order_relaxed);
     calls->munmap = atomic_load_explicit(&counts.munmap, memory_order_relaxed);
     calls->failed = atomic_load_explicit(&counts.failed, memory_order_relaxed);
-    calls->total =
-        calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
+    calls->total = calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
 }

@@ -6,12 +6,12 @@
 
 #include "os.h"
 
-#define RESERVE_FIRST ((size_t)1 << 40) /* 1 TiB, halved while refused … */
-#define RESERVE_LEAST ((size_t)1 << 30) /* … down to 1 GiB; below that, spill regions */
+#define RESERVE_FIRST    ((size_t)1 << 40) /* 1 TiB, halved while refused … */
+#define RESERVE_LEAST    ((size_t)1 << 30) /* … down to 1 GiB; below that, spill regions */
 #define SPILL_SUPERSLABS ((size_t)8)
-#define SPILLS_MAX 1024
-#define READY_STEP ((size_t)16) /* superslabs whose records are committed by one call */
-#define HUGE_ROOM ((size_t)4)   /* a huge block is placed where it could grow that many times */
+#define SPILLS_MAX       1024
+#define READY_STEP       ((size_t)16) /* superslabs whose records are committed by one call */
+#define HUGE_ROOM        ((size_t)4) /* a huge block is placed where it could grow that many times */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -60,8 +60,14 @@ static bool region_reserve(hak_region *region, size_t superslabs)
     return true;
 }
 
-static void before_fork(void) { pthread_mutex_lock(&lock); }
-static void after_fork(void) { pthread_mutex_unlock(&lock); }
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}
 
 static void shared_reserve(void)
 {

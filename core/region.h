@@ -17,7 +17,7 @@
 #include "slab.h"
 
 #define HAK_SUPERSLAB_UNITS 64
-#define HAK_SUPERSLAB_SIZE ((size_t)HAK_SUPERSLAB_UNITS << HAK_UNIT_SHIFT) /* shared: 4 MiB */
+#define HAK_SUPERSLAB_SIZE  ((size_t)HAK_SUPERSLAB_UNITS << HAK_UNIT_SHIFT) /* shared: 4 MiB */
 
 typedef enum hak_superslab_kind {
     HAK_SUPERSLAB_FREE = 0,
@@ -27,16 +27,16 @@ typedef enum hak_superslab_kind {
 } hak_superslab_kind;
 
 typedef struct hak_superslab {
-    uint64_t free;         /* SLABS: bit set for each free unit */
-    uint64_t dirty;        /* SLABS: bit set for each unit with touched pages */
-    struct hak_heap *heap; /* its owner */
+    uint64_t free;                     /* SLABS: bit set for each free unit */
+    uint64_t dirty;                    /* SLABS: bit set for each unit with touched pages */
+    struct hak_heap *heap;             /* its owner */
     struct hak_superslab *next, *prev; /* in a list of its owner */
     struct hak_region *region;
-    size_t huge_size;    /* HUGE: usable bytes, a multiple of the page */
-    uint32_t run;        /* HUGE: superslabs in the block; TAIL: distance from the first */
-    uint8_t kind;        /* hak_superslab_kind */
-    bool committed;      /* readable and writable */
-    bool huge_retained;  /* HUGE: freed, kept by its heap for the next such block */
+    size_t huge_size;   /* HUGE: usable bytes, a multiple of the page */
+    uint32_t run;       /* HUGE: superslabs in the block; TAIL: distance from the first */
+    uint8_t kind;       /* hak_superslab_kind */
+    bool committed;     /* readable and writable */
+    bool huge_retained; /* HUGE: freed, kept by its heap for the next such block */
     uint8_t reserved[1];
 } hak_superslab;
 

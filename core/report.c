@@ -39,7 +39,8 @@ _Noreturn void hak__fatal(const char *what, const void *where, const char *why)
 {
     char hex[2 + sizeof where * 2 + 1] = "0x";
     for (size_t i = 0; i < sizeof where * 2; i++) {
-        hex[2 + i] = "0123456789abcdef"[((uintptr_t)where >> (4 * (sizeof where * 2 - 1 - i))) & 15];
+        hex[2 + i] =
+            "0123456789abcdef"[((uintptr_t)where >> (4 * (sizeof where * 2 - 1 - i))) & 15];
     }
     hex[sizeof hex - 1] = 0;
     char line[256];

@@ -15,7 +15,7 @@ _Noreturn void hak__fatal(const char *what, const void *where, const char *why);
 #define HAK_ASSERT(holds) ((void)0)
 #endif
 
-#define HAK_LIKELY(x) __builtin_expect(!!(x), 1)
+#define HAK_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "report.h"
 
-#define HAK_SMALL_MAX ((size_t)1024)       /* served by the hot path */
+#define HAK_SMALL_MAX  ((size_t)1024)      /* served by the hot path */
 #define HAK_MEDIUM_MAX ((size_t)16 * 1024) /* served from slabs */
 #ifndef HAK_CLASS_STEPS
 #define HAK_CLASS_STEPS ((size_t)8)

@@ -8,7 +8,10 @@
 #include "minislab.h"
 #include "os.h"
 
-#define FIELD(name, unit, help) {#name, unit, help, offsetof(hak_stats, name)}
+#define FIELD(name, unit, help)                      \
+    {                                                \
+#name, unit, help, offsetof(hak_stats, name) \
+    }
 
 const hak_stats_field *hak_stats_fields(size_t *count)
 {

@@ -222,10 +222,8 @@ static bool all_free(const hak_region *region, size_t unit, size_t count)
 static void set_interior(hak_slab *run, size_t from, size_t end)
 {
     for (size_t i = from; i < end; i++) {
-        run[i] = (hak_slab){.left = 1,
-                            .kind = HAK_UNIT_INTERIOR,
-                            .units = (uint32_t)i,
-                            .touched = run[i].touched};
+        run[i] = (hak_slab){
+            .left = 1, .kind = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
     }
 }
 

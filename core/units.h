@@ -33,7 +33,8 @@ size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge);
 /* Bytes of a superslab's free units that have been touched. */
 size_t hak__units_retained(const hak_superslab *super);
 
-/* Purges the free units of a superslab by as few calls as possible; returns the bytes given back. */
+/* Purges the free units of a superslab by as few calls as possible; returns the bytes given back.
+ */
 size_t hak__units_purge(hak_heap *heap, hak_superslab *super);
 
 /* Accounts for `bytes` more, or less. */

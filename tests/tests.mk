@@ -1,12 +1,13 @@
-# The tests. Each folder has its own rules.
+# The tests. Each folder with C has its own rules.
 include tests/core/core.mk
 include tests/lua/lua.mk
 
+.PHONY: test-core test-lua test-bench test-docs test-sanitize
 PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
 
-test-bench: bench-programs modules
+test-bench: everything ## the tests of the benchmark driver
 	$(PYTEST) -q tests/bench
 
-test-docs: libs modules
+test-docs: libs modules ## the programs and commands in the documents
 	$(PYTEST) -q tests/docs

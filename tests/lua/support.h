@@ -98,6 +98,35 @@ static inline lua_State *make_stock(void)
     return luaL_newstate();
 }
 
+/* An allocator that counts, checks the sizes Lua passes back, and can be made to refuse. */
+typedef struct counted {
+    size_t live, bytes;
+    long refuse_after; /* allocations; negative: never */
+} counted;
+
+static inline void *counted_alloc(void *ud, void *block, size_t old_size, size_t new_size)
+{
+    counted *count = ud;
+    size_t *header = block ? (size_t *)block - 2 : NULL;
+    if (header && header[0] != old_size) abort();
+    if (new_size == 0) {
+        if (header) count->live--, count->bytes -= old_size;
+        free(header);
+        return NULL;
+    }
+    if (!header || new_size > old_size) {
+        if (count->refuse_after == 0) return NULL;
+        if (count->refuse_after > 0) count->refuse_after--;
+    }
+    size_t *made = realloc(header, new_size + 16);
+    if (!made) return NULL;
+    made[0] = new_size;
+    if (!header) count->live++;
+    else count->bytes -= old_size;
+    count->bytes += new_size;
+    return made + 2;
+}
+
 /* Runs `code`; a failure fails the test. */
 static inline void run(lua_State *L, const char *code)
 {

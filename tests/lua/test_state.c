@@ -148,35 +148,6 @@ static void installing_under_a_limit_too_small_leaves_the_state_as_it_was(void *
     lua_close(L);
 }
 
-/* An allocator that counts, checks the sizes Lua passes back, and can be made to refuse. */
-typedef struct counted {
-    size_t live, bytes;
-    long refuse_after; /* allocations; negative: never */
-} counted;
-
-static void *counted_alloc(void *ud, void *block, size_t old_size, size_t new_size)
-{
-    counted *count = ud;
-    size_t *header = block ? (size_t *)block - 2 : NULL;
-    if (header && header[0] != old_size) abort();
-    if (new_size == 0) {
-        if (header) count->live--, count->bytes -= old_size;
-        free(header);
-        return NULL;
-    }
-    if (!header || new_size > old_size) {
-        if (count->refuse_after == 0) return NULL;
-        if (count->refuse_after > 0) count->refuse_after--;
-    }
-    size_t *made = realloc(header, new_size + 16);
-    if (!made) return NULL;
-    made[0] = new_size;
-    if (!header) count->live++;
-    else count->bytes -= old_size;
-    count->bytes += new_size;
-    return made + 2;
-}
-
 static int install_here(lua_State *L)
 {
     lua_pushboolean(L, hak_lua_install(L, NULL) != NULL);

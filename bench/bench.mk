@@ -1,0 +1,28 @@
+# The programs the benchmark driver runs.
+
+PEERS := mimalloc jemalloc tcmalloc system
+MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
+.PHONY: bench-programs
+bench-programs: $(MIXED) $(B)/bench/lua_close
+
+# All variants of a program are compiled alike; hakmem's is linked with its static library, each
+# peer's as the distribution ships it.
+BENCH_CFLAGS := -std=gnu11 $(OPT) -flto -Wall -Wextra
+
+$(B)/bench/random_mixed-hakmem: bench/random_mixed.c $(B)/libhakmem.a
+	mkdir -p $(@D); $(call say,BENCH)
+	$(CC) $(BENCH_CFLAGS) -DHAKMEM -DALLOCATOR='"hakmem"' -Icore $^ -o $@ -pthread
+
+$(B)/bench/random_mixed-null: bench/random_mixed.c
+	mkdir -p $(@D); $(call say,BENCH)
+	$(CC) $(BENCH_CFLAGS) -DNULL_FLOOR -DALLOCATOR='"null"' $< -o $@
+
+peer_library = $(filter-out -lsystem,-l$(patsubst tcmalloc,tcmalloc_minimal,$(1)))
+$(PEERS:%=$(B)/bench/random_mixed-%): $(B)/bench/random_mixed-%: bench/random_mixed.c
+	mkdir -p $(@D); $(call say,BENCH)
+	$(CC) $(BENCH_CFLAGS) -DALLOCATOR='"$*"' $< -o $@ -Wl,--no-as-needed $(call peer_library,$*)
+
+$(B)/bench/lua_close: bench/lua_close.c $(B)/libhakmem_lua5.4.a $(B)/libhakmem.a
+	mkdir -p $(@D); $(call say,BENCH)
+	$(CC) $(BENCH_CFLAGS) -Icore -Ibindings/lua $$(pkg-config --cflags lua5.4) $^ -o $@ \
+		$$(pkg-config --libs lua5.4) -pthread

@@ -1,0 +1,29 @@
+#!/bin/sh
+# count_instructions.sh PROGRAM LIMIT: how many instructions hak_lua_alloc takes, with all it calls, for
+# one allocation and one free of 56 bytes; more than LIMIT is a failure. Counted by valgrind's callgrind
+# as the difference of two runs, which leaves out whatever happens once.
+set -eu
+program=$1
+limit=$2
+times=100000
+
+instructions() {
+    log=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        --toggle-collect=hak_lua_alloc "$program" "$1" 2>&1) || {
+        echo "count_instructions.sh: $program failed under valgrind:" "$log" >&2
+        exit 1
+    }
+    echo "$log" | sed -n 's/.*Collected : \([0-9]*\).*/\1/p' | grep . || {
+        echo "count_instructions.sh: callgrind counted nothing:" "$log" >&2
+        exit 1
+    }
+}
+
+once=$(instructions $times)
+twice=$(instructions $((2 * times)))
+hundredths=$(((twice - once) * 100 / times))
+echo "instructions for alloc + free of 56 bytes: $((hundredths / 100)).$(printf %02d $((hundredths % 100)))"
+if [ $hundredths -gt $((limit * 100)) ]; then
+    echo "count_instructions.sh: more than $limit" >&2
+    exit 1
+fi
