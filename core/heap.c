@@ -429,7 +429,12 @@ void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
             if (resized) return resized;
         }
     }
-    void *other = hak__heap_alloc(heap, size);
+    void *other;
+    if (size > had && size > HAK_MEDIUM_MAX) {
+        WITH_RETRY(heap, other, hak__large_alloc_growing(heap, size));
+    } else {
+        other = hak__heap_alloc(heap, size);
+    }
     if (!other) return size <= had ? block : NULL;
     memcpy(other, block, size < had ? size : had);
     hak__heap_free(heap, block);

@@ -6,7 +6,9 @@
 #include "purge.h"
 #include "units.h"
 
-#define SPAN_MAX (HAK_SUPERSLAB_SIZE / 2)
+#define SPAN_MAX    (HAK_SUPERSLAB_SIZE / 2)
+#define GROWING_MIN ((size_t)256 * 1024)
+#define HUGE_KEEP   ((size_t)64 * 1024) /* a huge block cut below this becomes a span */
 
 static size_t up_to_page(size_t size)
 {
@@ -139,7 +141,7 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
 {
     size = up_to_page(size);
     size_t had = huge->huge_size;
-    if (size <= SPAN_MAX) return NULL;
+    if (size < HUGE_KEEP) return NULL;
     if (size <= had) {
         if (had - size < had / 8) return hak__superslab_start(huge);
         hak__region_cut_huge(huge, size);
@@ -179,4 +181,12 @@ void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
         return huge_alloc(heap, size, zero);
     }
     return span_alloc(heap, size, zero);
+}
+
+void *hak__large_alloc_growing(hak_heap *heap, size_t size)
+{
+    if (heap->region || size < GROWING_MIN || size > PTRDIFF_MAX) {
+        return hak__large_alloc(heap, size, HAK_PAGE, false);
+    }
+    return huge_alloc(heap, up_to_page(size), false);
 }

@@ -1,5 +1,5 @@
 /* Blocks above 16 KiB: spans of a heap's units up to 2 MiB, huge blocks with address space of their
- * own above that. */
+ * own above that, or where a block grows. */
 #ifndef HAK_LARGE_H
 #define HAK_LARGE_H
 
@@ -8,6 +8,10 @@
 /* A block of at least `size` bytes at a multiple of `align`, zeroed if asked. NULL, and no change,
  * when memory or the limit is exhausted. */
 void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero);
+
+/* The same for a block that has just outgrown its place, and will probably grow on: from 256 KiB up it
+ * gets address space of its own, so that this copy is the last. */
+void *hak__large_alloc_growing(hak_heap *heap, size_t size);
 
 void hak__span_free(hak_heap *heap, hak_slab *span, void *block);
 void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block);

@@ -2,16 +2,17 @@
 
 #include "units.h"
 
-#define CELLS_MAX ((size_t)64)
+#define CELLS_MAX ((size_t)64) /* in one word of bits */
 
-/* Bytes of the run: 64 KiB, or an eighth of a caller's memory. */
+_Static_assert((size_t)1 << HAK_UNIT_SHIFT <= CELLS_MAX * HAK_CELL, "a unit is one run");
+
+/* Bytes of the run: one unit of the shared region, or an eighth of a caller's memory. */
 static size_t run_size(const hak_heap *heap)
 {
-    const size_t most = CELLS_MAX * HAK_CELL;
-    if (!heap->region) return most;
+    if (!heap->region) return (size_t)1 << HAK_UNIT_SHIFT;
     size_t unit = hak__unit_size(heap->region);
     size_t size = heap->region->units * unit / 8 / unit * unit;
-    return size > most ? most : size;
+    return size < CELLS_MAX * HAK_CELL ? size : CELLS_MAX * HAK_CELL;
 }
 
 /* Takes the run and puts its records down. */

@@ -2,7 +2,7 @@
 
 #include "units.h"
 
-#define WORTH_A_CALL ((size_t)256 * 1024)
+#define WORTH_A_CALL ((size_t)64 * 1024)
 
 size_t hak__purge_bound(const hak_heap *heap)
 {
@@ -23,7 +23,7 @@ void hak__purge_excess(hak_heap *heap)
 void hak__purge_before_peak(hak_heap *heap, size_t bytes)
 {
     if (heap->footprint + bytes <= heap->footprint_peak) return;
-    if (heap->retained < WORTH_A_CALL + heap->footprint_peak / 16) return;
+    if (heap->retained < WORTH_A_CALL + heap->footprint_peak / 32) return;
     hak__purge_to(heap, 0);
 }
 

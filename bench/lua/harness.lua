@@ -1,11 +1,14 @@
 -- Runs one program of the suite `lua` and reports what it cost.
 --
---   lua5.4 [-l MODULE] bench/lua/harness.lua NAME [SCALE]
+--   lua5.4 [-l MODULE] bench/lua/harness.lua NAME [SCALE [SHIFT]]
 --   lua5.4 bench/lua/harness.lua --list
 --
 -- Prints one line of JSON: the CPU time of run(scale) in seconds, and the peak
 -- and final resident set of this process in KiB. If the module
 -- `hakmem.auto` is loaded, the number of system calls its heap made is added as "os_calls".
+-- SHIFT is the length of a string made before the program starts: it shifts the
+-- phase of the garbage collector, on which a program's peak memory depends by
+-- up to a quarter whatever the allocator. A series of runs should vary it.
 -- A wrong result, an unknown program or a bad scale ends with a message on
 -- stderr and exit code 1.
 
@@ -59,7 +62,7 @@ if name == "--list" then
   os.exit(0)
 end
 if not name then
-  fail("usage: harness.lua NAME [SCALE] | --list; known programs are: "
+  fail("usage: harness.lua NAME [SCALE [SHIFT]] | --list; known programs are: "
     .. table.concat(programs, ", "))
 end
 local scale = tonumber(scale_text)
@@ -67,6 +70,12 @@ if not scale or not (scale > 0 and scale <= 1000) then
   fail("the scale must be a number above 0 and at most 1000, not '"
     .. scale_text .. "'")
 end
+
+local shift = tonumber(arg[3] or "0")
+if not shift or shift < 0 or shift % 1 ~= 0 then
+  fail("the shift must be a whole number of bytes, not '" .. arg[3] .. "'")
+end
+local shifting = ("x"):rep(shift)
 
 local run = load_program(name)
 local start = os.clock()
@@ -83,4 +92,5 @@ local fields = {
 }
 local calls = os_calls()
 if calls then fields[#fields + 1] = ('"os_calls":%d'):format(calls) end
+assert(#shifting == shift)
 print("{" .. table.concat(fields, ",") .. "}")

@@ -3,6 +3,19 @@
 %{
 #include "lua_control.h"
 
+/* SWIG would set the globals `hakmem`, `swig_type` and `swig_equals`; scripts keep theirs. */
+#undef SWIG_LUA_MODULE_GLOBAL
+#undef SWIG_Lua_add_function
+#define SWIG_Lua_add_function(L, name, function)
+
+/* SWIG's messages would name the C functions. */
+#undef SWIG_check_num_args
+#define SWIG_check_num_args(c_name, least, most)                                                   \
+    luaL_argcheck(L, lua_gettop(L) <= (most), (most) + 1, "no value expected");
+#undef SWIG_fail_arg
+#define SWIG_fail_arg(c_name, argument, c_type)                                                    \
+    luaL_checktype(L, argument, strchr(c_type, '*') ? LUA_TSTRING : LUA_TNUMBER)
+
 #define CONTROL_RAISE(message)                                                                     \
     do {                                                                                           \
         luaL_where(L, 1);                                                                          \
@@ -20,6 +33,12 @@
 {
     $1 = hak_lua_heap(L);
     if (!$1) CONTROL_RAISE("hakmem is not installed in this state, call hakmem.install() first");
+}
+
+/* CONTROL_KEEP is for a call without the argument. */
+%typemap(check) double bytes
+{
+    luaL_argcheck(L, lua_isnone(L, 1) || !isnan($1), 1, "not a number");
 }
 
 %typemap(out) double control_limit, size_t

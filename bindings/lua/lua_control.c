@@ -24,8 +24,10 @@ static size_t size_option(lua_State *L, const char *name)
                    luaL_typename(L, -1));
     }
     double value = lua_tonumber(L, -1);
-    if (!(value >= 0 && value < 9007199254740992.0)) {
-        luaL_error(L, "option '%s' must be from 0 (no limit) to 2^53 bytes, not %f", name, value);
+    const double most = 9007199254740992.0; /* 2^53, up to which a double holds every whole number */
+    if (!(value >= 0 && value <= most && value == (double)(size_t)value)) {
+        luaL_error(L, "option '%s' must be a whole number of bytes from 0 (no limit) to 2^53, not %f",
+                   name, value);
     }
     lua_pop(L, 1);
     return (size_t)value;

@@ -154,7 +154,8 @@ static size_t proc_field(const char *path, const char *field)
     size_t kib = SIZE_MAX;
     FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, field, strlen(field)) == 0) kib = strtoull(line + strlen(field), NULL, 10);
+        if (strncmp(line, field, strlen(field)) == 0)
+            kib = strtoull(line + strlen(field), NULL, 10);
     }
     if (file) fclose(file);
     REQUIRE_THAT(kib != SIZE_MAX, "no %s in %s", field, path);
@@ -287,6 +288,7 @@ support_child support_fork(void (*body)(void *), void *context, unsigned seconds
 void support_in_child(void (*body)(void *), void *context, unsigned seconds)
 {
     support_child child = support_fork(body, context, seconds);
-    REQUIRE_THAT(child.signal == 0 && child.code == 0, "signal %d (%s), code %d: %s", child.signal,
-                 child.signal ? strsignal(child.signal) : "none", child.code, child.text);
+    if (child.signal || child.code) print_error("%s\n", child.text);
+    REQUIRE_THAT(child.signal == 0 && child.code == 0, "signal %d (%s), code %d", child.signal,
+                 child.signal ? strsignal(child.signal) : "none", child.code);
 }

@@ -17,16 +17,16 @@
 
 #include "hakmem.h"
 
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-#define GIB ((size_t)1 << 30)
-#define PAGE ((size_t)4096)
+#define KIB          ((size_t)1 << 10)
+#define MIB          ((size_t)1 << 20)
+#define GIB          ((size_t)1 << 30)
+#define PAGE         ((size_t)4096)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* ------------------------------------------------------------------ assertions */
 
 #define REQUIRE(holds) REQUIRE_THAT(holds, "%s", "")
-#define REQUIRE_THAT(holds, ...)                                                                   \
+#define REQUIRE_THAT(holds, ...) \
     ((holds) ? (void)0 : support_fail(__FILE__, __LINE__, #holds, __VA_ARGS__))
 
 _Noreturn void support_fail(const char *file, int line, const char *what, const char *format, ...)
@@ -99,10 +99,10 @@ void support_check_live(const hak_heap *heap, size_t blocks, size_t bytes);
 /* ------------------------------------------------------------------ children */
 
 typedef struct support_child {
-    int signal;       /* that ended it, 0: none */
-    int code;         /* of its exit */
-    char text[8192];  /* what it wrote to stderr, terminated */
-    size_t lines;     /* in that text */
+    int signal;      /* that ended it, 0: none */
+    int code;        /* of its exit */
+    char text[8192]; /* what it wrote to stderr, terminated */
+    size_t lines;    /* in that text */
 } support_child;
 
 /* Runs `body(context)` in a forked child, killed after `seconds`. */

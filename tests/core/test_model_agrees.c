@@ -1,7 +1,8 @@
-/* A heap behaves as a plain model of it does: random operations (the seed is printed, and taken from
- * HAK_TEST_SEED), each block filled with a pattern of its own over all it may hold and checked when
- * it is freed or resized; now and then no two blocks overlap, and the statistics are those of the
- * model. For both granularities, on the caller's memory, under a limit, and for heaps in turn. */
+/* A heap behaves as a plain model of it does: random operations (the seed is printed, and taken
+ * from HAK_TEST_SEED), each block filled with a pattern of its own over all it may hold and checked
+ * when it is freed or resized; now and then no two blocks overlap, and the statistics are those of
+ * the model. For both granularities, on the caller's memory, under a limit, and for heaps in turn.
+ */
 #include "support.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static void add(model *m, void *start, size_t size, size_t alignment)
     block *new = &m->blocks[m->count];
     REQUIRE(m->count++ < m->room);
     *new = (block){start, size, usable, support_next(&m->random)};
-    if (m->memory) REQUIRE(new->start >= m->memory && new->start + usable <= m->end);
+    if (m->memory) REQUIRE(new->start >= m->memory &&new->start + usable <= m->end);
     support_fill(start, usable, new->stamp);
     m->bytes += usable;
 }
@@ -98,7 +99,8 @@ static size_t draw_size(model *m)
 {
     static const size_t ends[] = {1024, 16384, 65536, 1 << 20, 2 << 20, 4 << 20};
     size_t kind = support_below(&m->random, 10000), size;
-    if (kind < 9400) size = support_below(&m->random, 1025) * support_below(&m->random, 1025) / 1024;
+    if (kind < 9400)
+        size = support_below(&m->random, 1025) * support_below(&m->random, 1025) / 1024;
     else if (kind < 9900) size = 1024 + support_below(&m->random, 15361);
     else if (kind < 9980) size = 16384 << support_below(&m->random, 5);
     else if (kind < 9998) size = ends[support_below(&m->random, COUNT(ends))] - 3;

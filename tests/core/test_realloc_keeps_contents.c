@@ -154,8 +154,8 @@ static void contents_survive_on_the_callers_memory(void **state)
     (void)state;
     size_t size = 8 * MIB;
     void *memory = malloc(size);
-    hak_heap *heap = hak_heap_new(
-        &(hak_heap_options){.memory = memory, .memory_size = size, .granularity = 8});
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = size, .granularity = 8});
     for (size_t from = 0; from < SIZES; from++) {
         for (size_t to = 1 + from % 2; to < SIZES; to += 2) {
             if (sizes[from] > 3 * MIB || sizes[to] > 3 * MIB) continue;

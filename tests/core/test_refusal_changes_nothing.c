@@ -1,5 +1,6 @@
 /* Sizes that no machine has are refused with NULL and ENOMEM by every function that allocates, and
- * nothing changes by the attempt: no block, no byte, no statistic; and success leaves errno alone. */
+ * nothing changes by the attempt: no block, no byte, no statistic; and success leaves errno alone.
+ */
 #include "support.h"
 
 #include <errno.h>
@@ -9,12 +10,24 @@
 #include "sizes.h"
 
 static const size_t absurd[] = {
-    (size_t)1 << 47,       ((size_t)1 << 47) + 1,    (size_t)1 << 53,
-    (size_t)1 << 54,       ((size_t)1 << 54) + 4096, (size_t)1 << 62,
-    PTRDIFF_MAX - 4096,    PTRDIFF_MAX - 1,          PTRDIFF_MAX,
-    (size_t)PTRDIFF_MAX + 1, (size_t)PTRDIFF_MAX + 4096, SIZE_MAX - 4 * MIB,
-    SIZE_MAX - 65536,      SIZE_MAX - 4096,          SIZE_MAX - 4095,
-    SIZE_MAX - 15,         SIZE_MAX - 7,             SIZE_MAX - 1,
+    (size_t)1 << 47,
+    ((size_t)1 << 47) + 1,
+    (size_t)1 << 53,
+    (size_t)1 << 54,
+    ((size_t)1 << 54) + 4096,
+    (size_t)1 << 62,
+    PTRDIFF_MAX - 4096,
+    PTRDIFF_MAX - 1,
+    PTRDIFF_MAX,
+    (size_t)PTRDIFF_MAX + 1,
+    (size_t)PTRDIFF_MAX + 4096,
+    SIZE_MAX - 4 * MIB,
+    SIZE_MAX - 65536,
+    SIZE_MAX - 4096,
+    SIZE_MAX - 4095,
+    SIZE_MAX - 15,
+    SIZE_MAX - 7,
+    SIZE_MAX - 1,
     SIZE_MAX,
 };
 
@@ -64,12 +77,12 @@ static void scene_end(scene *on)
     hak_heap_destroy(on->heap);
 }
 
-#define REFUSED(call)                                                                              \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        assert_null(call);                                                                         \
-        assert_int_equal(errno, ENOMEM);                                                           \
-        check_unchanged(&on, &before);                                                             \
+#define REFUSED(call)                    \
+    do {                                 \
+        errno = 0;                       \
+        assert_null(call);               \
+        assert_int_equal(errno, ENOMEM); \
+        check_unchanged(&on, &before);   \
     } while (0)
 
 static void refuse(const hak_heap_options *options, size_t most_alignment)
@@ -144,7 +157,8 @@ static void more_than_the_limit_is_refused(void **state)
         REFUSED(hak_heap_alloc(on.heap, size));
         REFUSED(hak_heap_zalloc(on.heap, 1, size));
         REFUSED(hak_heap_aligned_alloc(on.heap, 2 * MIB, size));
-        for (size_t j = 0; j < SIZES; j += 7) REFUSED(hak_heap_realloc(on.heap, on.blocks[j], size));
+        for (size_t j = 0; j < SIZES; j += 7)
+            REFUSED(hak_heap_realloc(on.heap, on.blocks[j], size));
     }
     scene_end(&on);
 }

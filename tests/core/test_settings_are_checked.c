@@ -51,8 +51,8 @@ static void only_granularities_8_and_16_are_taken(void **state)
 static void only_listed_profiles_are_taken(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",      "fast",  "Speed", "speed ", " speed",
-                                      "spee",  "speeds", "lean,", "default", "speed, balanced"};
+    static const char *const bad[] = {"",     "fast",   "Speed", "speed ",  " speed",
+                                      "spee", "speeds", "lean,", "default", "speed, balanced"};
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "balanced"});
     for (size_t i = 0; i < COUNT(bad); i++) {
         expect_einval(&(hak_heap_options){.profile = bad[i]});
@@ -94,10 +94,13 @@ static void the_profile_names_are_listed(void **state)
 static void names_are_copied_to_31_bytes(void **state)
 {
     (void)state;
-    static const char *const names[] = {"", "a", "exactly thirty-one bytes long ..",
-                                        "0123456789012345678901234567890",
-                                        "01234567890123456789012345678901",
-                                        "a name that goes on and on, far beyond what is kept of it"};
+    static const char *const names[] = {
+        "",
+        "a",
+        "exactly thirty-one bytes long ..",
+        "0123456789012345678901234567890",
+        "01234567890123456789012345678901",
+        "a name that goes on and on, far beyond what is kept of it"};
     for (size_t i = 0; i < COUNT(names); i++) {
         char name[100], kept[32] = "";
         strcpy(name, names[i]);

@@ -75,7 +75,8 @@ static void classes_are_counted_at_every_step(void **state)
                 assert_int_equal(stats.classes, 1);
                 assert_int_equal(stats.class_stats[0].block_size, usable);
                 assert_int_equal(stats.class_stats[0].live, count);
-                assert_int_equal(stats.class_stats[0].footprint, stats.footprint - stats.retained);
+                assert_true(stats.class_stats[0].footprint >= count * usable);
+                assert_true(stats.class_stats[0].footprint <= stats.footprint - stats.retained);
             }
         }
         hak_heap_destroy(heap);
@@ -89,17 +90,19 @@ static void footprint_is_what_is_touched(void **state)
     hak_heap_trim(heap);
     assert_int_equal(support_stats(heap).footprint, 0);
     void *small = hak_heap_alloc(heap, 10);
-    assert_int_equal(support_stats(heap).footprint, PAGE);
-    void *span = hak_heap_alloc(heap, 100 * KIB);
-    assert_int_equal(support_stats(heap).footprint, 101 * KIB + 3 * KIB);
+    size_t begin = support_stats(heap).footprint;
+    assert_true(begin == PAGE || begin == 2 * PAGE); /* one may hold records */
+    void *span = hak_heap_alloc(heap, 100 * KIB + 1);
+    assert_int_equal(support_stats(heap).footprint, begin + 104 * KIB);
     void *huge = hak_heap_alloc(heap, 10 * MIB);
-    assert_int_equal(support_stats(heap).footprint, 10 * MIB + 104 * KIB);
-    assert_int_equal(support_stats(heap).footprint_peak, 10 * MIB + 104 * KIB);
+    size_t all = begin + 104 * KIB + 10 * MIB;
+    assert_int_equal(support_stats(heap).footprint, all);
+    assert_int_equal(support_stats(heap).footprint_peak, all);
     hak_heap_free(heap, huge);
     hak_heap_free(heap, span);
     hak_stats stats = support_stats(heap);
-    assert_int_equal(stats.footprint - stats.retained, PAGE);
-    assert_int_equal(stats.footprint_peak, 10 * MIB + 104 * KIB);
+    assert_int_equal(stats.footprint - stats.retained, begin);
+    assert_int_equal(stats.footprint_peak, all);
     hak_heap_free(heap, small);
     hak_heap_trim(heap);
     assert_int_equal(support_stats(heap).footprint, 0);
@@ -205,17 +208,15 @@ static void json_says_the_same(void **state)
     }
     strcat(sum, "0");
     assert_int_equal(python(json, sum), expected);
+    assert_int_equal(python(json, "d['os_calls']['total'] + 3 * d['os_calls']['failed'] + "
+                                  "5 * len(d['classes'])"),
+                     stats.os.total + 3 * stats.os.failed + 5 * stats.classes);
     assert_int_equal(python(json, "sum(d['os_calls'][k] for k in ('mmap', 'mprotect', 'madvise', "
-                                  "'mremap', 'munmap')) == d['os_calls']['total']"),
-                     1);
-    assert_int_equal(python(json, "d['os_calls']['total']"), stats.os.total);
-    assert_int_equal(python(json, "d['os_calls']['failed']"), stats.os.failed);
-    assert_int_equal(python(json, "len(d['classes'])"), stats.classes);
-    assert_int_equal(python(json, "sum(c['size'] * c['live'] for c in d['classes']) + "
-                                  "d['large_bytes'] == d['live_bytes']"),
-                     1);
-    assert_int_equal(python(json, "sum(c['footprint'] + c['slabs'] for c in d['classes']) > 0"), 1);
-    assert_int_equal(python(json, "(d['name'], d['profile'], d['version']) == "
+                                  "'mremap', 'munmap')) == d['os_calls']['total'] "
+                                  "and sum(c['size'] * c['live'] for c in d['classes']) + "
+                                  "d['large_bytes'] == d['live_bytes'] "
+                                  "and all(c['footprint'] and c['slabs'] for c in d['classes']) "
+                                  "and (d['name'], d['profile'], d['version']) == "
                                   "('scripts', 'balanced', '" HAK_VERSION "')"),
                      1);
     free(json);
@@ -229,7 +230,8 @@ static void json_is_json_whatever_the_name(void **state)
         const char *name, *in_python;
     } names[] = {
         {"", "''"},
-        {"quote \" backslash \\ slash /", "'quote ' + chr(34) + ' backslash ' + chr(92) + ' slash /'"},
+        {"quote \" backslash \\ slash /",
+         "'quote ' + chr(34) + ' backslash ' + chr(92) + ' slash /'"},
         {"\n\t\r\b\f\x01\x1f\x7f", "bytes((10, 9, 13, 8, 12, 1, 31, 127)).decode()"},
         {"gr\xc3\xbc\xc3\x9f", "bytes((103, 114, 195, 188, 195, 159)).decode()"},
         /* Cut within a character after 31 bytes, and no UTF-8 to begin with: any text will do. */

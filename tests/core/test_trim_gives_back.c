@@ -129,7 +129,7 @@ static void a_trimmed_heap_goes_on(void **state)
         held spans = hold(heap, 50, 70000);
         size_t footprint = support_stats(heap).footprint;
         if (round == 0) first = footprint;
-        assert_int_equal(footprint, first);
+        assert_true(footprint <= first + 4 * PAGE && footprint + 4 * PAGE >= first);
         let_go(heap, &all);
         let_go(heap, &spans);
         trim(heap);

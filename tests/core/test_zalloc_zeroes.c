@@ -32,12 +32,12 @@ static void recycled_blocks_are_zero(void **state)
     for (size_t granularity = 8; granularity <= 16; granularity += 8) {
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
         for (size_t i = 0; i < SIZES; i++) {
-            for (size_t round = 0; round < 3; round++) {
-                void *held[3];
-                for (size_t j = 0; j < 3; j++) held[j] = dirty(heap, sizes[i]);
-                for (size_t j = 0; j < 3; j++) hak_heap_free(heap, held[j]);
-                for (size_t j = 0; j < 3; j++) held[j] = zalloc(heap, sizes[i]);
-                for (size_t j = 0; j < 3; j++) {
+            for (size_t round = 0; round < 2; round++) {
+                void *held[2];
+                for (size_t j = 0; j < 2; j++) held[j] = dirty(heap, sizes[i]);
+                for (size_t j = 0; j < 2; j++) hak_heap_free(heap, held[j]);
+                for (size_t j = 0; j < 2; j++) held[j] = zalloc(heap, sizes[i]);
+                for (size_t j = 0; j < 2; j++) {
                     memset(held[j], 0xff, hak_heap_usable_size(heap, held[j]));
                     hak_heap_free(heap, held[j]);
                 }
@@ -53,7 +53,7 @@ static void blocks_made_of_other_sizes_are_zero(void **state)
     hak_heap *heap = hak_heap_new(NULL);
     for (size_t from = 0; from < SIZES; from++) {
         if (sizes[from] < 3000) continue;
-        for (size_t to = from % 5; to < SIZES; to += 5) {
+        for (size_t to = from % 7; to < SIZES; to += 7) {
             hak_heap_free(heap, dirty(heap, sizes[from]));
             hak_heap_free(heap, zalloc(heap, sizes[to]));
             if (to % 3 == 0) hak_heap_trim(heap);
@@ -86,15 +86,15 @@ static void the_rest_of_a_shrunk_block_is_zero(void **state)
 static void memory_of_destroyed_heaps_is_zero(void **state)
 {
     (void)state;
-    for (size_t round = 0; round < 4; round++) {
+    for (size_t round = 0; round < 3; round++) {
         hak_heap *heap = hak_heap_new(NULL);
         for (size_t i = 0; i < SIZES; i++) {
-            for (size_t j = 0; j < 4; j++) dirty(heap, sizes[i]);
+            for (size_t j = 0; j < 2; j++) dirty(heap, sizes[i]);
         }
         hak_heap_destroy(heap);
         heap = hak_heap_new(NULL);
         for (size_t i = SIZES; i-- > 0;) {
-            for (size_t j = 0; j < 4; j++) zalloc(heap, sizes[(i * 7 + round) % SIZES]);
+            for (size_t j = 0; j < 2; j++) zalloc(heap, sizes[(i * 7 + round) % SIZES]);
         }
         hak_heap_destroy(heap);
     }
@@ -124,8 +124,7 @@ static void the_callers_memory_is_zeroed(void **state)
     assert_non_null(memory);
     for (size_t round = 0; round < 2; round++) {
         memset(memory, 0xdd, size);
-        hak_heap *heap =
-            hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = size});
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = size});
         for (size_t i = 0; i < SIZES; i++) {
             if (sizes[i] < 9 * MIB) hak_heap_free(heap, zalloc(heap, sizes[i]));
         }

@@ -1,0 +1,100 @@
+/* A heap is cheap enough to have one for each VM: 10,000 at once, with a block or two in each, hold
+ * 16 KiB of resident memory apiece and no more, and give it back: four pages, and a superslab's
+ * record of 64 bytes. */
+#include "support.h"
+
+#define HEAPS 10000
+
+static hak_heap *heaps[HEAPS];
+
+/* How many blocks heap number `i` has: `blocks`, or for 0 one or two by turns. */
+static size_t blocks_of(size_t i, size_t blocks)
+{
+    return blocks ? blocks : 1 + i % 2;
+}
+
+static void make_them(const char *profile, size_t blocks)
+{
+    for (size_t i = 0; i < HEAPS; i++) {
+        heaps[i] = hak_heap_new(&(hak_heap_options){.granularity = 8, .profile = profile});
+        REQUIRE(heaps[i]);
+        for (size_t j = 0; j < blocks_of(i, blocks); j++) {
+            size_t size = 40 + (i * 3 + j * 200) % 500;
+            void *block = hak_heap_alloc(heaps[i], size);
+            REQUIRE(block);
+            support_fill(block, size, i);
+        }
+    }
+}
+
+/* In a child: nothing has been resident before. */
+static void hold_them(void *context)
+{
+    size_t blocks = *(size_t *)context;
+    hak_heap_destroy(hak_heap_new(NULL));
+    support_fill_pages(heaps, sizeof heaps, 0);
+    size_t begin = support_resident();
+    make_them("speed", blocks);
+    size_t full = support_resident();
+    size_t each = (full - begin) / HEAPS;
+    print_message("%zu bytes a heap\n", each);
+    REQUIRE_THAT(each <= 16 * KIB + 128, "%zu bytes a heap", each);
+    for (size_t i = 0; i < HEAPS; i++) {
+        REQUIRE(support_stats(heaps[i]).live_blocks == blocks_of(i, blocks));
+        REQUIRE(support_stats(heaps[i]).footprint + support_stats(heaps[i]).metadata <= 17 * KIB);
+    }
+
+    /* In an order of their own; half of them are made again in between. */
+    for (size_t i = 0; i < HEAPS; i++) {
+        size_t at = i * 7919 % HEAPS; /* a prime: each once */
+        hak_heap_destroy(heaps[at]);
+        heaps[at] = at % 2 ? hak_heap_new(NULL) : NULL;
+        REQUIRE(heaps[at] || at % 2 == 0);
+    }
+    for (size_t i = 1; i < HEAPS; i += 2) {
+        REQUIRE(hak_heap_alloc(heaps[i], 100));
+        hak_heap_destroy(heaps[i]);
+    }
+    hak_heap *heap = hak_heap_new(NULL);
+    hak_heap_trim(heap);
+    /* What stays are the records of superslabs that have been in use: two pages each. */
+    size_t end = support_resident();
+    REQUIRE_THAT(end <= begin + (full - begin) / 4 * 3, "%zu, %zu, %zu bytes", begin, full, end);
+    REQUIRE_THAT((end - begin) / HEAPS <= 9 * KIB, "%zu bytes left a heap", (end - begin) / HEAPS);
+
+    /* And no more the second time. */
+    make_them("speed", blocks);
+    REQUIRE(support_resident() <= full + MIB);
+    for (size_t i = 0; i < HEAPS; i++) hak_heap_destroy(heaps[i]);
+    hak_heap_trim(heap);
+    REQUIRE(support_resident() <= end + MIB);
+    hak_heap_destroy(heap);
+}
+
+static void ten_thousand_heaps_of_one_or_two_blocks_are_small(void **state)
+{
+    (void)state;
+    support_in_child(hold_them, &(size_t){0}, 60);
+}
+
+static void ten_thousand_heaps_of_one_block_are_small(void **state)
+{
+    (void)state;
+    support_in_child(hold_them, &(size_t){1}, 60);
+}
+
+static void ten_thousand_heaps_of_two_blocks_are_small(void **state)
+{
+    (void)state;
+    support_in_child(hold_them, &(size_t){2}, 60);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ten_thousand_heaps_of_one_or_two_blocks_are_small),
+        cmocka_unit_test(ten_thousand_heaps_of_one_block_are_small),
+        cmocka_unit_test(ten_thousand_heaps_of_two_blocks_are_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

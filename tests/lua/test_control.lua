@@ -1,0 +1,419 @@
+-- The module as scripts see it: install, options, stats, profile, limit, trim.
+local luaunit = require "luaunit"
+local support = require "support"
+local hakmem = require "hakmem"
+
+local MIB = 1024 * 1024
+
+local before_install = {}
+for _, name in ipairs { "stats", "stats_json", "profile", "limit", "trim", "heap_name" } do
+  before_install[name] = { pcall(hakmem[name]) }
+end
+local installed_before = hakmem.installed()
+local first, second = hakmem.install { name = "control" }, hakmem.install { name = "ignored" }
+
+local function fails_with(pattern, f, ...)
+  local ok, message = pcall(f, ...)
+  luaunit.assertFalse(ok)
+  luaunit.assertStrMatches(message, ".*" .. pattern .. ".*")
+end
+
+TestInstall = {}
+
+function TestInstall:test_install_returns_true_then_false()
+  luaunit.assertIs(first, true)
+  luaunit.assertIs(second, false)
+end
+
+function TestInstall:test_installed_tells()
+  luaunit.assertIs(installed_before, false)
+  luaunit.assertIs(hakmem.installed(), true)
+end
+
+function TestInstall:test_installing_twice_keeps_the_first_options()
+  luaunit.assertEquals(hakmem.heap_name(), "control")
+end
+
+function TestInstall:test_every_function_says_that_install_is_missing()
+  for name, result in pairs(before_install) do
+    luaunit.assertFalse(result[1], name)
+    luaunit.assertStrContains(result[2], "hakmem is not installed")
+    luaunit.assertStrContains(result[2], "hakmem.install()")
+  end
+end
+
+function TestInstall:test_version_is_a_version() luaunit.assertStrMatches(hakmem.version, "%d+%.%d+%.%d+") end
+
+function TestInstall:test_require_sets_no_globals()
+  local output = support.run [[
+    local before = {}
+    for name in pairs(_G) do before[name] = true end
+    local hakmem = require "hakmem"
+    hakmem.install()
+    hakmem.stats()
+    for name in pairs(_G) do
+      if not before[name] then print(name) end
+    end]]
+  luaunit.assertEquals(output, "")
+end
+
+function TestInstall:test_options_reach_the_heap()
+  local output = support.run [[
+    local hakmem = require "hakmem"
+    hakmem.install { profile = "lean", limit = 50e6, name = "my \"heap\"" }
+    print(hakmem.profile(), ("%d"):format(hakmem.limit()), hakmem.heap_name())]]
+  luaunit.assertEquals(output, 'lean\t50000000\tmy "heap"\n')
+end
+
+function TestInstall:test_no_options_are_the_defaults()
+  for _, arguments in ipairs { "", "nil", "{}", "{limit = 0}" } do
+    local output = support.run(([[
+      local hakmem = require "hakmem"
+      print(hakmem.install(%s), hakmem.profile(), hakmem.limit(), hakmem.heap_name())]]):format(
+      arguments))
+    luaunit.assertEquals(output, "true\tspeed\t0\tlua\n")
+  end
+end
+
+function TestInstall:test_bad_options_are_errors_that_say_what_is_accepted()
+  local output = support.run [[
+    local hakmem = require "hakmem"
+    local nan = 0/0
+    for _, options in ipairs {
+      { limits = 1 }, { 5 }, { [true] = 1 }, { profile = "quick" }, { profile = 5 }, { name = {} },
+      { limit = "10" }, { limit = -1 }, { limit = nan }, { limit = 2^60 }, { limit = 1.5 },
+      { limit = {} }, "lean", 5, true } do
+      local ok, message = pcall(hakmem.install, options)
+      print(ok, message)
+      assert(not hakmem.installed())
+    end]]
+  local expected = {
+    "unknown option 'limits', accepted are: profile, limit, name",
+    "unknown option 'number', accepted are: profile, limit, name",
+    "unknown option 'boolean', accepted are: profile, limit, name",
+    "unknown profile 'quick', accepted are: speed, balanced, lean",
+    "option 'profile' must be a string, not a number",
+    "option 'name' must be a string, not a table",
+    "option 'limit' must be a number of bytes, not a string",
+    "option 'limit' must be a whole number of bytes from 0 (no limit) to 2^53, not -1",
+    "option 'limit' must be a whole number of bytes from 0 (no limit) to 2^53, not",
+    "option 'limit' must be a whole number of bytes from 0 (no limit) to 2^53, not 1.15",
+    "option 'limit' must be a whole number of bytes from 0 (no limit) to 2^53, not 1.5",
+    "option 'limit' must be a number of bytes, not a table",
+    "table expected, got string", "table expected, got number", "table expected, got boolean",
+  }
+  local lines = {}
+  for line in output:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  luaunit.assertEquals(#lines, #expected)
+  for i, message in ipairs(expected) do
+    luaunit.assertStrMatches(lines[i], "false\t.*")
+    luaunit.assertStrContains(lines[i], message)
+  end
+end
+
+function TestInstall:test_a_limit_too_small_to_install_is_an_error()
+  local output = support.run [[
+    local hakmem = require "hakmem"
+    print(pcall(hakmem.install, { limit = 1 }))
+    print(hakmem.installed(), hakmem.install())]]
+  luaunit.assertStrContains(output, "not enough memory")
+  luaunit.assertStrContains(output, "false\ttrue\n")
+end
+
+TestAuto = {}
+
+function TestAuto:test_an_unchanged_script_runs_on_hakmem()
+  local script = [[
+    local t = {}
+    for i = 1, 1000 do t[i] = { i, tostring(i) } end
+    print(#t, t[1000][2], ...)
+    print(arg[1], arg[2])
+    print(require "hakmem".installed())]]
+  luaunit.assertEquals(support.run(script, "-l hakmem.auto", "one two"),
+    "1000\t1000\tone\ttwo\none\ttwo\ntrue\n")
+  luaunit.assertEquals(support.run(script, "", "one two"):match("(%a+)\n$"), "false")
+end
+
+function TestAuto:test_lua_init_installs_too()
+  luaunit.assertEquals(support.run("print(require 'hakmem'.installed())", "", "",
+    "LUA_INIT='require \"hakmem.auto\"'"), "true\n")
+end
+
+function TestAuto:test_an_unchanged_script_sees_no_new_globals()
+  local script = [[
+    local names = {}
+    for name in pairs(_G) do names[#names + 1] = name end
+    table.sort(names)
+    print(table.concat(names, " "))]]
+  local seen = support.run(script, "-l hakmem.auto"):gsub(" hakmem%.auto", "")
+  luaunit.assertEquals(seen, (support.run(script)))
+end
+
+function TestAuto:test_the_environment_chooses_the_profile()
+  luaunit.assertEquals(support.run("print(require 'hakmem'.profile())", "-l hakmem.auto", "",
+    "HAKMEM_PROFILE=balanced"), "balanced\n")
+  local status, output, errors = support.child("print(require 'hakmem'.profile())",
+    "-l hakmem.auto", "", "HAKMEM_PROFILE=quick")
+  luaunit.assertEquals(status, 0)
+  luaunit.assertEquals(output, "speed\n")
+  luaunit.assertStrContains(errors, "HAKMEM_PROFILE")
+  luaunit.assertStrContains(errors, "speed, balanced, lean")
+  luaunit.assertEquals(select(2, errors:gsub("\n", "")), 1)
+end
+
+TestStats = {}
+
+-- docs/lua-scripts.md, "The statistics".
+local NUMBERS = { "live_bytes", "live_blocks", "large_bytes", "large_blocks", "footprint",
+  "footprint_peak", "retained", "metadata", "limit", "superslabs", "refills", "retires", "purges" }
+local OS_CALLS = { "mmap", "mprotect", "madvise", "mremap", "munmap", "failed", "total" }
+local CLASS = { "size", "live", "slabs", "footprint" }
+
+local function assert_count(value, what)
+  luaunit.assertIsNumber(value, what)
+  luaunit.assertTrue(value >= 0 and value == math.floor(value), what)
+  if support.has_integers then luaunit.assertEquals(math.type(value), "integer", what) end
+end
+
+-- `object` has the counts `names` and, beside them, only `others`.
+local function assert_counts(object, names, others)
+  local left = {}
+  for key in pairs(object) do left[key] = true end
+  for _, name in ipairs(names) do
+    assert_count(object[name], name)
+    left[name] = nil
+  end
+  for _, name in ipairs(others or {}) do
+    luaunit.assertNotNil(object[name], name)
+    left[name] = nil
+  end
+  luaunit.assertNil((next(left)))
+end
+
+local function assert_shape(stats, others)
+  assert_counts(stats, NUMBERS, others)
+  assert_counts(stats.os_calls, OS_CALLS)
+  luaunit.assertTrue(#stats.classes > 0)
+  for _, class in ipairs(stats.classes) do assert_counts(class, CLASS) end
+end
+
+function TestStats:test_every_documented_key_is_there_and_no_other()
+  assert_shape(hakmem.stats(), { "os_calls", "classes" })
+end
+
+function TestStats:test_numbers_agree_with_each_other()
+  local keep = {}
+  for i = 1, 3000 do keep[i] = { i, ("x"):rep(i % 2000) } end
+  keep.large = ("x"):rep(5 * MIB)
+  local s = hakmem.stats()
+  local blocks, bytes, footprint, last = 0, 0, 0, 0
+  for _, class in ipairs(s.classes) do
+    luaunit.assertTrue(class.size > last)
+    luaunit.assertTrue(class.slabs > 0)
+    last = class.size
+    blocks = blocks + class.live
+    bytes = bytes + class.live * class.size
+    footprint = footprint + class.footprint
+  end
+  luaunit.assertEquals(blocks + s.large_blocks, s.live_blocks)
+  luaunit.assertEquals(bytes + s.large_bytes, s.live_bytes)
+  luaunit.assertTrue(s.large_bytes >= 5 * MIB)
+  luaunit.assertTrue(s.live_bytes <= s.footprint)
+  luaunit.assertTrue(footprint + s.large_bytes <= s.footprint)
+  luaunit.assertTrue(s.footprint <= s.footprint_peak)
+  luaunit.assertTrue(s.retained <= s.footprint)
+  luaunit.assertTrue(s.superslabs >= 1)
+  local calls = s.os_calls
+  luaunit.assertEquals(calls.mmap + calls.mprotect + calls.madvise + calls.mremap + calls.munmap,
+    calls.total)
+end
+
+local function live()
+  collectgarbage()
+  collectgarbage()
+  return hakmem.stats().live_bytes
+end
+
+function TestStats:test_live_bytes_grow_and_shrink_with_objects()
+  local before = live()
+  local keep = {}
+  for i = 1, 20000 do keep[i] = { i } end
+  local during = live()
+  luaunit.assertTrue(during - before > 20000 * 40)
+  luaunit.assertTrue(during - before < 20000 * 200)
+  keep = nil
+  luaunit.assertTrue(live() - before < 20000)
+end
+
+function TestStats:test_live_blocks_count_blocks()
+  collectgarbage()
+  collectgarbage("stop")
+  local keep = { nil, nil, nil, nil, nil, nil, nil, nil, nil, nil }
+  local before = hakmem.stats().live_blocks
+  local again = hakmem.stats().live_blocks
+  local of_stats = again - before
+  for i = 1, 10 do keep[i] = coroutine.create(fails_with) end
+  local after = hakmem.stats().live_blocks
+  collectgarbage("restart")
+  -- A coroutine is its record and its stack, and in 5.1 and LuaJIT perhaps its call records.
+  local made = after - again - of_stats
+  luaunit.assertTrue(made >= 20 and made <= 32, made)
+end
+
+-- The same script twice, so that both snapshots are of the same heap.
+local SNAPSHOT = [[
+  local hakmem = require "hakmem"
+  hakmem.install { name = "a \"b\" \\ \n\tc", limit = 30e6 }
+  local t = {}
+  for i = 1, 5000 do t[i] = { i, ("x"):rep(i % 300) } end
+  t[1] = ("x"):rep(3e6)
+  local function show(prefix, object)
+    for key, value in pairs(object) do
+      if type(value) == "table" then show(prefix .. key .. ".", value)
+      else print(("%s%s %d"):format(prefix, key, value)) end
+    end
+  end
+  collectgarbage()
+  collectgarbage("stop")
+  if arg[1] == "json" then io.write(hakmem.stats_json())
+  else show("", hakmem.stats()) end]]
+
+-- A line of one that the other does not have; nil if they say the same.
+local function difference(json, text)
+  local left, lines = {}, 0
+  for line in text:gmatch("[^\n]+") do
+    left[line] = true
+    lines = lines + 1
+  end
+  luaunit.assertTrue(lines > 30)
+  local function compare(prefix, object)
+    for key, value in pairs(object) do
+      local line = type(value) == "number" and ("%s%s %d"):format(prefix, key, value)
+      local found = type(value) == "table" and compare(prefix .. key .. ".", value)
+      if found then return found end
+      if line and not left[line] then return line end
+      if line then left[line] = nil end
+    end
+  end
+  return compare("", json) or next(left)
+end
+
+function TestStats:test_stats_json_says_the_same_as_stats()
+  local different
+  for _ = 1, 6 do -- what is garbage may depend on where strings happen to lie
+    local json = support.decode_json((support.run(SNAPSHOT, "", "json")))
+    luaunit.assertEquals(json.name, 'a "b" \\ \n\tc')
+    luaunit.assertEquals(json.version, hakmem.version)
+    luaunit.assertEquals(json.profile, "speed")
+    assert_shape(json, { "os_calls", "classes", "name", "version", "profile" })
+    different = difference(json, (support.run(SNAPSHOT, "", "text")))
+    if not different then break end
+  end
+  luaunit.assertNil(different)
+end
+
+TestProfile = {}
+
+function TestProfile:test_a_profile_can_be_read_and_switched()
+  luaunit.assertEquals(hakmem.profile(), "speed")
+  for _, name in ipairs { "lean", "balanced", "speed" } do
+    luaunit.assertEquals(hakmem.profile(name), name)
+    luaunit.assertEquals(hakmem.profile(), name)
+  end
+end
+
+function TestProfile:test_an_unknown_profile_is_an_error_and_changes_nothing()
+  fails_with("unknown profile 'quick', accepted are: speed, balanced, lean", hakmem.profile, "quick")
+  fails_with("string expected", hakmem.profile, {})
+  luaunit.assertEquals(hakmem.profile(), "speed")
+end
+
+function TestProfile:test_lean_gives_back_what_speed_retains()
+  local keep = {}
+  for i = 1, 50000 do keep[i] = { i } end
+  keep = nil
+  collectgarbage()
+  collectgarbage()
+  luaunit.assertTrue(hakmem.stats().retained > MIB)
+  hakmem.profile "lean"
+  luaunit.assertTrue(hakmem.stats().retained < MIB)
+  hakmem.profile "speed"
+end
+
+TestLimit = {}
+
+function TestLimit:tearDown() hakmem.limit(0) end
+
+function TestLimit:test_a_limit_can_be_read_set_and_lifted()
+  luaunit.assertEquals(hakmem.limit(), 0)
+  luaunit.assertEquals(hakmem.limit(200 * MIB), 200 * MIB)
+  luaunit.assertEquals(hakmem.limit(), 200 * MIB)
+  luaunit.assertEquals(hakmem.stats().limit, 200 * MIB)
+  luaunit.assertEquals(hakmem.limit(0), 0)
+  luaunit.assertEquals(hakmem.limit(), 0)
+  assert_count(hakmem.limit(), "limit")
+end
+
+function TestLimit:test_a_bad_limit_is_an_error_and_changes_nothing()
+  hakmem.limit(300 * MIB)
+  fails_with("from 0 %(no limit%) to 2^53, not %-1", hakmem.limit, -1)
+  fails_with("whole number of bytes", hakmem.limit, 2.5)
+  fails_with("whole number of bytes", hakmem.limit, 1 / 0)
+  fails_with("whole number of bytes", hakmem.limit, 2 ^ 54)
+  fails_with("not a number", hakmem.limit, 0 / 0)
+  fails_with("number expected, got string", hakmem.limit, "much")
+  fails_with("number expected, got table", hakmem.limit, {})
+  fails_with("number expected, got nil", hakmem.limit, nil)
+  fails_with("no value expected", hakmem.limit, 300 * MIB, 1)
+  luaunit.assertEquals(hakmem.limit(), 300 * MIB)
+end
+
+function TestLimit:test_a_limit_below_what_is_in_use_is_an_error_and_changes_nothing()
+  hakmem.limit(300 * MIB)
+  local ok, message = pcall(hakmem.limit, 4096)
+  luaunit.assertFalse(ok)
+  local in_use = tonumber(message:match("limit of 4096 bytes is below the (%d+) bytes in use"))
+  luaunit.assertTrue(in_use >= hakmem.stats().live_bytes)
+  luaunit.assertEquals(hakmem.limit(), 300 * MIB)
+end
+
+function TestLimit:test_setting_a_limit_gives_back_what_is_retained()
+  local keep = {}
+  for i = 1, 100000 do keep[i] = { i } end
+  keep = nil
+  collectgarbage()
+  collectgarbage()
+  local s = hakmem.stats()
+  luaunit.assertTrue(s.retained > 2 * MIB)
+  local bytes = s.footprint - s.retained + MIB
+  luaunit.assertEquals(hakmem.limit(bytes), bytes)
+  luaunit.assertTrue(hakmem.stats().footprint <= bytes)
+end
+
+TestTrim = {}
+
+function TestTrim:test_trim_returns_how_much_went_back_to_the_os()
+  local keep = {}
+  for i = 1, 100000 do keep[i] = { i } end
+  keep = nil
+  collectgarbage()
+  collectgarbage()
+  local before, rss = hakmem.stats(), support.rss()
+  local given = hakmem.trim()
+  assert_count(given, "given back")
+  local after = hakmem.stats()
+  luaunit.assertTrue(given >= before.retained)
+  luaunit.assertEquals(after.retained, 0)
+  luaunit.assertTrue(after.footprint <= before.footprint - before.retained + 65536)
+  luaunit.assertTrue(rss - support.rss() > given / 2)
+  hakmem.trim()
+  luaunit.assertTrue(hakmem.trim() < 65536)
+end
+
+function TestTrim:test_functions_refuse_arguments_they_do_not_have()
+  for _, name in ipairs { "trim", "stats", "stats_json", "heap_name" } do
+    fails_with("no value expected", hakmem[name], 1)
+  end
+end
+
+support.finish(luaunit)

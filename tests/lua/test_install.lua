@@ -1,0 +1,343 @@
+-- Taking a running state over: what lives goes on living, and what dies goes back where it came from.
+local luaunit = require "luaunit"
+local support = require "support"
+
+-- Makes and checks objects of every kind. `make(n)` returns one that `check(object, n)` knows again.
+local OBJECTS = [[
+  local on_gc = require "support".on_gc
+  local finalized = 0
+  local makers = {
+    function(n) return { n, n + 1, name = "t" .. n } end,
+    function(n) return { text = ("s" .. n):rep(n % 40 + 1) } end,
+    function(n)
+      local count = n
+      return { f = function(by) count = count + by return count end, n = n }
+    end,
+    function(n)
+      local co = coroutine.wrap(function(a) while true do a = coroutine.yield(a + n) end end)
+      return { co = co, first = co(1) }
+    end,
+    function(n)
+      local t = {}
+      for i = 1, n % 70 do t[i] = i * n end
+      return t
+    end,
+    function(n)
+      local t = {}
+      for i = 1, n % 30 do t["k" .. i] = { i } end
+      return t
+    end,
+    function(n) return setmetatable({ n }, { __index = function(_, k) return k .. n end }) end,
+    function(n) return { on_gc(function() finalized = finalized + 1 end) } end,
+  }
+  local checks = {
+    function(o, n) assert(o[1] == n and o[2] == n + 1 and o.name == "t" .. n) end,
+    function(o, n) assert(o.text == ("s" .. n):rep(n % 40 + 1)) end,
+    function(o, n) assert(o.f(5) == n + 5 and o.f(-5) == n) end,
+    function(o, n) assert(o.first == n + 1 and o.co(10) == n + 10) end,
+    function(o, n)
+      assert(#o == n % 70)
+      for i = 1, #o do assert(o[i] == i * n) end
+    end,
+    function(o, n) for i = 1, n % 30 do assert(o["k" .. i][1] == i) end end,
+    function(o, n) assert(o[1] == n and o.key == "key" .. n) end,
+    function(o) assert(#o == 1) end,
+  }
+  local function make(n) return makers[n % #makers + 1](n) end
+  local function check(o, n) return checks[n % #checks + 1](o, n) end
+]]
+
+local function child(code) return support.run(OBJECTS .. code) end
+
+TestRunningState = {}
+
+function TestRunningState:test_100_mb_of_objects_survive_and_go_back_when_they_die()
+  local output = child [[
+    local support, hakmem = require "support", require "hakmem"
+    collectgarbage("setpause", 400)
+    local objects, count = {}, 0
+    while collectgarbage("count") < 100 * 1024 do
+      for _ = 1, 1000 do
+        count = count + 1
+        objects[count] = make(count)
+      end
+    end
+    collectgarbage("setpause", 200)
+    local big = ("0123456789"):rep(300000)
+    hakmem.install()
+    collectgarbage()
+    for n = 1, count do check(objects[n], n) end
+    assert(big:sub(-10) == "0123456789" and #big == 3000000)
+
+    -- Old blocks grow: arrays, hashes, the string table, the stacks of coroutines.
+    for n = 1, count, 97 do
+      local o = objects[n]
+      for i = 1, 50 do o["grown" .. i] = i end
+      for i = #o + 1, #o + 50 do o[i] = i end
+    end
+    objects[#objects + 1] = 0
+    objects[#objects] = nil
+    local strings = {}
+    for i = 1, 50000 do strings[i] = "unique " .. i end
+    for n = 1, count, 97 do
+      local o = objects[n]
+      for i = 1, 50 do assert(o["grown" .. i] == i) end
+      objects[n] = make(n)
+    end
+    local function deep(n) if n == 0 then return 0 end return 1 + deep(n - 1) end
+    assert(deep(10000) == 10000)
+    for n = 1, count do check(objects[n], n) end
+
+    -- Half dies, and the other half stays whole; then all.
+    for n = 1, count, 2 do objects[n] = make(n) end
+    collectgarbage()
+    for n = 1, count do check(objects[n], n) end
+    strings = nil
+    collectgarbage()
+    local before = support.rss()
+    for n = count, 1, -1 do objects[n] = nil end
+    objects = nil
+    collectgarbage()
+    collectgarbage()
+    collectgarbage()
+    hakmem.trim()
+    local after = support.rss()
+    print(count > 50000, after < before - 60e6 or ("%d KiB, then %d"):format(before / 1024, after / 1024))
+    print(finalized > 1000)
+    assert(hakmem.stats().live_bytes < 10e6)]]
+  luaunit.assertEquals(output, "true\ttrue\ntrue\n")
+end
+
+function TestRunningState:test_installing_inside_a_coroutine_works()
+  local output = child [[
+    local hakmem = require "hakmem"
+    local objects = {}
+    for n = 1, 1000 do objects[n] = make(n) end
+    local co = coroutine.create(function()
+      print(hakmem.install())
+      for n = 1001, 2000 do objects[n] = make(n) end
+      coroutine.yield(1)
+      for n = 2001, 3000 do objects[n] = make(n) end
+      return 2
+    end)
+    print(coroutine.resume(co))
+    collectgarbage()
+    print(coroutine.resume(co))
+    co = nil
+    collectgarbage()
+    collectgarbage()
+    for n = 1, 3000 do check(objects[n], n) end
+    print(hakmem.installed())]]
+  luaunit.assertEquals(output, "true\ntrue\t1\ntrue\t2\ntrue\n")
+end
+
+function TestRunningState:test_installing_inside_a_finalizer_works()
+  local output = child [[
+    local hakmem = require "hakmem"
+    local objects = {}
+    for n = 1, 1000 do objects[n] = make(n) end
+    on_gc(function()
+      print(hakmem.install())
+      for n = 1001, 2000 do objects[n] = make(n) end
+    end)
+    while not hakmem.installed() do collectgarbage() end
+    for _ = 1, 10 do
+      for n = 1, 2000 do check(objects[n], n) end
+      collectgarbage()
+    end
+    print(hakmem.installed())]]
+  luaunit.assertEquals(output, "true\ntrue\n")
+end
+
+function TestRunningState:test_installing_in_a_finalizer_at_the_end_works()
+  local output = child [[
+    local hakmem = require "hakmem"
+    keep = on_gc(function()
+      print(hakmem.install())
+      local objects = {}
+      for n = 1, 2000 do objects[n] = make(n) end
+      for n = 1, 2000 do check(objects[n], n) end
+      print(hakmem.installed())
+    end)]]
+  luaunit.assertEquals(output, "true\ntrue\n")
+end
+
+function TestRunningState:test_installing_inside_a_metamethod_an_iterator_and_a_sort_works()
+  local output = child [[
+    local hakmem = require "hakmem"
+    local list = {}
+    for n = 1, 500 do list[n] = (n * 7919) % 503 end
+    table.sort(list, function(a, b)
+      hakmem.install()
+      local garbage = make(a)
+      return a < b
+    end)
+    for n = 2, 500 do assert(list[n - 1] <= list[n]) end
+    print(hakmem.install(), (("x"):rep(5000):gsub("x", function() return "yz" end):len()))]]
+  luaunit.assertEquals(output, "false\t10000\n")
+end
+
+function TestRunningState:test_large_old_blocks_grow_and_shrink()
+  local output = child [[
+    local hakmem = require "hakmem"
+    local array, map = {}, {}
+    for i = 1, 300000 do array[i] = i end
+    for i = 1, 100000 do map["k" .. i] = i end
+    hakmem.install()
+    for i = 300001, 1200000 do array[i] = i end
+    for i = 100001, 300000 do map["k" .. i] = i end
+    for i = 1, 1200000 do assert(array[i] == i) end
+    for i = 1, 300000 do assert(map["k" .. i] == i) end
+    for i = 1200000, 11, -1 do array[i] = nil end
+    for i = 300000, 11, -1 do map["k" .. i] = nil end
+    array.x, map.x = 1, 1 -- they may be rehashed to their size
+    for i = 1, 50 do array["y" .. i], map["y" .. i] = i, i end
+    collectgarbage()
+    for i = 1, 10 do assert(array[i] == i and map["k" .. i] == i) end
+    local parts = {}
+    for i = 1, 20000 do parts[i] = "part " .. i end
+    local text = table.concat(parts, ",")
+    print(#array, #text, text:sub(-10))]]
+  luaunit.assertEquals(output, "10\t208893\tpart 20000\n")
+end
+
+-- Endings: the whole transcript, on stdout, on stderr and in the status, is that of the stock
+-- interpreter.
+TestEndings = {}
+
+local PROLOGUE = [[
+  local on_gc = require "support".on_gc
+  keep = {}
+  for i = 1, 5 do keep[i] = on_gc(function() print("before " .. i) end) end
+  if MIDDLE then require "hakmem".install() end
+  for i = 6, 10 do keep[i] = on_gc(function() print("after " .. i) end) end
+  local file = io.tmpfile()
+  keep.file = file
+  keep.last = on_gc(function() file:write("x") print(io.type(file)) end)
+  local filler = {}
+  for i = 1, 5000 do filler[i] = { i, tostring(i), function() return i end } end
+  keep.filler = filler
+]]
+
+-- A memory address is another one every time.
+local function anonymous(text) return (text:gsub("0x%x+", "ADDRESS")) end
+
+local function ending(code, flags)
+  local status, output, errors = support.child(code, flags)
+  return { status = status, stdout = anonymous(output), stderr = anonymous(errors) }
+end
+
+local function ends_alike(code)
+  local prologue = PROLOGUE:gsub("\n", " ")
+  local stock = ending(prologue .. code)
+  luaunit.assertEquals(ending(prologue .. code, "-l hakmem.auto"), stock)
+  luaunit.assertEquals(ending("MIDDLE = true " .. prologue .. code), stock)
+  return stock
+end
+
+function TestEndings:test_the_normal_end_finalizes_as_ever()
+  local stock = ends_alike "print('done')"
+  luaunit.assertEquals(stock.status, 0)
+  luaunit.assertStrMatches(stock.stdout, "done\n.*after 10\nafter 9\n.*before 2\nbefore 1\n")
+end
+
+function TestEndings:test_os_exit_with_closing_finalizes_as_ever()
+  -- 5.1 has no second argument and ends at once.
+  local stock = ends_alike "os.exit(0, true)"
+  luaunit.assertEquals(stock.status, 0)
+  if support.version >= 5.2 then luaunit.assertStrContains(stock.stdout, "before 1\n") end
+  ends_alike "os.exit(true, true)"
+  luaunit.assertEquals(ends_alike("os.exit(3, true)").status, 3)
+end
+
+function TestEndings:test_os_exit_without_closing_ends_at_once()
+  luaunit.assertEquals(ends_alike("os.exit(0, false)").stdout, "")
+  luaunit.assertEquals(ends_alike("os.exit(7)").status, 7)
+end
+
+function TestEndings:test_os_exit_inside_a_coroutine_ends_as_ever()
+  ends_alike "coroutine.wrap(function() print('in') os.exit(0, true) end)()"
+  ends_alike "coroutine.wrap(function() print('in') os.exit(2, false) end)()"
+end
+
+function TestEndings:test_os_exit_deep_in_calls_ends_as_ever()
+  ends_alike [[
+    local function f(n) if n == 0 then os.exit(4, true) end f(n - 1) return n end
+    pcall(f, 100)]]
+end
+
+function TestEndings:test_os_exit_inside_a_finalizer_ends_as_ever()
+  ends_alike "on_gc(function() print('out') os.exit(5) end) collectgarbage() collectgarbage()"
+  -- At the end of the state, too; not with closing, which Lua would begin twice.
+  ends_alike "keep.exit = on_gc(function() print('out') os.exit(5) end)"
+end
+
+function TestEndings:test_a_script_killed_by_an_error_ends_as_ever()
+  local stock = ends_alike "local function f() error('wrong') end f()"
+  luaunit.assertEquals(stock.status, 1)
+  luaunit.assertStrContains(stock.stderr, "wrong")
+  luaunit.assertStrContains(stock.stdout, "before 1\n")
+  ends_alike "error({ code = 2 })"
+  ends_alike "error(setmetatable({}, { __tostring = function() return 'as text' end }))"
+  ends_alike "coroutine.wrap(function() local x = nil + 1 end)()"
+  ends_alike "local t = setmetatable({}, { __index = function(t, k) return t[k .. 'x'] end }) "
+end
+
+function TestEndings:test_a_script_that_does_not_compile_ends_as_ever()
+  luaunit.assertEquals(ends_alike("local = 5").status, 1)
+end
+
+function TestEndings:test_an_error_in_a_finalizer_at_the_end_ends_as_ever()
+  ends_alike "keep.wrong = on_gc(function() error('in a finalizer') end)"
+  if support.version >= 5.4 then
+    ends_alike "warn('@on') keep.wrong = on_gc(function() error('in a finalizer') end)"
+  end
+end
+
+function TestEndings:test_finalizers_that_collect_at_the_end_end_as_ever()
+  ends_alike [[keep.a = on_gc(function() print('begin') collectgarbage() print('end') end)
+    keep.b = on_gc(function() coroutine.wrap(function() collectgarbage() end)() print('co') end)
+    collectgarbage()]] -- in the middle of a cycle, the collection at the end of 5.3 does not return
+end
+
+function TestEndings:test_finalizers_that_allocate_at_the_end_end_as_ever()
+  ends_alike [[keep.a = on_gc(function()
+    local t = {}
+    for i = 1, 30000 do t[i] = { i, tostring(i) } end
+    print(#table.concat({ t[1][2], t[30000][2] }), ('x'):rep(1000000):len()) end)]]
+end
+
+-- A finalizer from before the installation churns through far more than it keeps: what it frees is
+-- used again, although the state is being taken apart.
+function TestEndings:test_a_churning_finalizer_at_the_end_does_not_grow()
+  local output = support.run [[
+    local support = require "support"
+    keep = support.on_gc(function()
+      local before = support.rss()
+      local text = ""
+      for i = 1, 3000 do
+        local t = {}
+        for j = 1, 1000 do t[j] = j end
+        if i % 10 == 0 then collectgarbage() end
+      end
+      print(support.rss() - before < 40e6 or support.rss() - before)
+    end)
+    require "hakmem".install()
+    collectgarbage()]]
+  if support.version >= 5.4 then
+    -- 5.4 does not collect while a state is closed.
+    luaunit.assertStrMatches(output, "%w+\n")
+  else
+    luaunit.assertEquals(output, "true\n")
+  end
+end
+
+function TestEndings:test_suspended_coroutines_and_cycles_end_as_ever()
+  ends_alike [[
+    for i = 1, 100 do
+      local co = coroutine.wrap(function() local o = on_gc(function() end) coroutine.yield(o) end)
+      keep[#keep + 1] = co co() end
+    local a, b = {}, {} a.b, b.a = b, a keep.cycle = a]]
+end
+
+support.finish(luaunit)
