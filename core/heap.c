@@ -170,6 +170,20 @@ static void free_in_mini(hak_heap *heap, hak_slab *run, void *block)
     }
 }
 
+/* A free where no unit is in use. In a small region, huge blocks may lie below the end of what the
+ * heap's slabs have reached; anything else is a mistake. */
+static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
+{
+    hak_region *region = hak__region_of(block);
+    hak_superslab *super = region ? hak__superslab_of(region, block) : NULL;
+    if (!super || super->kind != HAK_SUPERSLAB_HUGE || super->heap != heap) {
+        hak__fatal("free", block, "no block lives there, or it is free already");
+    }
+    unit->free = NULL;
+    unit->left = 1;
+    hak__huge_free(heap, super, block);
+}
+
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
 {
     switch (slab->kind) {
@@ -190,13 +204,15 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
     case HAK_UNIT_MINI: free_in_mini(heap, slab, block); break;
     case HAK_SPAN: hak__span_free(heap, slab, block); break;
     case HAK_UNIT_INTERIOR: hak__fatal("free", block, "points into a block, not at its start");
-    default: hak__fatal("free", block, "no block lives there, or it is free already");
+    default: free_huge_below(heap, slab, block);
     }
 }
 
-/* Retires the current slabs that are empty; an empty bin is filled again on demand. */
-static void retire_idle(hak_heap *heap)
+/* Retires the current slabs that are empty; an empty bin is filled again on demand. Returns how
+ * many. */
+static size_t retire_idle(hak_heap *heap)
 {
+    size_t before = heap->retires;
     for (unsigned index = 1; index < HAK_CLASSES; index++) {
         hak_slab *slab = heap->current[index];
         if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
@@ -210,6 +226,7 @@ static void retire_idle(hak_heap *heap)
         }
     }
     hak__mini_trim(heap);
+    return heap->retires - before;
 }
 
 /* Opens the full slabs that have free blocks, however few; returns how many. */
@@ -235,12 +252,21 @@ static size_t wake(hak_heap *heap)
 
 /* ------------------------------------------------------------------ allocating and freeing */
 
-/* Tries `allocate` again after finding whatever memory the heap has. */
-#define WITH_RETRY(heap, result, allocate)                                          \
-    do {                                                                            \
-        (result) = (allocate);                                                      \
-        if (!(result) && (wake(heap) | hak_heap_trim(heap))) (result) = (allocate); \
-        if (!(result)) errno = ENOMEM;                                              \
+/* Finds whatever memory the heap has; false if there is no more than before. */
+static bool reclaim(hak_heap *heap)
+{
+    size_t found = wake(heap);
+    found += retire_idle(heap);
+    found += hak__purge_to(heap, 0);
+    return found + hak__region_flush() > 0;
+}
+
+/* Tries `allocate` again after that. */
+#define WITH_RETRY(heap, result, allocate)                     \
+    do {                                                       \
+        (result) = (allocate);                                 \
+        if (!(result) && reclaim(heap)) (result) = (allocate); \
+        if (!(result)) errno = ENOMEM;                         \
     } while (0)
 
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
@@ -337,9 +363,7 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
     if (at.huge) {
         hak__huge_free(heap, at.huge, block);
     } else if (at.slab) {
-#ifdef HAK_DEBUG
         hak__heap_check_free(heap, at.slab, block);
-#endif
         if (at.slab->mini) {
             free_in_mini(heap, heap->mini_run, block);
             return;
@@ -356,6 +380,7 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
 void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
 {
     location at = locate(heap, block);
+    if (at.huge) return;
     if (at.slab != slab && !(at.slab && at.slab->mini)) {
         hak__fatal("free", block, "not a block of this heap");
     }
@@ -549,7 +574,7 @@ size_t hak_heap_limit(const hak_heap *heap)
 void hak_heap_grace(hak_heap *heap, size_t bytes)
 {
     heap->grace = bytes;
-    if (bytes) heap->grace_used = 0;
+    if (bytes) heap->grace_used = heap->footprint > heap->limit ? heap->footprint - heap->limit : 0;
 }
 
 size_t hak_heap_grace_used(const hak_heap *heap)

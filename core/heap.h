@@ -44,6 +44,7 @@ struct hak_heap {
     size_t retained; /* of the footprint, in free units and retained huge blocks */
     size_t limit;    /* SIZE_MAX: none */
     size_t grace, grace_used;
+    size_t purged_peak; /* the last new peak that was purged for */
     size_t recent_peak; /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;
@@ -57,6 +58,16 @@ _Static_assert(sizeof(hak_heap) <= HAK_PAGE, "a heap fits its control page");
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);
 void hak__heap_free_outside(hak_heap *heap, void *block);
+
+/* In debug builds: ends the process if `block` is not one that `slab` handed out. */
+#ifdef HAK_DEBUG
+void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block);
+#else
+static inline void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
+{
+    (void)heap, (void)slab, (void)block;
+}
+#endif
 
 /* Whether `block` surely is one of this heap's in the shared region. */
 static inline bool hak__heap_maps(const hak_heap *heap, const void *block)
@@ -78,10 +89,7 @@ static inline void *hak__heap_alloc(hak_heap *heap, size_t size)
 static inline void hak__heap_free_mapped(hak_heap *heap, void *block)
 {
     hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
-#ifdef HAK_DEBUG
-    void hak__heap_check_free(hak_heap *, hak_slab *, void *);
     hak__heap_check_free(heap, slab, block);
-#endif
     *(void **)block = slab->free;
     slab->free = block;
     if (HAK_UNLIKELY(--slab->left == 0)) hak__heap_free_event(heap, slab, block);

@@ -116,12 +116,10 @@ static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
         return start;
     }
     hak__purge_before_peak(heap, size);
-    if (!hak__charge(heap, size)) return NULL;
+    if (!hak__may_charge(heap, size)) return NULL;
     huge = hak__region_take_huge(heap, size);
-    if (!huge) {
-        hak__discharge(heap, size);
-        return NULL;
-    }
+    if (!huge) return NULL;
+    hak__charge(heap, size);
     link_huge(heap, huge);
     return hak__superslab_start(huge);
 }
@@ -150,18 +148,19 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
     }
     size_t more = size - had;
     hak__purge_before_peak(heap, more);
-    if (!hak__charge(heap, more)) {
+    if (!hak__may_charge(heap, more)) {
         hak__purge_to(heap, 0);
-        if (!hak__charge(heap, more)) return NULL;
+        if (!hak__may_charge(heap, more)) return NULL;
     }
-    if (hak__region_extend_huge(huge, size)) return hak__superslab_start(huge);
+    if (hak__region_extend_huge(huge, size)) {
+        hak__charge(heap, more);
+        return hak__superslab_start(huge);
+    }
 
     hak_superslab *prev = huge->prev, *next = huge->next;
     hak_superslab *moved = hak__region_move_huge(huge, size);
-    if (!moved) {
-        hak__discharge(heap, more);
-        return NULL;
-    }
+    if (!moved) return NULL;
+    hak__charge(heap, more);
     moved->prev = prev;
     moved->next = next;
     if (prev) prev->next = moved;

@@ -22,8 +22,11 @@ void hak__purge_excess(hak_heap *heap)
 
 void hak__purge_before_peak(hak_heap *heap, size_t bytes)
 {
-    if (heap->footprint + bytes <= heap->footprint_peak) return;
-    if (heap->retained < WORTH_A_CALL + heap->footprint_peak / 32) return;
+    size_t slack = WORTH_A_CALL + heap->footprint_peak / 32;
+    if (heap->footprint + bytes <= heap->footprint_peak || heap->retained < slack) return;
+    /* A heap that creeps up slowly does not call each time. */
+    if (heap->footprint + bytes < heap->purged_peak + slack) return;
+    heap->purged_peak = heap->footprint + bytes;
     hak__purge_to(heap, 0);
 }
 
@@ -59,9 +62,7 @@ static size_t purge_superslabs(hak_heap *heap, size_t keep)
 
 size_t hak__purge_to(hak_heap *heap, size_t keep)
 {
-    if (heap->region) return 0;
-    size_t given = purge_huge(heap, keep);
-    given += purge_superslabs(heap, keep);
+    size_t given = heap->region ? 0 : purge_huge(heap, keep) + purge_superslabs(heap, keep);
     for (hak_superslab *super = heap->supers; super && heap->retained > keep; super = super->next) {
         given += hak__units_purge(heap, super);
     }

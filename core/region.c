@@ -185,6 +185,13 @@ hak_region *hak__region_on_memory(void *memory, size_t size)
 
 /* ------------------------------------------------------------------ superslabs for slabs */
 
+/* Makes the records of a superslab say that no slab begins there. */
+static void set_no_block(hak_region *region, size_t index)
+{
+    hak_slab *slabs = &region->slabs[index * HAK_SUPERSLAB_UNITS];
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].left = 1;
+}
+
 /* Commits records and controls so that superslab `index` can be cut. */
 static bool make_ready(hak_region *region, size_t index)
 {
@@ -198,6 +205,9 @@ static bool make_ready(hak_region *region, size_t index)
         return false;
     }
     region->ready = end;
+    for (size_t i = ready; i < end; i++) {
+        if (region->supers[i].kind != HAK_SUPERSLAB_FREE) set_no_block(region, i);
+    }
     return true;
 }
 
@@ -219,7 +229,7 @@ static hak_superslab *take_from(hak_region *region)
 
     hak_superslab *super = &region->supers[index];
     if (!make_ready(region, index) || !commit(region, super)) return NULL;
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) hak__superslab_slabs(super)[i].left = 1;
+    set_no_block(region, index);
     region->hint = index + 1;
     return super;
 }
@@ -374,6 +384,7 @@ static bool claim(hak_region *region, size_t first, size_t from, size_t count)
         super->run = (uint32_t)(i - first);
         super->committed = true;
         super->heap = region->supers[first].heap;
+        if (i < region->ready) set_no_block(region, i);
     }
     region->supers[first].kind = HAK_SUPERSLAB_HUGE;
     region->supers[first].run = (uint32_t)count;

@@ -10,10 +10,15 @@ static size_t allowance(const hak_heap *heap)
     return heap->grace > SIZE_MAX - heap->limit ? SIZE_MAX : heap->limit + heap->grace;
 }
 
-bool hak__charge(hak_heap *heap, size_t bytes)
+bool hak__may_charge(const hak_heap *heap, size_t bytes)
 {
     size_t most = allowance(heap);
-    if (bytes && (heap->footprint > most || bytes > most - heap->footprint)) return false;
+    return bytes == 0 || (heap->footprint <= most && bytes <= most - heap->footprint);
+}
+
+bool hak__charge(hak_heap *heap, size_t bytes)
+{
+    if (!hak__may_charge(heap, bytes)) return false;
     heap->footprint += bytes;
     if (heap->footprint > heap->footprint_peak) heap->footprint_peak = heap->footprint;
     if (heap->footprint > heap->limit && heap->footprint - heap->limit > heap->grace_used) {
@@ -97,6 +102,8 @@ void hak__units_adopt(hak_heap *heap, hak_superslab *super)
     size_t touched = hak__units_retained(super);
     heap->retained += touched;
     heap->footprint += touched;
+    if (heap->footprint > allowance(heap)) hak__units_purge(heap, super);
+    hak__charge(heap, 0);
     if (super->region == hak__region_shared()) {
         size_t end = (hak__superslab_index(super) + 1) * HAK_SUPERSLAB_UNITS;
         if (end > heap->units) heap->units = end;
@@ -240,7 +247,6 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind)
         found.super = hak__region_take(heap);
         if (!found.super) return NULL;
         hak__units_adopt(heap, found.super);
-        if (heap->footprint > allowance(heap)) hak__units_purge(heap, found.super);
     }
     hak_region *region = found.super->region;
     size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;
@@ -289,7 +295,6 @@ bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
 
 size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
 {
-    if (heap->region) return 0;
     hak_slab *slabs = hak__superslab_slabs(super);
     size_t given = 0;
     uint64_t rest = super->free;
@@ -304,9 +309,12 @@ size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
         begin = (unsigned)__builtin_ctzll(dirty);
         end = 64 - (unsigned)__builtin_clzll(dirty);
 
-        char *start = hak__superslab_start(super) + ((size_t)begin << HAK_UNIT_SHIFT);
-        if (!hak__os_purge(start, (size_t)(end - begin) << HAK_UNIT_SHIFT)) break;
-        heap->purges++;
+        char *start = hak__superslab_start(super) + ((size_t)begin << super->region->unit_shift);
+        /* A caller's memory is only no longer counted. */
+        if (!heap->region) {
+            if (!hak__os_purge(start, (size_t)(end - begin) << HAK_UNIT_SHIFT)) break;
+            heap->purges++;
+        }
         for (unsigned i = begin; i < end; i++) {
             given += slabs[i].touched;
             slabs[i].touched = 0;

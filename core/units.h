@@ -37,6 +37,9 @@ size_t hak__units_retained(const hak_superslab *super);
  */
 size_t hak__units_purge(hak_heap *heap, hak_superslab *super);
 
+/* Whether `bytes` more are within the limit. */
+bool hak__may_charge(const hak_heap *heap, size_t bytes);
+
 /* Accounts for `bytes` more, or less. */
 bool hak__charge(hak_heap *heap, size_t bytes);
 void hak__discharge(hak_heap *heap, size_t bytes);

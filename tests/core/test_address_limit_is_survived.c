@@ -157,10 +157,17 @@ static void check_slot(const slot *s, size_t size)
     REQUIRE_THAT(memcmp(s->start + size - 8, &s->stamp, sizeof s->stamp) == 0, "%zu bytes", size);
 }
 
+/* Where blocks are written in this test: once in each MiB, and at the end. */
+static void check_zero(const slot *s)
+{
+    for (size_t at = 0; at < s->size; at += MIB) REQUIRE(support_zeros(s->start + at, 8) == 8);
+    REQUIRE(support_zeros(s->start + s->size - 8, 8) == 8);
+}
+
 static void write_slot(slot *s)
 {
-    memcpy(s->start, &s->stamp, sizeof s->stamp);
-    memcpy(s->start + s->size - 8, &s->stamp, sizeof s->stamp);
+    for (size_t at = 0; at + 8 <= s->size; at += MIB) memcpy(s->start + at, &s->stamp, 8);
+    memcpy(s->start + s->size - 8, &s->stamp, 8);
 }
 
 static size_t draw_size(support_random *random)
@@ -184,8 +191,11 @@ static void mix(void *context)
         size_t size = draw_size(&random);
         errno = 0;
         if (!s->start) {
-            s->start = block_or_enomem(hak_heap_alloc(heaps[h], size));
+            bool zero = size % 3 == 0;
+            s->start = block_or_enomem(zero ? hak_heap_zalloc(heaps[h], 1, size)
+                                            : hak_heap_alloc(heaps[h], size));
             s->size = size;
+            if (zero && s->start) check_zero(s);
         } else if (support_below(&random, 3) == 0) {
             check_slot(s, s->size);
             size_t had = s->size;

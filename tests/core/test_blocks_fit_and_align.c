@@ -52,6 +52,14 @@ static void check_and_free(hak_heap *heap)
     block_count = 0;
 }
 
+/* What a test that failed has left. */
+static int forget(void **state)
+{
+    (void)state;
+    block_count = 0;
+    return 0;
+}
+
 static void alloc_fits(size_t granularity)
 {
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
@@ -108,6 +116,9 @@ static void size_0_gives_distinct_blocks_of_the_smallest_class(void **state)
     (void)state;
     for (size_t granularity = 8; granularity <= 16; granularity += 8) {
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
+        for (size_t size = 1; size <= 1024; size *= 2) {
+            note(heap, hak_heap_alloc(heap, size), size, granularity);
+        }
         for (size_t i = 0; i < 1000; i++) {
             note(heap, hak_heap_alloc(heap, 0), 0, granularity);
             assert_int_equal(blocks[block_count - 1].usable, granularity);
@@ -309,6 +320,11 @@ static void the_caller_gets_the_memory_back(void **state)
             hak_heap_new(&(hak_heap_options){.memory = in.memory, .memory_size = in.size});
         assert_non_null(heap);
         support_check_live(heap, 0, 0);
+        support_check_stats(heap);
+        assert_int_equal(support_stats(heap).footprint, 0);
+        for (size_t at = 0; at < in.size; at += 1000) {
+            assert_false(hak_heap_owns(heap, in.memory + at));
+        }
         size_t size = 100;
         for (void *block; (block = hak_heap_alloc(heap, size)); size += 100) memset(block, 1, size);
         assert_true(size > 500);
@@ -347,22 +363,24 @@ static void the_callers_memory_needs_no_os_call(void **state)
     support_in_child(live_on_the_callers_memory, NULL, 30);
 }
 
+#define TEST(name) cmocka_unit_test_setup(name, forget)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_fit_at_granularity_8),
-        cmocka_unit_test(blocks_fit_at_granularity_16),
-        cmocka_unit_test(the_default_granularity_is_16),
-        cmocka_unit_test(slab_blocks_waste_an_eighth_at_most),
-        cmocka_unit_test(size_0_gives_distinct_blocks_of_the_smallest_class),
-        cmocka_unit_test(aligned_blocks_fit_up_to_4_mib),
-        cmocka_unit_test(a_bad_alignment_is_einval),
-        cmocka_unit_test(an_aligned_block_is_reallocated_like_any_other),
-        cmocka_unit_test(blocks_fit_in_the_callers_memory),
-        cmocka_unit_test(aligned_blocks_fit_in_the_callers_memory_up_to_4_kib),
-        cmocka_unit_test(the_callers_memory_can_be_used_up_again_and_again),
-        cmocka_unit_test(the_caller_gets_the_memory_back),
-        cmocka_unit_test(the_callers_memory_needs_no_os_call),
+        TEST(blocks_fit_at_granularity_8),
+        TEST(blocks_fit_at_granularity_16),
+        TEST(the_default_granularity_is_16),
+        TEST(slab_blocks_waste_an_eighth_at_most),
+        TEST(size_0_gives_distinct_blocks_of_the_smallest_class),
+        TEST(aligned_blocks_fit_up_to_4_mib),
+        TEST(a_bad_alignment_is_einval),
+        TEST(an_aligned_block_is_reallocated_like_any_other),
+        TEST(blocks_fit_in_the_callers_memory),
+        TEST(aligned_blocks_fit_in_the_callers_memory_up_to_4_kib),
+        TEST(the_callers_memory_can_be_used_up_again_and_again),
+        TEST(the_caller_gets_the_memory_back),
+        TEST(the_callers_memory_needs_no_os_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

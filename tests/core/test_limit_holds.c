@@ -62,15 +62,16 @@ static void free_all(held *in)
     while (in->count > 0) hak_heap_free(in->heap, in->blocks[--in->count]);
 }
 
-/* A heap that has just refused `size` bytes had no room for them. */
-static void check_full(const hak_heap *heap, size_t size)
+/* A heap that has just refused `size` bytes had no room for them, and holds no more than before. */
+static void check_full(const held *in, size_t size)
 {
-    hak_stats stats = support_stats(heap);
+    hak_stats stats = support_stats(in->heap);
     size_t step = up_to_page(size < PAGE ? PAGE : size);
     assert_true(stats.footprint <= stats.limit);
     assert_true(stats.footprint + step > stats.limit);
     assert_int_equal(stats.retained, 0);
-    support_check_stats(heap);
+    assert_int_equal(stats.live_blocks, in->count);
+    support_check_stats(in->heap);
 }
 
 static void a_full_heap_is_full_to_one_step(void **state)
@@ -81,7 +82,7 @@ static void a_full_heap_is_full_to_one_step(void **state)
             if (limits[l] / asked[i] > support_scaled(400000)) continue;
             held in = held_new(&(hak_heap_options){.limit = limits[l], .granularity = 8});
             size_t count = fill(&in, asked[i]);
-            check_full(in.heap, asked[i]);
+            check_full(&in, asked[i]);
             assert_true(support_stats(in.heap).footprint_peak <= limits[l]);
             if (asked[i] + PAGE < limits[l]) assert_true(count > 0);
             /* The blocks themselves make up the footprint, but for what classes and slabs waste. */
@@ -105,10 +106,20 @@ static void a_heap_of_all_sizes_is_full_to_one_step_each(void **state)
         }
         for (size_t i = COUNT(asked); i-- > 0;) {
             fill(&in, asked[i]);
-            check_full(in.heap, asked[i]);
+            check_full(&in, asked[i]);
         }
         held_end(&in);
     }
+}
+
+/* Of small blocks a page's worth may be lost: the first ones of a class live in minislabs, to which
+ * the class does not return. */
+static void check_refilled(size_t limit, size_t size, size_t freed, size_t again)
+{
+    size_t lost = again < freed ? freed - again : 0;
+    REQUIRE_THAT(lost * size <= (size <= 1024 ? PAGE : 0),
+                 "limit %zu: %zu blocks of %zu bytes freed, %zu had again", limit, freed, size,
+                 again);
 }
 
 static void a_full_heap_takes_back_as_many_as_were_freed(void **state)
@@ -129,14 +140,10 @@ static void a_full_heap_takes_back_as_many_as_were_freed(void **state)
                     in.blocks[j] = in.blocks[--in.count];
                     freed++;
                 }
-                size_t again = fill(&in, asked[i]);
-                REQUIRE_THAT(again >= freed, "limit %zu: %zu of %zu bytes freed, %zu had again",
-                             limits[l], freed, asked[i], again);
+                check_refilled(limits[l], asked[i], freed, fill(&in, asked[i]));
             }
             free_all(&in);
-            size_t again = fill(&in, asked[i]);
-            REQUIRE_THAT(again * asked[i] + PAGE >= all * asked[i], "limit %zu: %zu of %zu bytes, then %zu", limits[l], all,
-                         asked[i], again);
+            check_refilled(limits[l], asked[i], all, fill(&in, asked[i]));
             held_end(&in);
         }
     }
@@ -153,7 +160,7 @@ static void retained_memory_is_used_before_refusing(void **state)
             free_all(&in);
             if (16 * MIB / asked[to] > support_scaled(700000)) continue;
             fill(&in, asked[to]);
-            check_full(in.heap, asked[to]);
+            check_full(&in, asked[to]);
             free_all(&in);
         }
         void *nearly_all = hak_heap_alloc(in.heap, 16 * MIB - PAGE);
@@ -215,7 +222,7 @@ static void a_new_heap_begins_below_its_limit(void **state)
         in = held_new(&(hak_heap_options){.limit = 64 * KIB});
         support_check_stats(in.heap);
         fill(&in, 64);
-        check_full(in.heap, 64);
+        check_full(&in, 64);
         held_end(&in);
     }
 }
@@ -232,7 +239,7 @@ static void set_limit_is_answered_by_limit(void **state)
     fill(&in, 100);
     assert_true(hak_heap_set_limit(in.heap, 2 * MIB));
     assert_true(fill(&in, 100) > 0);
-    check_full(in.heap, 100);
+    check_full(&in, 100);
     assert_true(hak_heap_set_limit(in.heap, 0));
     assert_int_equal(hak_heap_limit(in.heap), 0);
     assert_int_equal(support_stats(in.heap).limit, 0);
@@ -262,7 +269,7 @@ static void a_limit_below_what_is_in_use_is_erange(void **state)
     /* All of that is retained now, and does not count. */
     assert_true(hak_heap_set_limit(in.heap, 64 * KIB));
     fill(&in, 10000);
-    check_full(in.heap, 10000);
+    check_full(&in, 10000);
     held_end(&in);
 }
 
@@ -278,7 +285,7 @@ static void a_limit_on_the_callers_memory_counts_what_is_in_use(void **state)
     free_all(&in);
     assert_true(hak_heap_set_limit(in.heap, MIB));
     fill(&in, 3000);
-    check_full(in.heap, 3000);
+    check_full(&in, 3000);
     free_all(&in);
     void *most = hak_heap_alloc(in.heap, MIB - PAGE);
     assert_non_null(most);

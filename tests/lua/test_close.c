@@ -331,8 +331,8 @@ static void lua_close_instead_of_hak_lua_close_leaks_nothing(void **unused)
 static void closing_after_install_leaks_nothing(void **unused)
 {
     (void)unused;
-    assert_no_growth(&ours[2], 1000, true, small_life);
-    assert_no_growth(&ours[3], 1000, true, small_life);
+    assert_no_growth(&ours[2], 500, true, small_life);
+    assert_no_growth(&ours[3], 500, true, small_life);
 }
 
 static void compiled_traces_go_with_their_state(void **unused)
@@ -349,9 +349,9 @@ static void large_blocks_go_with_their_state(void **unused)
 {
     (void)unused;
     const char *large = "s = string.rep('0123456789', 300000) t = {} for i = 1, 70000 do t[i] = i end";
-    assert_no_growth(&ours[0], 60, true, large);
-    assert_no_growth(&ours[1], 60, true, large);
-    assert_no_growth(&ours[2], 60, true, large);
+    assert_no_growth(&ours[0], 20, true, large);
+    assert_no_growth(&ours[1], 20, true, large);
+    assert_no_growth(&ours[2], 20, true, large);
 }
 
 /* As a heap on the caller's memory shows it: the next state finds every byte free. */
