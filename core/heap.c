@@ -99,13 +99,16 @@ static void suspend(hak_heap *heap, hak_slab *slab)
  * ones can run empty; among the first few, if there is none, the fullest. */
 static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
 {
-    hak_slab *best = heap->partial[index].first;
-    hak_slab *slab = best;
-    for (size_t i = 0; slab && i < LOOK_AT; i++, slab = slab->next) {
-        if (slab->left > best->left) best = slab;
+    hak_slab *first = heap->partial[index].first;
+    hak_slab *best = NULL;
+    size_t looked_at = 0;
+    for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
+        if (!slab->free) continue; /* only uncarved blocks: they cost pages, and come last */
+        if (!best || slab->left > best->left) best = slab;
         if (best->left > best->capacity / 2) break;
+        looked_at++;
     }
-    return best;
+    return best ? best : first;
 }
 
 /* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that

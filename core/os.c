@@ -87,21 +87,32 @@ static bool remap(void *from, size_t size, void *to, int flags)
     return counted(&counts.mremap, p != MAP_FAILED);
 }
 
+/* Claims addresses that may have become a hole, unless another thread's mapping has taken it. */
+static bool claim_hole(void *start, size_t size)
+{
+    void *p = map(start, size, MAP_FIXED_NOREPLACE);
+    if (p && p != start) hak__os_release(p, size); /* before Linux 4.17: the flag was a hint */
+    return p == start || (!p && errno == EEXIST);
+}
+
 hak_moved hak__os_move(void *from, size_t size, void *to)
 {
     int saved = errno;
-    hak_moved result = HAK_NOT_MOVED;
+    hak_moved result;
     if (remap(from, size, to, MREMAP_DONTUNMAP)) {
         /* The kernel kept our claim on the source. Failing to reset it costs nothing but the
          * access that stays. */
         hak__os_reset(from, size);
         result = HAK_MOVED;
     } else if (errno == EINVAL && remap(from, size, to, 0)) {
-        /* Before Linux 5.7 (EINVAL) the source becomes a hole, which another thread's mapping may
-         * take before we do: claim it only where it is still free. */
+        /* Before Linux 5.7 (EINVAL) the source becomes a hole. */
         void *p = map(from, size, MAP_FIXED_NOREPLACE);
         if (p && p != from) hak__os_release(p, size);
         result = p == from ? HAK_MOVED : HAK_MOVED_HOLE;
+    } else {
+        /* A refused call may have unmapped the target first. */
+        result = errno == EFAULT ? HAK_NOT_ONE : HAK_NOT_MOVED;
+        if (!claim_hole(to, size)) result = HAK_TARGET_LOST;
     }
     errno = saved;
     return result;

@@ -30,13 +30,15 @@ bool hak__os_release(void *start, size_t size);
 
 /* What hak__os_move did. */
 typedef enum hak_moved {
-    HAK_MOVED,      /* the source range is reset */
-    HAK_MOVED_HOLE, /* the source's addresses were lost to the process: never use them again */
-    HAK_NOT_MOVED   /* refused: nothing has changed */
+    HAK_MOVED,       /* the source range is reset */
+    HAK_MOVED_HOLE,  /* the source's addresses were lost to the process: never use them again */
+    HAK_NOT_MOVED,   /* refused: the source is as it was, the target reserved, committed or not */
+    HAK_NOT_ONE,     /* the same, because the source lies in several kernel mappings */
+    HAK_TARGET_LOST, /* refused: the target's addresses were lost: never use them again */
 } hak_moved;
 
-/* Moves the pages of `size` committed bytes at `from` to the reserved range at `to`, which becomes
- * committed. No byte is copied: page-table entries are (mremap). */
+/* Moves the pages of `size` committed bytes at `from` to the range at `to`, which is ours and
+ * becomes committed. No byte is copied: page-table entries are (mremap). */
 hak_moved hak__os_move(void *from, size_t size, void *to);
 
 /* The calls made so far. */

@@ -113,7 +113,9 @@ static void spill_release(hak_region *region)
             atomic_store_explicit(&spills[slot], NULL, memory_order_release);
         }
     }
-    hak__os_release(region->mapping, region->mapping_size);
+    char *mapping = region->mapping; /* the region lies within it */
+    size_t size = region->mapping_size;
+    if (!hak__os_release(mapping, size)) hak__os_reset(mapping, size);
 }
 
 const hak_region *hak__region_shared(void)
@@ -423,13 +425,26 @@ static hak_superslab *take_huge(struct hak_heap *heap, size_t size)
     return super;
 }
 
+/* Superslabs that cannot be used again stay taken for good, by nobody. */
+static void lose(hak_superslab *super, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        super[i].kind = HAK_SUPERSLAB_TAIL;
+        super[i].run = 0;
+        super[i].heap = NULL;
+    }
+}
+
 /* Takes the access and the pages of superslabs [from, end) and frees them. */
 static void reset(hak_region *region, size_t from, size_t end)
 {
     char *start = hak__unit_start(region, from * HAK_SUPERSLAB_UNITS);
     size_t size = (end - from) * HAK_SUPERSLAB_SIZE;
     bool is_reset = hak__os_reset(start, size);
-    if (!is_reset && !hak__os_purge(start, size)) return; /* not clean: never to be used again */
+    if (!is_reset && !hak__os_purge(start, size)) {
+        lose(&region->supers[from], end - from); /* not clean: never to be used again */
+        return;
+    }
     for (size_t i = from; i < end; i++) {
         region->supers[i].committed = !is_reset;
         region->supers[i].heap = NULL;
@@ -504,22 +519,32 @@ void hak__region_cut_huge(hak_superslab *super, size_t size)
     pthread_mutex_unlock(&lock);
 }
 
+/* Copies what could not be moved; its source is purged after. */
+static bool copy_superslab(char *from, char *to)
+{
+    if (!hak__os_commit(to, HAK_SUPERSLAB_SIZE)) return false;
+    memcpy(to, from, HAK_SUPERSLAB_SIZE);
+    hak__os_purge(from, HAK_SUPERSLAB_SIZE);
+    return true;
+}
+
 /* Moves the pages of `count` superslabs. One call moves them all unless they lie in several kernel
  * mappings, as after an earlier move; then each superslab is moved by itself. */
 static hak_moved move_pages(char *from, char *to, size_t count)
 {
     hak_moved moved = hak__os_move(from, count * HAK_SUPERSLAB_SIZE, to);
-    if (moved != HAK_NOT_MOVED || count == 1) return moved;
+    if (moved != HAK_NOT_ONE) return moved;
     hak_moved worst = HAK_MOVED;
     for (size_t i = 0; i < count; i++) {
         size_t offset = i * HAK_SUPERSLAB_SIZE;
         moved = hak__os_move(from + offset, HAK_SUPERSLAB_SIZE, to + offset);
-        if (moved == HAK_NOT_MOVED) {
-            /* Copy this one: the target is committed already, and its source is purged after. */
-            memcpy(to + offset, from + offset, HAK_SUPERSLAB_SIZE);
-            hak__os_purge(from + offset, HAK_SUPERSLAB_SIZE);
-        } else if (moved == HAK_MOVED_HOLE) {
+        if (moved == HAK_MOVED) continue;
+        if (moved == HAK_MOVED_HOLE) {
             worst = HAK_MOVED_HOLE;
+        } else if (i == 0) {
+            return moved; /* nothing has moved yet */
+        } else if (moved == HAK_TARGET_LOST || !copy_superslab(from + offset, to + offset)) {
+            hak__fatal("realloc", from, "the OS refused to move or copy the rest of this block");
         }
     }
     return worst;
@@ -532,14 +557,14 @@ hak_superslab *hak__region_move_huge(hak_superslab *super, size_t size)
     if (target) {
         char *from = hak__superslab_start(super);
         hak_moved moved = move_pages(from, hak__superslab_start(target), super->run);
-        if (moved == HAK_NOT_MOVED) {
-            give_huge(target);
-            target = NULL;
-        } else if (moved == HAK_MOVED) {
+        if (moved == HAK_MOVED) {
             give_huge(super);
+        } else if (moved == HAK_MOVED_HOLE) {
+            lose(super, super->run);
         } else {
-            super->kind = HAK_SUPERSLAB_TAIL; /* a hole: these superslabs stay taken for good */
-            super->heap = NULL;
+            if (moved == HAK_TARGET_LOST) lose(target, target->run);
+            else give_huge(target);
+            target = NULL;
         }
     }
     pthread_mutex_unlock(&lock);

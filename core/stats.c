@@ -115,14 +115,38 @@ __attribute__((format(printf, 2, 3))) static void put(text *out, const char *for
     if (n > 0) out->length += (size_t)n;
 }
 
+/* The length of the UTF-8 sequence at `s`, 1 to 4; 0 if it is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+    static const struct {
+        unsigned char mask, lead;
+        uint32_t least;
+    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+    for (size_t more = 0; more < 4; more++) {
+        if ((s[0] & forms[more].mask) != forms[more].lead) continue;
+        uint32_t code = s[0] & (unsigned char)~forms[more].mask;
+        for (size_t i = 1; i <= more; i++) {
+            if ((s[i] & 0xc0) != 0x80) return 0;
+            code = code << 6 | (s[i] & 0x3f);
+        }
+        bool surrogate = code >= 0xd800 && code < 0xe000;
+        return code < forms[more].least || code > 0x10ffff || surrogate ? 0 : more + 1;
+    }
+    return 0;
+}
+
+/* A string of any bytes: what is not UTF-8 becomes the replacement character. */
 static void put_string(text *out, const char *string)
 {
     put(out, "\"");
-    for (; *string; string++) {
-        unsigned char c = (unsigned char)*string;
-        if (c == '"' || c == '\\') put(out, "\\%c", c);
-        else if (c < 0x20) put(out, "\\u%04x", c);
-        else put(out, "%c", c);
+    const unsigned char *s = (const unsigned char *)string;
+    while (*s) {
+        size_t length = utf8_length(s);
+        if (length == 0) put(out, "\\ufffd");
+        else if (*s == '"' || *s == '\\') put(out, "\\%c", *s);
+        else if (*s < 0x20) put(out, "\\u%04x", *s);
+        else put(out, "%.*s", (int)length, (const char *)s);
+        s += length ? length : 1;
     }
     put(out, "\"");
 }

@@ -54,7 +54,6 @@ static void free_state_block(hak_heap *heap, void *block, size_t size)
 
 /* LuaJIT's own allocator drops its arena whole, if lua_close finds it in place at the very end: after
  * hak_lua_install it must be back when only the state's block is left. */
-#ifdef LUA_JITLIBNAME
 static void *learn_size(void *ud, void *block, size_t old_size, size_t new_size)
 {
     (void)block, (void)old_size;
@@ -64,6 +63,7 @@ static void *learn_size(void *ud, void *block, size_t old_size, size_t new_size)
 
 static void count_left(lua_State *L, hak_lua_adapter *adapter)
 {
+    if (!hak__lua_is_luajit()) return;
     size_t state_size = 0;
     lua_newstate(learn_size, &state_size); /* fails at once, having asked for the state's block */
     size_t all = (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
@@ -73,22 +73,12 @@ static void count_left(lua_State *L, hak_lua_adapter *adapter)
 static void count_change(hak_heap *heap, size_t old_size, size_t new_size)
 {
     hak_lua_adapter *adapter = heap->adapter;
+    if (!adapter->previous || !hak__lua_is_luajit()) return;
     adapter->closing_left += new_size - old_size;
-    if (!adapter->previous || adapter->closing_left != 0) return;
+    if (adapter->closing_left != 0) return;
     lua_setallocf(adapter->state_block, adapter->previous, adapter->previous_ud);
     hak_heap_destroy(heap);
 }
-#else
-static void count_left(lua_State *L, hak_lua_adapter *adapter)
-{
-    (void)L, (void)adapter;
-}
-
-static void count_change(hak_heap *heap, size_t old_size, size_t new_size)
-{
-    (void)heap, (void)old_size, (void)new_size;
-}
-#endif
 
 void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_size)
 {
@@ -157,17 +147,16 @@ static bool nothing_left_to_finalize(lua_State *L)
 }
 
 /* LuaJIT's lua_close searches repeatedly for finalizers, and unmaps machine code at its end. */
-#ifdef LUA_JITLIBNAME
-#define MAY_LEAVE_EARLY false
-#else
-#define MAY_LEAVE_EARLY true
-#endif
+static bool may_leave_early(const hak_lua_adapter *adapter)
+{
+    return adapter && !adapter->previous && !hak__lua_is_luajit();
+}
 
 void hak_lua_close(lua_State *L)
 {
     hak_heap *heap = hak_lua_heap(L);
     hak_lua_adapter *adapter = heap ? heap->adapter : NULL;
-    if (!adapter || adapter->previous || !MAY_LEAVE_EARLY || !prepare(L)) {
+    if (!may_leave_early(adapter) || !prepare(L)) {
         lua_close(L);
         return;
     }

@@ -116,16 +116,25 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
     return NULL;
 }
 
+#if LUA_VERSION_NUM == 501
+extern int luaJIT_setmode(lua_State *L, int index, int mode)
+    __attribute__((weak, visibility("default")));
+#endif
+
+bool hak__lua_is_luajit(void)
+{
+#if LUA_VERSION_NUM == 501
+    return luaJIT_setmode != NULL;
+#else
+    return false;
+#endif
+}
+
 /* LuaJIT built for 32-bit references keeps all its objects in the low 2 GiB, where no other
- * allocator's memory may lie. It loads modules built for Lua 5.1, so it is recognized when running. */
+ * allocator's memory may lie. */
 static bool takes_foreign_memory(lua_State *L)
 {
-    if ((uintptr_t)L >> 32 != 0) return true;
-    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-    lua_getfield(L, -1, "jit");
-    bool is_jit = lua_istable(L, -1);
-    lua_pop(L, 2);
-    return !is_jit;
+    return !hak__lua_is_luajit() || (uintptr_t)L >> 32 != 0;
 }
 
 hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)

@@ -3,8 +3,8 @@
 #define HAK_LUA_STATE_H
 
 #include <lua.h>
-#include <lualib.h> /* LUA_JITLIBNAME, by which LuaJIT is known */
 #include <setjmp.h>
+#include <stdbool.h>
 
 #include "hakmem_lua.h"
 
@@ -15,10 +15,12 @@ typedef struct hak_lua_adapter {
     void *state_block;  /* the block of the state itself, the last that lua_close frees */
     jmp_buf *leave;     /* out of lua_close, while hak_lua_close runs */
     size_t closing_new; /* bytes asked for since hak__lua_alloc_closing is in place */
-#ifdef LUA_JITLIBNAME
-    size_t closing_left; /* bytes in use beside the state's block */
-#endif
+    size_t closing_left; /* LuaJIT: bytes in use beside the state's block */
 } hak_lua_adapter;
+
+/* Whether the interpreter is LuaJIT. Not known before run time, since LuaJIT loads what was built for
+ * Lua 5.1. */
+bool hak__lua_is_luajit(void);
 
 /* Called by Lua with the adapter, a light userdata: makes sure that the heap goes with the state. */
 int hak__lua_place_sentinel(lua_State *L);

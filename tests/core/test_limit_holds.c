@@ -101,6 +101,7 @@ static void a_heap_of_all_sizes_is_full_to_one_step_each(void **state)
         for (size_t misses = 0; misses < 200;) {
             size_t size = asked[support_below(&random, COUNT(asked))];
             void *block = hak_heap_alloc(in.heap, size);
+            assert_true(in.count < in.room);
             if (block) in.blocks[in.count++] = block;
             else misses++;
         }

@@ -1,1 +1,45 @@
-test-lua:
+# The tests of the Lua side: what each interpreter and each version of the host API must do.
+
+LT         := $(B)/tests/lua
+LT_SUPPORT := tests/lua/support.h bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
+LT_EACH    := test_close test_state test_threads run_state
+
+# $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
+define lua_tests
+$(LT)/$(1)/%: tests/lua/%.c $(LT_SUPPORT) $(B)/lib$(3).a $(B)/libhakmem.a
+	mkdir -p $$(@D); $$(call say,CC)
+	$(CC) $(HAK_CFLAGS) -Ibindings/lua -Itests/lua $$$$(pkg-config --cflags $(2)) $$< \
+		$(B)/lib$(3).a $(B)/libhakmem.a -o $$@ $$$$(pkg-config --libs $(2)) -lcmocka -pthread
+endef
+
+define lua_test_target
+.PHONY: test-lua-$(1)
+test-lua: test-lua-$(1)
+test-lua-$(1): $(LT_EACH:%=$(LT)/$(1)/%) $(B)/lua/$(1)/hakmem.so
+	tests/lua/run.sh $(2) $(B)/lua/$(1) $(LT)/$(1)
+endef
+
+$(foreach d,$(lua_dirs),$(eval $(call lua_tests,$(d),$(call lua_pc,$(d)),hakmem_$(call lua_pc,$(d)))))
+$(foreach d,$(lua_dirs),$(eval $(call lua_test_target,$(d),$(call lua_pc,$(d)))))
+
+# The adapter's function knows no version: once is enough.
+test-lua-5.4: $(LT)/5.4/test_alloc
+
+# LuaJIT with the module and the adapter for Lua 5.1, which an installation gives it.
+$(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
+.PHONY: test-lua-jit-5.1
+test-lua: test-lua-jit-5.1
+test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(LT)/jit-5.1/run_state $(B)/lua/5.1/hakmem.so
+	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1
+
+# The fast path's length, compiled as the module is.
+LT_FAST := tests/lua/instructions.c $(filter-out %/lua_control.c,$(LUA_C)) $(CORE)
+$(LT)/instructions: $(LT_FAST) $(HEADERS)
+	mkdir -p $(@D); $(call say,CC)
+	$(CC) $(HAK_CFLAGS) $(PIC) -flto -Ibindings/lua $$(pkg-config --cflags lua5.4) $(LT_FAST) \
+		-o $@ $$(pkg-config --libs lua5.4) -pthread
+
+.PHONY: test-lua test-lua-instructions
+test-lua: test-lua-instructions ## the tests of the Lua side
+test-lua-instructions: $(LT)/instructions
+	tests/lua/count_instructions.sh $< 40

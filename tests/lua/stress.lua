@@ -1,7 +1,7 @@
 -- stress.lua MODE: objects of every kind are made, changed, checked and dropped in a random order, while
 -- the collector works in the given mode. What it prints does not depend on the allocator.
 local mode = assert(arg[1], "usage: stress.lua MODE")
-local OPERATIONS = 60000
+local OPERATIONS = 30000
 local SLOTS = 3000
 
 local function set_up(step_every)
@@ -14,8 +14,8 @@ end
 local MODES = {
   default = function() end,
   eager = function()
-    collectgarbage("setpause", 50)
-    collectgarbage("setstepmul", 1000)
+    collectgarbage("setpause", 110)
+    collectgarbage("setstepmul", 400)
   end,
   lazy = function()
     collectgarbage("setpause", 400)
@@ -28,7 +28,7 @@ local MODES = {
     collectgarbage("generational")
     return function(i)
       -- Between the modes, too.
-      if i % 10000 == 0 then collectgarbage(i % 20000 == 0 and "generational" or "incremental") end
+      if i % 5000 == 0 then collectgarbage(i % 10000 == 0 and "generational" or "incremental") end
     end
   end,
 }
@@ -174,9 +174,9 @@ for i = 1, OPERATIONS do
     checksum = (checksum * 31 + slot.kind.sum(slot.object, slot.n)) % 1000000007
   end
   each(i)
-  if i % 10000 == 0 then print(i, made, ("%d"):format(checksum)) end
+  if i % 5000 == 0 then print(i, made, ("%d"):format(checksum)) end
 end
 slots = nil
 collectgarbage("restart")
 for _ = 1, 4 do collectgarbage() end
-print(("%d"):format(checksum), finalized > 1000)
+print(("%d"):format(checksum), finalized > 500)

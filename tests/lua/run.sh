@@ -1,0 +1,62 @@
+#!/bin/sh
+# run.sh LUA MODULES PROGRAMS: the tests of one interpreter: the C programs test_* in the folder
+# PROGRAMS, the scripts test_*.lua with the module in the folder MODULES, and stress.lua, which must say
+# the same on the interpreter as it is, with hakmem installed, and on PROGRAMS/run_state. Of what passes
+# it shows the closing line, of what fails everything.
+set -u
+lua=$1
+modules=$2
+programs=$3
+here=$(dirname "$0")
+
+# Where the interpreter looks, else wherever some version of Lua has it: it is the same file.
+luaunit=$(ls /usr/share/lua/5.*/luaunit.lua /usr/local/share/lua/5.*/luaunit.lua 2>/dev/null | head -n 1)
+path="$here/?.lua;;${luaunit:+${luaunit%luaunit.lua}?.lua}"
+clean="env -i PATH=$PATH LUA_PATH=$path LUA_CPATH=$modules/?.so;;"
+
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+failed=
+
+# check NAME COMMAND...
+check() {
+    name=$1
+    shift
+    begin=$(date +%s%N)
+    if "$@" >"$log" 2>&1; then
+        result=$(grep -a -E '^(\[  PASSED  |Ran [0-9]+ tests|OK:)' "$log" | paste -sd ' ')
+    else
+        result="FAILED with status $?"
+        failed="$failed $name"
+        cat "$log"
+    fi
+    tenths=$((($(date +%s%N) - begin) / 100000000))
+    printf '%s: %s, %d.%d s: %s\n' "$lua" "$name" $((tenths / 10)) $((tenths % 10)) "$result"
+}
+
+same_under_stress() {
+    for mode in default eager lazy steps full generational; do
+        expected=$($clean "$lua" "$here/stress.lua" $mode) || return 1
+        installed=$($clean "$lua" -l hakmem.auto "$here/stress.lua" $mode) || return 1
+        own=$("$programs/run_state" "$here/stress.lua" $mode) || return 1
+        if [ "$installed" != "$expected" ] || [ "$own" != "$expected" ]; then
+            printf '%s\n' "stress.lua $mode says:" "$expected" "installed:" "$installed" \
+                "run_state:" "$own"
+            return 1
+        fi
+    done
+    echo "OK: 6 modes"
+}
+
+for program in "$programs"/test_*; do
+    check "$(basename "$program")" "$program"
+done
+for script in "$here"/test_*.lua; do
+    # shellcheck disable=SC2086 # several words
+    check "$(basename "$script" .lua)" $clean "$lua" "$script"
+done
+[ -x "$programs/run_state" ] && check stress same_under_stress
+
+[ -z "$failed" ] && exit 0
+echo "$lua: failed:$failed"
+exit 1
