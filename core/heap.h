@@ -44,7 +44,7 @@ struct hak_heap {
     size_t retained; /* of the footprint, in free units and retained huge blocks */
     size_t limit;    /* SIZE_MAX: none */
     size_t grace, grace_used;
-    size_t purged_peak; /* the last new peak that was purged for */
+    size_t purged_peak; /* the last peak with little retained */
     size_t recent_peak; /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;

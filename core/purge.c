@@ -22,12 +22,16 @@ void hak__purge_excess(hak_heap *heap)
 
 void hak__purge_before_peak(hak_heap *heap, size_t bytes)
 {
-    size_t slack = WORTH_A_CALL + heap->footprint_peak / 32;
-    if (heap->footprint + bytes <= heap->footprint_peak || heap->retained < slack) return;
-    /* A heap that creeps up slowly does not call each time. */
-    if (heap->footprint + bytes < heap->purged_peak + slack) return;
-    heap->purged_peak = heap->footprint + bytes;
-    hak__purge_to(heap, 0);
+    size_t peak = heap->footprint + bytes;
+    if (peak <= heap->footprint_peak) return;
+    size_t slack = WORTH_A_CALL + peak / 32;
+    if (heap->retained < slack) {
+        heap->purged_peak = peak;
+    } else if (peak >= heap->purged_peak + slack) {
+        /* It has grown in earnest; one that creeps up in a steady state makes no call. */
+        heap->purged_peak = peak;
+        hak__purge_to(heap, 0);
+    }
 }
 
 /* Retained huge blocks, the latest freed last. */

@@ -18,7 +18,14 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static hak_region shared; /* superslabs == 0: the big reservation was refused */
 static atomic_bool shared_ready;
-static _Atomic(hak_region *) spills[SPILLS_MAX];
+
+/* The spill regions. Where each lies is kept here and not in the region, so that a search may pass
+ * over one that another thread is releasing. */
+static struct {
+    _Atomic(hak_region *) region;
+    atomic_uintptr_t base;
+    atomic_size_t size;
+} spills[SPILLS_MAX];
 static atomic_size_t spill_slots; /* slots that have ever been used */
 
 static hak_superslab *pool; /* superslabs without owner whose pages are kept; LIFO */
@@ -84,7 +91,8 @@ static void shared_reserve(void)
 static hak_region *spill_new(size_t superslabs, bool dedicated)
 {
     size_t slot = 0;
-    while (slot < SPILLS_MAX && atomic_load_explicit(&spills[slot], memory_order_relaxed)) slot++;
+    while (slot < SPILLS_MAX && atomic_load_explicit(&spills[slot].region, memory_order_relaxed))
+        slot++;
     if (slot == SPILLS_MAX) return NULL;
 
     hak_region made;
@@ -99,7 +107,10 @@ static hak_region *spill_new(size_t superslabs, bool dedicated)
     region->ready = superslabs;
     region->huge_hint = 0;
     region->dedicated = dedicated;
-    atomic_store_explicit(&spills[slot], region, memory_order_release);
+    atomic_store_explicit(&spills[slot].base, region->base, memory_order_relaxed);
+    atomic_store_explicit(&spills[slot].size, superslabs * HAK_SUPERSLAB_SIZE,
+                          memory_order_relaxed);
+    atomic_store_explicit(&spills[slot].region, region, memory_order_release);
     if (slot >= atomic_load_explicit(&spill_slots, memory_order_relaxed)) {
         atomic_store_explicit(&spill_slots, slot + 1, memory_order_release);
     }
@@ -109,8 +120,8 @@ static hak_region *spill_new(size_t superslabs, bool dedicated)
 static void spill_release(hak_region *region)
 {
     for (size_t slot = 0; slot < SPILLS_MAX; slot++) {
-        if (atomic_load_explicit(&spills[slot], memory_order_relaxed) == region) {
-            atomic_store_explicit(&spills[slot], NULL, memory_order_release);
+        if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region) {
+            atomic_store_explicit(&spills[slot].region, NULL, memory_order_release);
         }
     }
     char *mapping = region->mapping; /* the region lies within it */
@@ -129,8 +140,16 @@ hak_region *hak__region_of(const void *p)
     if (hak__region_contains(&shared, p)) return &shared;
     size_t slots = atomic_load_explicit(&spill_slots, memory_order_acquire);
     for (size_t slot = 0; slot < slots; slot++) {
-        hak_region *region = atomic_load_explicit(&spills[slot], memory_order_acquire);
-        if (region && hak__region_contains(region, p)) return region;
+        hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_acquire);
+        uintptr_t base = atomic_load_explicit(&spills[slot].base, memory_order_relaxed);
+        size_t size = atomic_load_explicit(&spills[slot].size, memory_order_relaxed);
+        if (!region || (uintptr_t)p - base >= size) continue;
+        /* The owner of `p` keeps its region alive; if the slot has changed hands, this is not it.
+         */
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region) {
+            return region;
+        }
     }
     return NULL;
 }
@@ -251,7 +270,7 @@ static hak_superslab *take_from_spill(void)
 {
     size_t slots = atomic_load_explicit(&spill_slots, memory_order_relaxed);
     for (size_t slot = 0; slot < slots; slot++) {
-        hak_region *region = atomic_load_explicit(&spills[slot], memory_order_relaxed);
+        hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_relaxed);
         hak_superslab *super = region && !region->dedicated ? take_from(region) : NULL;
         if (super) return super;
     }
@@ -413,7 +432,7 @@ static hak_superslab *take_huge(struct hak_heap *heap, size_t size)
 
     size_t slots = atomic_load_explicit(&spill_slots, memory_order_relaxed);
     for (size_t slot = 0; slot < slots; slot++) {
-        hak_region *region = atomic_load_explicit(&spills[slot], memory_order_relaxed);
+        hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_relaxed);
         if (!region || region->dedicated) continue;
         at = find_run(region, 0, count);
         if (at != region->superslabs) return claim_new(region, at, size, heap);

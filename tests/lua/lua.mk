@@ -29,7 +29,7 @@ test-lua-5.4: $(LT)/5.4/test_alloc
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1
 test-lua: test-lua-jit-5.1
-test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(LT)/jit-5.1/run_state $(B)/lua/5.1/hakmem.so
+test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(B)/lua/5.1/hakmem.so
 	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1
 
 # The fast path's length, compiled as the module is.
