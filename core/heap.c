@@ -261,7 +261,8 @@ static bool reclaim(hak_heap *heap)
     size_t found = wake(heap);
     found += retire_idle(heap);
     found += hak__purge_to(heap, 0);
-    return found + hak__region_flush() > 0;
+    if (!heap->region) found += hak__region_flush();
+    return found > 0;
 }
 
 /* Tries `allocate` again after that. */
@@ -507,8 +508,8 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     }
     hak_heap *heap = hak__superslab_control(first);
     *heap = (hak_heap){
-        .base = hak__region_shared()->base,
-        .slabs = hak__region_shared()->slabs,
+        .base = options->memory ? 0 : hak__region_shared()->base,
+        .slabs = options->memory ? NULL : hak__region_shared()->slabs,
         .region = options->memory ? first->region : NULL,
         .first = first,
         .granularity = options->granularity ? options->granularity : 16,
@@ -553,7 +554,8 @@ size_t hak_heap_trim(hak_heap *heap)
 {
     retire_idle(heap);
     size_t given = hak__purge_to(heap, 0);
-    return given + hak__region_flush();
+    if (!heap->region) given += hak__region_flush();
+    return given;
 }
 
 bool hak_heap_set_limit(hak_heap *heap, size_t bytes)

@@ -181,15 +181,15 @@ function TestRunningState:test_large_old_blocks_grow_and_shrink()
   local output = child [[
     local hakmem = require "hakmem"
     local array, map = {}, {}
-    for i = 1, 300000 do array[i] = i end
-    for i = 1, 100000 do map["k" .. i] = i end
+    for i = 1, 100000 do array[i] = i end
+    for i = 1, 30000 do map["k" .. i] = i end
     hakmem.install()
-    for i = 300001, 1200000 do array[i] = i end
-    for i = 100001, 300000 do map["k" .. i] = i end
-    for i = 1, 1200000 do assert(array[i] == i) end
-    for i = 1, 300000 do assert(map["k" .. i] == i) end
-    for i = 1200000, 11, -1 do array[i] = nil end
-    for i = 300000, 11, -1 do map["k" .. i] = nil end
+    for i = 100001, 300000 do array[i] = i end
+    for i = 30001, 90000 do map["k" .. i] = i end
+    for i = 1, 300000 do assert(array[i] == i) end
+    for i = 1, 90000 do assert(map["k" .. i] == i) end
+    for i = 300000, 11, -1 do array[i] = nil end
+    for i = 90000, 11, -1 do map["k" .. i] = nil end
     array.x, map.x = 1, 1 -- they may be rehashed to their size
     for i = 1, 50 do array["y" .. i], map["y" .. i] = i, i end
     collectgarbage()
