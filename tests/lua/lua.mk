@@ -30,7 +30,8 @@ $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1
 test-lua: test-lua-jit-5.1
 test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(B)/lua/5.1/hakmem.so
-	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1
+	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1 tests/lua/test_control.lua \
+		tests/lua/test_install.lua
 
 # The fast path's length, compiled as the module is.
 LT_FAST := tests/lua/instructions.c $(filter-out %/lua_control.c,$(LUA_C)) $(CORE)

@@ -1,13 +1,16 @@
 #!/bin/sh
-# run.sh LUA MODULES PROGRAMS: the tests of one interpreter: the C programs test_* in the folder
-# PROGRAMS, the scripts test_*.lua with the module in the folder MODULES, and stress.lua, which must say
-# the same in the stock interpreter, with hakmem installed, and in PROGRAMS/run_state. Of what passes it
-# shows the closing line, of what fails everything.
+# run.sh LUA MODULES PROGRAMS [SCRIPT...]: the tests of one interpreter: the C programs test_* in the
+# folder PROGRAMS, the scripts (test_*.lua unless named) with the module in the folder MODULES, and
+# stress.lua, which must say the same in the stock interpreter, with hakmem installed, and in
+# PROGRAMS/run_state, if that is there. Of what passes it shows the closing line, of what fails
+# everything.
 set -u
 lua=$1
 modules=$2
 programs=$3
+shift 3
 here=$(dirname "$0")
+[ $# -gt 0 ] || set -- "$here"/test_*.lua
 
 # Where the interpreter looks, else wherever some version of Lua has it: it is the same file.
 luaunit=$(ls /usr/share/lua/5.*/luaunit.lua /usr/local/share/lua/5.*/luaunit.lua 2>/dev/null | head -n 1)
@@ -51,7 +54,7 @@ same_under_stress() {
 for program in "$programs"/test_*; do
     check "$(basename "$program")" "$program"
 done
-for script in "$here"/test_*.lua; do
+for script in "$@"; do
     # shellcheck disable=SC2086 # several words
     check "$(basename "$script" .lua)" $clean "$lua" "$script"
 done

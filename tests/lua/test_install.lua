@@ -332,6 +332,41 @@ function TestEndings:test_a_churning_finalizer_at_the_end_does_not_grow()
   end
 end
 
+-- Likewise under a limit, where the finalizer needs what it has let go. (5.1, 5.2 and LuaJIT do not
+-- collect in finalizers when memory runs out.)
+function TestEndings:test_a_finalizer_at_the_end_can_use_what_it_frees_under_a_limit()
+  if support.version < 5.3 then return end
+  luaunit.assertEquals(support.run [[
+    local hakmem
+    keep = require "support".on_gc(function()
+      print(hakmem.limit() == 8e6)
+      for round = 1, 5 do
+        hold = nil
+        hold = {}
+        for i = 1, 40000 do hold[i] = { i } end
+      end
+      print(#hold, hold[40000][1])
+    end)
+    hakmem = require "hakmem"
+    hakmem.install { limit = 8e6 }
+    hold = {}
+    for i = 1, 40000 do hold[i] = { i } end]], "true\n40000\t40000\n")
+end
+
+function TestEndings:test_the_module_works_to_the_end()
+  luaunit.assertEquals(support.run [[
+    local hakmem
+    keep = require "support".on_gc(function()
+      print(hakmem.installed(), hakmem.install(), hakmem.stats().live_bytes > 1000)
+      print(hakmem.profile("lean"), hakmem.trim() >= 0, #hakmem.stats_json() > 300)
+    end)
+    hakmem = require "hakmem"
+    hakmem.install()
+    local t = {}
+    for i = 1, 1000 do t[i] = { i } end
+    keep_too = t]], "true\tfalse\ttrue\nlean\ttrue\ttrue\n")
+end
+
 function TestEndings:test_suspended_coroutines_and_cycles_end_as_ever()
   ends_alike [[
     for i = 1, 100 do

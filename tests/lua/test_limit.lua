@@ -405,7 +405,7 @@ TestForever = {}
 function TestForever:test_a_thousand_exhaustions_leave_no_growth()
   local output = support.run [[
     local support, hakmem = require "support", require "hakmem"
-    hakmem.install { limit = 1536 * 1024 }
+    hakmem.install { limit = 1024 * 1024 }
     local exhausters = {
       function() local t = {} while true do t[#t + 1] = { #t } end end,
       function() local l while true do l = { l } end end,
@@ -434,8 +434,8 @@ function TestForever:test_a_thousand_exhaustions_leave_no_growth()
       if round == 100 then live, footprint, superslabs, rss = measure() end
     end
     local live2, footprint2, superslabs2, rss2 = measure()
-    print(live2 <= live + 20000 or live2 - live, footprint2 <= 1536 * 1024, superslabs2 <= superslabs,
-      rss2 <= rss + 500000 or rss2 - rss, hakmem.stats().footprint_peak <= 1536 * 1024)]]
+    print(live2 <= live + 20000 or live2 - live, footprint2 <= 1024 * 1024, superslabs2 <= superslabs,
+      rss2 <= rss + 500000 or rss2 - rss, hakmem.stats().footprint_peak <= 1024 * 1024)]]
   luaunit.assertEquals(output, "true\ttrue\ttrue\ttrue\ttrue\n")
 end
 

@@ -1,6 +1,7 @@
 /* A state belongs to no thread: it may be handed from one to another, and different states may be
  * used at the same time. */
 #include <pthread.h>
+#include <sched.h>
 
 #include "support.h"
 
@@ -82,6 +83,7 @@ static void *worker(void *unused)
         lua_getglobal(b->L, "visit");
         lua_pushnumber(b->L, b->visits++);
         if (lua_pcall(b->L, 1, 0, 0) != 0) note_trouble(b->L);
+        sched_yield(); /* or one thread might do it all */
     }
     return unused;
 }
@@ -102,7 +104,7 @@ static void a_state_may_be_handed_from_thread_to_thread(void **unused)
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
     assert_string_equal(trouble, "");
     assert_int_equal(handovers, HANDOVERS);
-    assert_true(moves > HANDOVERS / 10);
+    assert_true(moves > STATES);
     int visits = 0;
     for (int i = 0; i < STATES; i++) {
         visits += batons[i].visits;
