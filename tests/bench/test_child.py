@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from driver import child
 from driver.errors import SampleError
-from driver.settings import allowed_cpus
+from driver.settings import ROOT, allowed_cpus
 
 STRAY = {
     "HAKMEM_PROFILE": "stray",
@@ -62,16 +62,13 @@ def test_the_profile_asked_for_reaches_hakmem_alone(build):
     assert "HAKMEM_PROFILE" not in seen["system"]
 
 
-@pytest.mark.skipif(shutil.which("lua5.4") is None, reason="no lua5.4")
+MODULE = Path("lua") / "5.4" / "hakmem.so"
+
+
+@pytest.mark.skipif(not (ROOT / "build" / MODULE).is_file(), reason="no Lua module")
 def test_hakmem_is_the_lua_module_of_the_build_folder(build):
-    modules = build.folder / "lua" / "5.4" / "hakmem"
-    modules.mkdir(parents=True)
-    (modules / "auto.lua").write_text(
-        "local calls = { total = 7 }\n"
-        "local function stats() return { os_calls = calls } end\n"
-        "package.loaded.hakmem = { stats = stats }",
-        encoding="utf-8",
-    )
+    (build.folder / MODULE).parent.mkdir(parents=True)
+    shutil.copy(ROOT / "build" / MODULE, build.folder / MODULE)
     result = build.records(
         "lua", "--cases", "queens", "--quick", "--allocators", "hakmem,lua-default"
     )
@@ -80,7 +77,8 @@ def test_hakmem_is_the_lua_module_of_the_build_folder(build):
         for record in result["records"]
         if record["metric"] == "os_calls"
     }
-    assert counted == {"hakmem": [7, 7, 7]}
+    assert list(counted) == ["hakmem"]
+    assert all(calls > 0 for calls in counted["hakmem"])
 
 
 @pytest.mark.parametrize("cpu", allowed_cpus())
