@@ -76,9 +76,14 @@ static void after_fork(void)
     pthread_mutex_unlock(&lock);
 }
 
-static void shared_reserve(void)
+/* Before there can be a heap: a fork must never find the lock held and these unknown. */
+__attribute__((constructor)) static void respect_fork(void)
 {
     pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+static void shared_reserve(void)
+{
     /* Under a limit of address space, leave three quarters of it to the rest of the program. */
     size_t most = hak__os_address_limit() / 4;
     for (size_t size = RESERVE_FIRST; size >= RESERVE_LEAST; size /= 2) {

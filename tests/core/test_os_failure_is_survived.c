@@ -256,12 +256,33 @@ static hak_heap *new_heap(const char *profile)
     return NULL;
 }
 
+/* Takes superslabs for slabs where huge blocks have been, uses their ends, and gives them back. */
+static void take_and_give(void)
+{
+    enum { TAKEN = 8 };
+    char *taken[TAKEN];
+    size_t size = 2 * MIB - 64 * KIB;
+    for (size_t i = 0; i < TAKEN; i++) {
+        size_t before = refusals;
+        errno = 0;
+        taken[i] = expected(hak_heap_zalloc(heap, 1, size), before);
+        if (!taken[i]) continue;
+        for (size_t at = 0; at < size; at += 64 * KIB) REQUIRE(taken[i][at] == 0);
+        taken[i][0] = taken[i][size - 1] = 1;
+    }
+    for (size_t i = 0; i < TAKEN; i++) hak_heap_free(heap, taken[i]);
+    check_all();
+}
+
 /* Grows large blocks in turn, so that they are in each other's way, and shrinks them. */
 static void grow_and_shrink(void)
 {
     static const size_t to[] = {5 * MIB, 17 * MIB, 18 * MIB, 82 * MIB};
     for (size_t round = 0; round < COUNT(to); round++) {
-        for (size_t i = SMALL + SPANS; i < SMALL + SPANS + 2; i++) resize(i, to[round] + i);
+        for (size_t i = SMALL + SPANS; i < SMALL + SPANS + 2; i++) {
+            resize(i, to[round] + i);
+            if (round == 0) take_and_give();
+        }
     }
     for (size_t i = SMALL; i < SMALL + SPANS; i += 4) resize(i, slots[i].size * 5 / 4 + 50000);
     check_all();
