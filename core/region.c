@@ -139,10 +139,16 @@ const hak_region *hak__region_shared(void)
     return &shared;
 }
 
+/* Whether `p` lies where a region once was, and something else may be mapped now. */
+static bool is_lost(const hak_region *region, const void *p)
+{
+    return hak__superslab_of(region, p)->kind == HAK_SUPERSLAB_LOST;
+}
+
 hak_region *hak__region_of(const void *p)
 {
     if (!atomic_load_explicit(&shared_ready, memory_order_acquire)) return NULL;
-    if (hak__region_contains(&shared, p)) return &shared;
+    if (hak__region_contains(&shared, p) && !is_lost(&shared, p)) return &shared;
     size_t slots = atomic_load_explicit(&spill_slots, memory_order_acquire);
     for (size_t slot = 0; slot < slots; slot++) {
         hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_acquire);
@@ -152,7 +158,8 @@ hak_region *hak__region_of(const void *p)
         /* The owner of `p` keeps its region alive; if the slot has changed hands, this is not it.
          */
         atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region) {
+        if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region &&
+            !is_lost(region, p)) {
             return region;
         }
     }
@@ -453,8 +460,7 @@ static hak_superslab *take_huge(struct hak_heap *heap, size_t size)
 static void lose(hak_superslab *super, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        super[i].kind = HAK_SUPERSLAB_TAIL;
-        super[i].run = 0;
+        super[i].kind = HAK_SUPERSLAB_LOST;
         super[i].heap = NULL;
     }
 }
@@ -470,10 +476,16 @@ static void reset(hak_region *region, size_t from, size_t end)
         return;
     }
     for (size_t i = from; i < end; i++) {
-        region->supers[i].committed = !is_reset;
+        if (is_reset) region->supers[i].committed = false;
         region->supers[i].heap = NULL;
         make_free(&region->supers[i]);
     }
+}
+
+/* After a move, or a refused one, it is not known whether the superslabs are accessible. */
+static void forget_commit(hak_superslab *super)
+{
+    for (size_t i = 0; i < super->run; i++) super[i].committed = false;
 }
 
 static void give_huge(hak_superslab *super)
@@ -582,10 +594,12 @@ hak_superslab *hak__region_move_huge(hak_superslab *super, size_t size)
         char *from = hak__superslab_start(super);
         hak_moved moved = move_pages(from, hak__superslab_start(target), super->run);
         if (moved == HAK_MOVED) {
+            forget_commit(super);
             give_huge(super);
         } else if (moved == HAK_MOVED_HOLE) {
             lose(super, super->run);
         } else {
+            forget_commit(target);
             if (moved == HAK_TARGET_LOST) lose(target, target->run);
             else give_huge(target);
             target = NULL;

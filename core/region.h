@@ -23,7 +23,8 @@ typedef enum hak_superslab_kind {
     HAK_SUPERSLAB_FREE = 0,
     HAK_SUPERSLAB_SLABS, /* cut into units by its heap */
     HAK_SUPERSLAB_HUGE,  /* the first of a huge block */
-    HAK_SUPERSLAB_TAIL   /* a further one of a huge block */
+    HAK_SUPERSLAB_TAIL,  /* a further one of a huge block */
+    HAK_SUPERSLAB_LOST   /* its addresses may belong to others: never to be used again */
 } hak_superslab_kind;
 
 typedef struct hak_superslab {

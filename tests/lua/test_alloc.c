@@ -275,6 +275,29 @@ static void growing_a_block_from_before_moves_it_into_the_heap(void **unused)
     lua_close(L);
 }
 
+static void a_block_from_before_grows_within_the_limit_and_shrinks_at_it(void **unused)
+{
+    (void)unused;
+    counted before = {.refuse_after = -1};
+    lua_State *L = lua_newstate(counted_alloc, &before);
+    if (!L) skip();
+    hak_heap *heap = hak_lua_install(L, &(hak_heap_options){.limit = MIB});
+    assert_non_null(heap);
+    while (hak_lua_alloc(heap, NULL, 0, 1000)) continue;
+    block b = {counted_alloc(&before, NULL, 0, 64 * KIB), 64 * KIB, 7};
+    fill(&b);
+    size_t bytes = before.bytes;
+    assert_null(hak_lua_alloc(heap, b.p, b.size, 512 * KIB));
+    check(&b, b.size, b.size);
+    assert_int_equal(before.bytes, bytes);
+    b.p = hak_lua_alloc(heap, b.p, b.size, 5 * KIB);
+    assert_non_null(b.p);
+    check(&b, 5 * KIB, 64 * KIB);
+    hak_lua_alloc(heap, b.p, 5 * KIB, 0);
+    lua_close(L);
+    assert_int_equal(before.live, 0);
+}
+
 /* ------------------------------------------------------------------ corners */
 
 static void freeing_nothing_is_allowed(void **unused)
@@ -395,6 +418,7 @@ int main(void)
         cmocka_unit_test(on_the_callers_memory_every_block_keeps_its_contents),
         cmocka_unit_test(blocks_of_the_allocator_before_are_freed_by_it),
         cmocka_unit_test(growing_a_block_from_before_moves_it_into_the_heap),
+        cmocka_unit_test(a_block_from_before_grows_within_the_limit_and_shrinks_at_it),
         cmocka_unit_test(freeing_nothing_is_allowed),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(a_state_on_a_heap_of_the_hosts_works_as_documented),

@@ -87,6 +87,14 @@ static const program programs[] = {
      "  collectgarbage('stop') for i = 1, 400 do collectgarbage('step', 1) end say('outer end')\n"
      "  end)\n"
      "for i = 2, 200 do keep[i] = on_gc(function() end) end"},
+    {"close_treats_finalizers_found_by_half_a_cycle_as_lua_does", 0, 0,
+     "for i = 2, 5000 do keep[i] = {} end\n"
+     "keep[1] = on_gc(function() say('outer')\n"
+     "  on_gc(function() say('inner') end)\n"
+     "  local found = setmetatable({{}}, {__mode = 'v'})\n"
+     "  for i = 1, 1e5 do if found[1] then collectgarbage('step', 0) end end say('outer end')\n"
+     "  end)\n"
+     "collectgarbage() collectgarbage()"},
     {"close_lets_finalizers_allocate_much", 0, 0,
      "for i = 1, 4 do keep[i] = on_gc(function() local t = {} for j = 1, 20000 do\n"
      "  t[j] = {j, 's' .. j} end local sum = 0 for j = 1, #t do sum = sum + t[j][1] end\n"

@@ -81,6 +81,7 @@ static void a_limit_too_small_for_a_state_gives_enomem_and_leaks_nothing(void **
             lua_State *L = hak_lua_newstate(&(hak_heap_options){.limit = limit});
             if (L) {
                 made++;
+                assert_true(footprint(L) <= limit);
                 hak_lua_close(L);
             } else {
                 refused++;
@@ -207,6 +208,23 @@ static void install_raises_a_memory_error_where_lua_has_no_memory_for_it(void **
     }
     assert_true(raised > 0);
     assert_int_equal(installed, 1);
+}
+
+static void an_install_that_failed_leaves_no_heap_behind(void **unused)
+{
+    (void)unused;
+    size_t resident = 0;
+    for (int i = 0; i < 400; i++) {
+        counted count = {.refuse_after = -1};
+        lua_State *L = lua_newstate(counted_alloc, &count);
+        if (!L) skip();
+        lua_pushcfunction(L, install_here);
+        count.refuse_after = 0;
+        assert_int_not_equal(lua_pcall(L, 0, 1, 0), 0);
+        lua_close(L);
+        if (i == 50) resident = rss();
+    }
+    assert_true(rss() <= resident + MIB);
 }
 
 static void finalizers_run_at_the_end_may_install(void **unused)
@@ -481,6 +499,7 @@ int main(void)
         cmocka_unit_test(installing_under_a_limit_too_small_leaves_the_state_as_it_was),
         cmocka_unit_test(blocks_from_before_go_back_to_their_allocator),
         cmocka_unit_test(install_raises_a_memory_error_where_lua_has_no_memory_for_it),
+        cmocka_unit_test(an_install_that_failed_leaves_no_heap_behind),
         cmocka_unit_test(finalizers_run_at_the_end_may_install),
         cmocka_unit_test(reaching_the_limit_is_lua_errmem_and_the_state_lives_on),
         cmocka_unit_test(grace_keeps_unprotected_calls_from_ending_the_process),
