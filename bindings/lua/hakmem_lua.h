@@ -30,8 +30,9 @@ HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
 
 /* Closes a state: pending to-be-closed variables and all finalizers run, as by lua_close, and then
  * the heap is dropped whole, without visiting each object. `L` must be the main thread of a state
- * from hak_lua_newstate; any other state is closed by lua_close. (lua_close on a state from
- * hak_lua_newstate works too and leaks nothing; it is slower.) */
+ * from hak_lua_newstate; any other state is closed by lua_close, and so are those of LuaJIT, which
+ * has machine code to unmap, and those in which a finalizer makes the collector work. (lua_close on
+ * a state from hak_lua_newstate works too and leaks nothing; it is slower.) */
 HAK_API void hak_lua_close(lua_State *L);
 
 /* Makes a new heap the allocator of a running state. Blocks from before stay with their allocator

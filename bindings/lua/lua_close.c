@@ -1,10 +1,10 @@
 /* The end of a state, and with it of its heap.
  *
- * A sentinel in the registry is finalized when the state is closed. In a state from hak_lua_newstate
- * it was marked first of all objects; Lua finalizes in the reverse order of marking, so that usually
- * no finalizer is left to run then and all that remains is plain memory. hak_lua_close leaves
- * lua_close at that point, and drops the heap. Where lua_close has to go on, the sentinel has put
- * hak__lua_alloc_closing in place, which drops the heap at the very end. */
+ * A sentinel in the registry is finalized when the state is closed. In a state from
+ * hak_lua_newstate it was marked first of all objects; Lua finalizes in the reverse order of
+ * marking, so that usually no finalizer is left to run then and all that remains is plain memory.
+ * hak_lua_close leaves lua_close at that point, and drops the heap. Where lua_close has to go on,
+ * the sentinel has put hak__lua_alloc_closing in place, which drops the heap at the very end. */
 #include <lauxlib.h>
 #include <stdbool.h>
 
@@ -52,8 +52,8 @@ static void free_state_block(hak_heap *heap, void *block, size_t size)
     if (!ours) adapter.previous(adapter.previous_ud, block, size, 0);
 }
 
-/* LuaJIT's own allocator drops its arena whole, if lua_close finds it in place at the very end: after
- * hak_lua_install it must be back when only the state's block is left. */
+/* LuaJIT's own allocator drops its arena whole, if lua_close finds it in place at the very end:
+ * after hak_lua_install it must be back when only the state's block is left. */
 static void *learn_size(void *ud, void *block, size_t old_size, size_t new_size)
 {
     (void)block, (void)old_size;

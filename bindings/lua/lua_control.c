@@ -24,9 +24,10 @@ static size_t size_option(lua_State *L, const char *name)
                    luaL_typename(L, -1));
     }
     double value = lua_tonumber(L, -1);
-    const double most = 9007199254740992.0; /* 2^53, up to which a double holds every whole number */
+    const double most = 9007199254740992.0; /* 2^53, up to which doubles hold whole numbers */
     if (!(value >= 0 && value <= most && value == (double)(size_t)value)) {
-        luaL_error(L, "option '%s' must be a whole number of bytes from 0 (no limit) to 2^53, not %f",
+        luaL_error(L,
+                   "option '%s' must be a whole number of bytes from 0 (no limit) to 2^53, not %f",
                    name, value);
     }
     lua_pop(L, 1);

@@ -11,9 +11,9 @@ int hak_lua_control_install(lua_State *L);
 /* hakmem.installed(): whether this state's allocator is hakmem. */
 int hak_lua_control_installed(lua_State *L);
 
-/* The module `hakmem.auto`, for `lua -l hakmem.auto`: installs hakmem and is done. It finds itself in
- * hakmem.so, where Lua looks for submodules, so that a script that only wants the allocator does not
- * load the control surface. */
+/* The module `hakmem.auto`, for `lua -l hakmem.auto`: installs hakmem and is done. It finds itself
+ * in hakmem.so, where Lua looks for submodules, so that a script that only wants the allocator does
+ * not load the control surface. */
 HAK_API int luaopen_hakmem_auto(lua_State *L);
 
 /* Pushes the statistics as a table. */

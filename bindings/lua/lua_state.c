@@ -80,6 +80,18 @@ static hak_heap *heap_new(const hak_heap_options *options)
     return heap;
 }
 
+/* Returns a status, with the message on the stack; raises no error. */
+static int place_sentinel(lua_State *L, hak_lua_adapter *adapter)
+{
+#if LUA_VERSION_NUM >= 502
+    lua_pushcfunction(L, hak__lua_place_sentinel);
+    lua_pushlightuserdata(L, adapter);
+    return lua_pcall(L, 1, 0, 0);
+#else
+    return lua_cpcall(L, hak__lua_place_sentinel, adapter);
+#endif
+}
+
 lua_State *hak_lua_newstate(const hak_heap_options *options)
 {
     hak_heap *heap = heap_new(options);
@@ -99,13 +111,7 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
 #if LUA_VERSION_NUM >= 504
     lua_setwarnf(L, warn_off, L);
 #endif
-#if LUA_VERSION_NUM >= 502
-    lua_pushcfunction(L, hak__lua_place_sentinel);
-    lua_pushlightuserdata(L, adapter);
-    int status = lua_pcall(L, 1, 0, 0);
-#else
-    int status = lua_cpcall(L, hak__lua_place_sentinel, adapter);
-#endif
+    int status = place_sentinel(L, adapter);
     bool fits = hak_heap_grace_used(heap) == 0;
     hak_heap_grace(heap, 0);
     if (status == 0 && fits) return L;
@@ -148,9 +154,7 @@ hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
     heap = heap_new(options);
     if (!heap) return NULL;
     hak_lua_adapter *adapter = heap->adapter;
-    lua_pushcfunction(L, hak__lua_place_sentinel);
-    lua_pushlightuserdata(L, adapter);
-    if (lua_pcall(L, 1, 0, 0) != 0) {
+    if (place_sentinel(L, adapter) != 0) {
         hak_heap_destroy(heap);
         lua_error(L);
     }

@@ -12,21 +12,22 @@ typedef struct hak_lua_adapter {
     hak_heap *heap;
     lua_Alloc previous; /* of the blocks from before hak_lua_install; NULL: there are none */
     void *previous_ud;
-    void *state_block;  /* the block of the state itself, the last that lua_close frees */
-    jmp_buf *leave;     /* out of lua_close, while hak_lua_close runs */
-    size_t closing_new; /* bytes asked for since hak__lua_alloc_closing is in place */
+    void *state_block;   /* the block of the state itself, the last that lua_close frees */
+    jmp_buf *leave;      /* out of lua_close, while hak_lua_close runs */
+    size_t closing_new;  /* bytes asked for since hak__lua_alloc_closing is in place */
     size_t closing_left; /* LuaJIT: bytes in use beside the state's block */
 } hak_lua_adapter;
 
-/* Whether the interpreter is LuaJIT. Not known before run time, since LuaJIT loads what was built for
- * Lua 5.1. */
+/* Whether the interpreter is LuaJIT. Not known before run time, since LuaJIT loads what was built
+ * for Lua 5.1. */
 bool hak__lua_is_luajit(void);
 
-/* Called by Lua with the adapter, a light userdata: makes sure that the heap goes with the state. */
+/* Called by Lua with the adapter, a light userdata: makes sure that the heap goes with the state.
+ */
 int hak__lua_place_sentinel(lua_State *L);
 
-/* The allocator of a state that lua_close takes apart: freeing one by one what goes with the heap is
- * left out, and with the state's own block the heap goes. */
+/* The allocator of a state that lua_close takes apart: freeing one by one what goes with the heap
+ * is left out, and with the state's own block the heap goes. */
 void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_size);
 
 /* The block that holds a state's main thread. */

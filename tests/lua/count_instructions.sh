@@ -23,7 +23,7 @@ once=$(instructions $times)
 twice=$(instructions $((2 * times)))
 hundredths=$(((twice - once) * 100 / times))
 echo "instructions for alloc + free of 56 bytes: $((hundredths / 100)).$(printf %02d $((hundredths % 100)))"
-if [ $hundredths -gt $((limit * 100)) ]; then
-    echo "count_instructions.sh: more than $limit" >&2
+if [ $hundredths -eq 0 ] || [ $hundredths -gt $((limit * 100)) ]; then
+    echo "count_instructions.sh: that is none, or more than $limit" >&2
     exit 1
 fi

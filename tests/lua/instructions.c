@@ -6,7 +6,7 @@
 
 int main(int argc, char **argv)
 {
-    long times = argc > 1 ? atol(argv[1]) : 0;
+    long times = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
     if (!heap) return 1;
     lua_Alloc volatile hidden = hak_lua_alloc;

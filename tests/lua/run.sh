@@ -17,6 +17,9 @@ luaunit=$(ls /usr/share/lua/5.*/luaunit.lua /usr/local/share/lua/5.*/luaunit.lua
 path="$here/?.lua;;${luaunit:+${luaunit%luaunit.lua}?.lua}"
 clean="env -i PATH=$PATH LUA_PATH=$path LUA_CPATH=$modules/?.so;;"
 
+# A limit that does not hold should not take the machine along: 3 GB of data a process.
+ulimit -d 3000000
+
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 failed=

@@ -1,5 +1,5 @@
-/* A plain Lua interpreter on a state from hak_lua_newstate, for programs that are to behave as under
- * the stock one: run_state [-e CHUNK]... SCRIPT [ARGUMENT]...
+/* A plain Lua interpreter on a state from hak_lua_newstate, for programs that are to behave as
+ * under the stock one: run_state [-e CHUNK]... SCRIPT [ARGUMENT]...
  *
  * The exit status is 0, or 1 after an error, whose traceback goes to stderr. */
 #include <lauxlib.h>

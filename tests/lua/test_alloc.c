@@ -37,7 +37,8 @@ static size_t next_offset(size_t offset, size_t size)
 {
     if (size <= 8 * KIB) return offset + 1;
     if (offset % 4096 < 8) return offset + 1;
-    size_t step = offset / 4096 * 4096 + 4096 * (size > MIB ? 16 : 1);
+    size_t pages = size > MIB ? 16 : 1;
+    size_t step = offset / 4096 * 4096 + pages * 4096;
     return step >= size - 16 && offset < size - 16 ? size - 16 : step;
 }
 
@@ -75,8 +76,11 @@ typedef struct trial {
 static size_t random_size(const trial *t)
 {
     size_t r = below(1000);
-    size_t most = r < 700 ? 512 : r < 900 ? 4 * KIB : r < 980 ? 40 * KIB : r < 997 ? 400 * KIB
-                                                                                   : 7 * MIB;
+    size_t most = r < 700   ? 512
+                  : r < 900 ? 4 * KIB
+                  : r < 980 ? 40 * KIB
+                  : r < 997 ? 400 * KIB
+                            : 7 * MIB;
     if (most > t->largest) most = t->largest;
     return 1 + below(most);
 }
@@ -313,8 +317,9 @@ static void impossible_sizes_are_refused(void **unused)
 {
     (void)unused;
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
-    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 7, SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1,
-                                   PTRDIFF_MAX, (size_t)1 << 60, (size_t)1 << 47};
+    static const size_t sizes[] = {
+        SIZE_MAX,    SIZE_MAX - 7,    SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1,
+        PTRDIFF_MAX, (size_t)1 << 60, (size_t)1 << 47};
     block small = {hak_lua_alloc(heap, NULL, 0, 100), 100, 1};
     block large = {hak_lua_alloc(heap, NULL, 0, 3 * MIB), 3 * MIB, 2};
     fill(&small);

@@ -1,6 +1,6 @@
 /* Closing a state: every program below ends the same way under hak_lua_close, lua_close on a hakmem
- * state, lua_close after hak_lua_install, and the stock lua_close. "The same way" is a transcript of
- * what its finalizers say, and of what Lua writes to stderr. */
+ * state, lua_close after hak_lua_install, and the stock lua_close. "The same way" is a transcript
+ * of what its finalizers say, and of what Lua writes to stderr. */
 #include <sys/stat.h>
 
 #include "support.h"
@@ -40,8 +40,8 @@ typedef struct program {
     const char *code;
 } program;
 
-/* Where finalizers collect, a program ends with a collection: in the middle of a cycle, lua_close of
- * Lua 5.3 would not return from theirs. */
+/* Where finalizers collect, a program ends with a collection: in the middle of a cycle, lua_close
+ * of Lua 5.3 would not return from theirs. */
 static const program programs[] = {
     {"close_finalizes_in_reverse_order_of_marking", 0, 0,
      "for i = 1, 100 do keep[i] = on_gc(function() say('object ' .. i) end) end"},
@@ -154,8 +154,9 @@ static const program programs[] = {
      "local weak = setmetatable({}, {__mode = 'k'}) keep[1] = weak\n"
      "for i = 1, 500 do local k = {} weak[k] = {k, on_gc(function() say('w' .. i) end)}\n"
      "  if i % 50 == 0 then keep[#keep + 1] = k end end"},
-    {"close_empties_the_jit", 0, 0, "local s = 0 for i = 1, 1e6 do s = s + i % 7 end say(s > 0 and "
-                                    "'warm' or '')"},
+    {"close_empties_the_jit", 0, 0,
+     "local s = 0 for i = 1, 1e6 do s = s + i % 7 end say(s > 0 and "
+     "'warm' or '')"},
 };
 
 static char file_name[64];
@@ -356,7 +357,8 @@ static void compiled_traces_go_with_their_state(void **unused)
 static void large_blocks_go_with_their_state(void **unused)
 {
     (void)unused;
-    const char *large = "s = string.rep('0123456789', 300000) t = {} for i = 1, 70000 do t[i] = i end";
+    const char *large =
+        "s = string.rep('0123456789', 300000) t = {} for i = 1, 70000 do t[i] = i end";
     assert_no_growth(&ours[0], 20, true, large);
     assert_no_growth(&ours[1], 20, true, large);
     assert_no_growth(&ours[2], 20, true, large);

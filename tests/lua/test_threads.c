@@ -7,8 +7,8 @@
 
 enum { THREADS = 4, STATES = 8, HANDOVERS = 2000 };
 
-/* Every hand-over makes garbage, keeps a little, frees what another thread has made, and checks what
- * all others have left. */
+/* Every hand-over makes garbage, keeps a little, frees what another thread has made, and checks
+ * what all others have left. */
 static const char *const program =
     "local kept, count, sum = {}, 0, 0\n"
     "local co = coroutine.wrap(function() while true do\n"
@@ -53,7 +53,7 @@ static baton *take(void)
         handovers++;
         b = queue[0];
         queued--;
-        memmove(queue, queue + 1, (size_t)queued * sizeof *queue);
+        for (int i = 0; i < queued; i++) queue[i] = queue[i + 1];
         if (b->visits && !pthread_equal(b->last, pthread_self())) moves++;
         b->last = pthread_self();
     }
