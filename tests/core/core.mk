@@ -30,18 +30,23 @@ $(CT)/$(1)/%.o: tests/core/%.c $$(wildcard tests/core/*.h) core/hakmem.h Makefil
 
 $(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CORE:%.c=$(CT)/$(1)/%.o)
 	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(CT_LINK) -lcmocka -pthread
+
+.PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
 endef
 $(foreach build,release debug sanitize thread,$(eval $(call core_tests,$(build))))
-.SECONDARY:
 
 # Refuses the core's system calls, one after the other.
 CT_CALLS := mmap mprotect madvise mremap munmap
 $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
 test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%)
-	@tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%)
-	@tests/core/run.sh debug $(CT_NAMES:%=$(CT)/debug/%)
+	@status=0; \
+	tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%) || status=1; \
+	tests/core/run.sh debug $(CT_NAMES:%=$(CT)/debug/%) || status=1; \
+	exit $$status
 
 test-sanitize: $(CT_SANITIZED:%=$(CT)/sanitize/%) $(CT_THREADED:%=$(CT)/thread/%)
-	@tests/core/run.sh sanitize $(CT_SANITIZED:%=$(CT)/sanitize/%)
-	@tests/core/run.sh thread $(CT_THREADED:%=$(CT)/thread/%)
+	@status=0; \
+	tests/core/run.sh sanitize $(CT_SANITIZED:%=$(CT)/sanitize/%) || status=1; \
+	tests/core/run.sh thread $(CT_THREADED:%=$(CT)/thread/%) || status=1; \
+	exit $$status

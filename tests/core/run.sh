@@ -19,7 +19,7 @@ for program in "$@"; do
     tenths=$((($(date +%s%N) - begin) / 100000000))
     printf '%s: %s, %d.%d s\n' "$title" "$(basename "$program")" $((tenths / 10)) $((tenths % 10))
     if [ "$status" = 0 ]; then
-        grep -a -E '^(seed |\[==========\] [0-9]+ test\(s\) run|\[  (PASSED|SKIPPED|FAILED) )' "$log"
+        grep -a -E '^(seed |\[==========\] [0-9]+ test\(s\) run|\[  (PASSED|SKIPPED|FAILED) *\] [0-9]+ test)' "$log"
     else
         cat "$log"
         echo "$title: $(basename "$program") ended with status $status"

@@ -181,6 +181,23 @@ static void spans_grow_in_place_where_there_is_room(void **state)
     hak_heap_destroy(heap);
 }
 
+/* So does a huge block, and without its pages being moved. */
+static void huge_blocks_grow_in_place_where_there_is_room(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    char *block = hak_heap_alloc(heap, 3 * MIB);
+    support_fill_pages(block, 3 * MIB, 1);
+    uint64_t moves = support_stats(heap).os.mremap;
+    for (size_t size = 3 * MIB; size <= 12 * MIB; size += 700000) {
+        assert_ptr_equal(hak_heap_realloc(heap, block, size), block);
+        block[size - 1] = 1;
+    }
+    assert_int_equal(support_stats(heap).os.mremap, moves);
+    assert_int_equal(support_intact_pages(block, 3 * MIB, 1), 3 * MIB);
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +206,7 @@ int main(void)
         cmocka_unit_test(growing_with_others_needs_little_more),
         cmocka_unit_test(blocks_that_grow_together_are_moved),
         cmocka_unit_test(spans_grow_in_place_where_there_is_room),
+        cmocka_unit_test(huge_blocks_grow_in_place_where_there_is_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

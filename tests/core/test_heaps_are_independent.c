@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 
 #define THREADS 4
-#define SLOTS   400
+#define SLOTS   4000
 
 typedef struct slot {
     char *start;
@@ -28,12 +28,14 @@ typedef struct worker {
     bool may_refuse;
 } worker;
 
-/* Mostly small sizes, up to `largest`. */
+/* Mostly small sizes, and of these mostly the same few, so that slabs fill up and open again; up to
+ * `largest`. */
 static size_t draw_size(worker *w)
 {
     size_t size = (size_t)16 << support_below(&w->random, 20);
     size += support_below(&w->random, size);
     if (support_below(&w->random, 8)) size = 16 + size % 1500;
+    if (support_below(&w->random, 2)) size = 500 + size % 3 * 250;
     return size < w->largest ? size : 16 + size % w->largest;
 }
 

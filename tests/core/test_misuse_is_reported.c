@@ -250,9 +250,12 @@ static void addresses_never_handed_out_are_reported(void **state)
     if (!support_debug) skip();
     hak_heap *usual = heap;
     heap = hak_heap_new(NULL);
-    char *block = hak_heap_alloc(heap, 64);
+    char *block = hak_heap_alloc(heap, 2000);
+    size_t usable = hak_heap_usable_size(heap, block);
     char *slab = (char *)((uintptr_t)block & ~(uintptr_t)(64 * KIB - 1));
-    check_died(free_it, slab + 40 * KIB);
+    check_died(free_it, block + 10 * usable);
+    check_died(free_it, block + 20 * usable);
+    check_died(free_it, slab + 63 * KIB);
     check_died(free_it, slab + 64 * KIB);
     check_died(free_it, slab + MIB);
     check_died(free_it, slab + 100 * MIB);
