@@ -36,8 +36,9 @@ typedef struct hak_heap hak_heap;
 /* How a new heap is to be. Zero in any field means its default; `(hak_heap_options){0}` is a heap
  * for C programs. */
 typedef struct hak_heap_options {
-    size_t granularity;  /* step of the size classes up to 1,024 bytes, and the alignment of every
-                          * block: 8 (enough for Lua) or 16 (malloc, CPython). Default 16. */
+    size_t granularity;  /* step of the first eight size classes (from there on there are eight to
+                          * each doubling), and the alignment of every block: 8 (enough for Lua)
+                          * or 16 (malloc, CPython). Default 16. */
     size_t limit;        /* footprint limit in bytes, see hak_heap_set_limit. Default: none. */
     const char *profile; /* "speed", "balanced" or "lean". Default: the environment's
                           * HAKMEM_PROFILE, else "speed". */
@@ -153,7 +154,7 @@ typedef struct hak_class_stats {
 typedef struct hak_stats {
     size_t live_bytes;     /* of blocks handed out, counted at their usable size */
     size_t live_blocks;    /* */
-    size_t large_blocks;   /* of these, blocks above 16 KiB: spans and huge ones */
+    size_t large_blocks;   /* of these, blocks of whole pages: above 16 KiB, or aligned above 4 */
     size_t large_bytes;    /* */
     size_t footprint;      /* bytes of pages that hold or retain blocks */
     size_t footprint_peak; /* */

@@ -159,7 +159,10 @@ static void free_in_mini(hak_heap *heap, hak_slab *run, void *block)
 {
     run->free = NULL;
     run->left = 1;
-    hak_slab *mini = hak__mini_of(run, block);
+    hak_slab *mini = hak__mini_of(heap, block);
+    if (mini == &hak__no_slab) {
+        hak__fatal("free", block, "no block lives there, or it is free already");
+    }
     *(void **)block = mini->free;
     mini->free = block;
     if (--mini->left == 0) {
@@ -273,8 +276,17 @@ static bool reclaim(hak_heap *heap)
         if (!(result)) errno = ENOMEM;                         \
     } while (0)
 
+/* Whether no memory could ever hold `size` bytes: then none need be looked for. */
+static bool impossible(size_t size)
+{
+    if (size <= PTRDIFF_MAX) return false;
+    errno = ENOMEM;
+    return true;
+}
+
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
+    if (impossible(size)) return NULL;
     if (size > HAK_MEDIUM_MAX) {
         void *block;
         WITH_RETRY(heap, block, hak__large_alloc(heap, size, HAK_PAGE, false));
@@ -300,6 +312,7 @@ void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
         return NULL;
     }
     if (bytes > HAK_MEDIUM_MAX) {
+        if (impossible(bytes)) return NULL;
         WITH_RETRY(heap, block, hak__large_alloc(heap, bytes, HAK_PAGE, true));
         return block;
     }
@@ -327,6 +340,7 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
         }
         return hak__heap_alloc(heap, block_size);
     }
+    if (impossible(size)) return NULL;
     void *block;
     WITH_RETRY(heap, block, hak__large_alloc(heap, size ? size : 1, alignment, false));
     return block;
@@ -338,10 +352,12 @@ typedef struct location {
     hak_superslab *huge; /* … a huge block; both NULL: not this heap's */
 } location;
 
-static hak_slab *slab_around(const hak_region *region, const void *p)
+static hak_slab *slab_around(const hak_heap *heap, const hak_region *region, const void *p)
 {
     hak_slab *run = hak__slab_head(&region->slabs[hak__unit_index(region, p)]);
-    return run->kind == HAK_UNIT_MINI ? hak__mini_of(run, p) : run;
+    if (run->kind != HAK_UNIT_MINI) return run;
+    hak_slab *mini = hak__mini_of(heap, p);
+    return mini == &hak__no_slab ? NULL : mini;
 }
 
 static location locate(const hak_heap *heap, const void *p)
@@ -349,7 +365,7 @@ static location locate(const hak_heap *heap, const void *p)
     hak_region *region = heap->region;
     if (region) {
         if (!hak__region_contains(region, p)) return (location){0};
-        return (location){.slab = slab_around(region, p)};
+        return (location){.slab = slab_around(heap, region, p)};
     }
     region = hak__region_of(p);
     if (!region) return (location){0};
@@ -358,7 +374,7 @@ static location locate(const hak_heap *heap, const void *p)
     if (super->heap != heap) return (location){0};
     if (super->kind == HAK_SUPERSLAB_HUGE) return (location){.huge = super};
     if (super->kind != HAK_SUPERSLAB_SLABS) return (location){0};
-    return (location){.slab = slab_around(region, p)};
+    return (location){.slab = slab_around(heap, region, p)};
 }
 
 void hak__heap_free_outside(hak_heap *heap, void *block)
@@ -440,6 +456,7 @@ void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
         hak__heap_free(heap, block);
         return NULL;
     }
+    if (impossible(size)) return NULL;
     location at = locate(heap, block);
     if (!at.huge && !at.slab) hak__fatal("realloc", block, "not a block of this heap");
 
@@ -452,7 +469,7 @@ void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
         }
     } else {
         had = at.huge ? at.huge->huge_size : at.slab->span_size;
-        if (size > HAK_MEDIUM_MAX && size <= PTRDIFF_MAX) {
+        if (size > HAK_MEDIUM_MAX) {
             void *resized = at.huge ? hak__huge_resize(heap, at.huge, size)
                                     : hak__span_resize(heap, at.slab, size);
             if (resized) return resized;
@@ -522,8 +539,9 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     if (heap->region) {
         hak_region *region = heap->region;
         for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);
-    } else {
-        hak__units_adopt(heap, first);
+    } else if (!hak__units_adopt(heap, first)) {
+        errno = ENOMEM;
+        return NULL;
     }
     return heap;
 }

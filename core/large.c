@@ -173,7 +173,6 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
 
 void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
 {
-    if (size > PTRDIFF_MAX) return NULL;
     size = up_to_page(size);
     if (heap->region) return span_alloc(heap, size, zero);
     if (size > SPAN_MAX || align > (size_t)1 << HAK_UNIT_SHIFT) {
@@ -184,7 +183,7 @@ void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
 
 void *hak__large_alloc_growing(hak_heap *heap, size_t size)
 {
-    if (heap->region || size < GROWING_MIN || size > PTRDIFF_MAX) {
+    if (heap->region || size < GROWING_MIN) {
         return hak__large_alloc(heap, size, HAK_PAGE, false);
     }
     return huge_alloc(heap, up_to_page(size), false);

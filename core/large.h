@@ -5,8 +5,8 @@
 
 #include "heap.h"
 
-/* A block of at least `size` bytes at a multiple of `align`, zeroed if asked. NULL, and no change,
- * when memory or the limit is exhausted. */
+/* A block of at least `size` bytes, at most PTRDIFF_MAX, at a multiple of `align`, zeroed if asked.
+ * NULL, and no change, when memory or the limit is exhausted. */
 void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero);
 
 /* The same for a block that has just outgrown its place, and will probably grow on: from 256 KiB up

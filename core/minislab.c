@@ -15,27 +15,19 @@ static size_t run_size(const hak_heap *heap)
     return size < CELLS_MAX * HAK_CELL ? size : CELLS_MAX * HAK_CELL;
 }
 
-/* Takes the run and puts its records down. */
+/* Takes the run. */
 static bool open_run(hak_heap *heap)
 {
     size_t size = run_size(heap);
-    size_t cells = size / HAK_CELL;
-    size_t records = (cells * sizeof(hak_slab) + HAK_CELL - 1) / HAK_CELL;
-    if (cells < 2 * records) return false;
     size_t unit = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
     hak_slab *run = hak__units_take(heap, (size + unit - 1) / unit, HAK_UNIT_MINI);
     if (!run) return false;
-    if (!hak__units_touch(heap, run, HAK_PAGE)) {
-        hak__units_give(heap, run);
-        return false;
-    }
     run->span_size = size;
-    hak_slab *mini = (hak_slab *)run->start;
-    for (size_t i = 0; i < cells; i++) mini[i] = (hak_slab){.left = 1};
     heap->mini_run = run;
-    heap->mini_free =
-        (cells == 64 ? ~(uint64_t)0 : ((uint64_t)1 << cells) - 1) & ~(((uint64_t)1 << records) - 1);
-    heap->mini_all = heap->mini_free;
+    for (size_t cell = 0; cell < size / HAK_CELL; cell++) {
+        if (cell % HAK_CELL_GROUP) heap->mini_all |= (uint64_t)1 << cell;
+    }
+    heap->mini_free = heap->mini_all;
     return true;
 }
 
@@ -49,11 +41,14 @@ hak_slab *hak__mini_take(hak_heap *heap, unsigned index)
     hak_slab *run = heap->mini_run;
     size_t cell = (size_t)__builtin_ctzll(heap->mini_free);
     size_t end = ((cell + 1) * HAK_CELL + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
-    if (!hak__units_touch(heap, run, end)) return NULL;
+    if (!hak__units_touch(heap, run, end)) {
+        hak__mini_trim(heap);
+        return NULL;
+    }
     heap->mini_free &= heap->mini_free - 1;
     heap->mini_had[index]++;
 
-    hak_slab *mini = (hak_slab *)run->start + cell;
+    hak_slab *mini = hak__mini_record(run, cell);
     *mini = (hak_slab){
         .left = HAK_LEFT_FAR,
         .block_size = (uint32_t)block_size,
@@ -67,11 +62,16 @@ hak_slab *hak__mini_take(hak_heap *heap, unsigned index)
     return mini;
 }
 
+hak_slab *hak__mini_of(const hak_heap *heap, const void *p)
+{
+    size_t cell = (size_t)((const char *)p - heap->mini_run->start) / HAK_CELL;
+    if (!((heap->mini_all & ~heap->mini_free) >> cell & 1)) return (hak_slab *)&hak__no_slab;
+    return hak__mini_record(heap->mini_run, cell);
+}
+
 void hak__mini_give(hak_heap *heap, hak_slab *mini)
 {
-    size_t cell = (size_t)(mini - (hak_slab *)heap->mini_run->start);
-    *mini = (hak_slab){.left = 1};
-    heap->mini_free |= (uint64_t)1 << cell;
+    heap->mini_free |= (uint64_t)1 << (size_t)(mini->start - heap->mini_run->start) / HAK_CELL;
 }
 
 bool hak__mini_drain(hak_slab *mini)

@@ -18,8 +18,9 @@ const hak_stats_field *hak_stats_fields(size_t *count)
     static const hak_stats_field fields[] = {
         FIELD(live_bytes, "bytes", "Bytes of blocks handed out, at their usable size."),
         FIELD(live_blocks, "blocks", "Blocks handed out."),
-        FIELD(large_bytes, "bytes", "Of the live bytes, those in blocks above 16 KiB."),
-        FIELD(large_blocks, "blocks", "Of the live blocks, those above 16 KiB."),
+        FIELD(large_bytes, "bytes",
+              "Of the live bytes, those in blocks of whole pages, above 16 KiB."),
+        FIELD(large_blocks, "blocks", "Of the live blocks, those of whole pages, above 16 KiB."),
         FIELD(footprint, "bytes", "Bytes of pages that hold or retain blocks."),
         FIELD(footprint_peak, "bytes", "The largest footprint so far."),
         FIELD(retained, "bytes", "Of the footprint, bytes in wholly free slabs."),
@@ -35,7 +36,8 @@ const hak_stats_field *hak_stats_fields(size_t *count)
 }
 
 /* Adds a slab or span to the totals; classes are gathered by index first. */
-static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *slab)
+static void add_run(const hak_heap *heap, hak_stats *stats, hak_class_stats *classes,
+                    const hak_slab *slab)
 {
     if (slab->kind == HAK_SPAN) {
         stats->large_blocks++;
@@ -48,19 +50,21 @@ static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *
         for (size_t i = 0; i < slab->units; i++) class->footprint += slab[i].touched;
         if (slab->mini) class->footprint += HAK_CELL;
     } else if (slab->kind == HAK_UNIT_MINI) {
-        const hak_slab *mini = (const hak_slab *)slab->start;
-        for (size_t i = 0; i < hak__mini_cells(slab); i++) add_run(stats, classes, &mini[i]);
+        for (uint64_t rest = heap->mini_all & ~heap->mini_free; rest; rest &= rest - 1) {
+            add_run(heap, stats, classes, hak__mini_record(slab, (size_t)__builtin_ctzll(rest)));
+        }
     }
 }
 
-static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_superslab *list)
+static void add_superslabs(const hak_heap *heap, hak_stats *stats, hak_class_stats *classes,
+                           const hak_superslab *list)
 {
     for (const hak_superslab *super = list; super; super = super->next) {
         const hak_slab *slabs = hak__superslab_slabs(super);
         for (uint64_t rest = ~super->free; rest; rest &= rest - 1) {
             size_t unit = (size_t)__builtin_ctzll(rest);
             size_t index = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS + unit;
-            if (index < super->region->units) add_run(stats, classes, &slabs[unit]);
+            if (index < super->region->units) add_run(heap, stats, classes, &slabs[unit]);
         }
     }
 }
@@ -80,8 +84,8 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     };
     size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
     stats->metadata = HAK_PAGE + heap->super_count * records;
-    add_superslabs(stats, classes, heap->supers);
-    add_superslabs(stats, classes, heap->supers_full);
+    add_superslabs(heap, stats, classes, heap->supers);
+    add_superslabs(heap, stats, classes, heap->supers_full);
     for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
         if (huge->huge_retained) continue;
         stats->large_blocks++;

@@ -94,7 +94,7 @@ static void set_free(hak_heap *heap, hak_superslab *super, uint64_t free)
     super->free = free;
 }
 
-void hak__units_adopt(hak_heap *heap, hak_superslab *super)
+bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
 {
     super->heap = heap;
     link_super(&heap->supers, super);
@@ -102,12 +102,20 @@ void hak__units_adopt(hak_heap *heap, hak_superslab *super)
     size_t touched = hak__units_retained(super);
     heap->retained += touched;
     heap->footprint += touched;
-    if (heap->footprint > allowance(heap)) hak__units_purge(heap, super);
+    if (heap->footprint > allowance(heap) && hak__units_purge(heap, super) < touched &&
+        heap->footprint > allowance(heap)) {
+        touched = hak__units_drop(heap, super);
+        heap->retained -= touched;
+        heap->footprint -= touched;
+        hak__region_give(super, touched, SIZE_MAX);
+        return false;
+    }
     hak__charge(heap, 0);
     if (super->region == hak__region_shared()) {
         size_t end = (hak__superslab_index(super) + 1) * HAK_SUPERSLAB_UNITS;
         if (end > heap->units) heap->units = end;
     }
+    return true;
 }
 
 size_t hak__units_drop(hak_heap *heap, hak_superslab *super)
@@ -246,7 +254,7 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind)
         if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
         found.super = hak__region_take(heap);
         if (!found.super) return NULL;
-        hak__units_adopt(heap, found.super);
+        if (!hak__units_adopt(heap, found.super)) return NULL;
     }
     hak_region *region = found.super->region;
     size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;

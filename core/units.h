@@ -22,9 +22,10 @@ bool hak__units_touch(hak_heap *heap, hak_slab *run, size_t end);
 /* Makes a run `count` units long where it is. Growing fails when the next units are not free. */
 bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count);
 
-/* Adds a superslab's pages to what the heap holds, and takes them away again. `hak__units_drop`
- * returns the bytes touched in it. */
-void hak__units_adopt(hak_heap *heap, hak_superslab *super);
+/* Adds a superslab's pages to what the heap holds, and takes them away again. A superslab whose
+ * pages pass the limit, and cannot be purged, is given back: false. `hak__units_drop` returns the
+ * bytes touched in it. */
+bool hak__units_adopt(hak_heap *heap, hak_superslab *super);
 size_t hak__units_drop(hak_heap *heap, hak_superslab *super);
 
 /* Gives a retained huge block back; returns its bytes. */

@@ -38,7 +38,7 @@ static void hold_them(void *context)
     size_t full = support_resident();
     size_t each = (full - begin) / HEAPS;
     print_message("%zu bytes a heap\n", each);
-    REQUIRE_THAT(each <= 16 * KIB + 128, "%zu bytes a heap", each);
+    REQUIRE_THAT(each <= 16 * KIB, "%zu bytes a heap", each);
     for (size_t i = 0; i < HEAPS; i++) {
         REQUIRE(support_stats(heaps[i]).live_blocks == blocks_of(i, blocks));
         REQUIRE(support_stats(heaps[i]).footprint + support_stats(heaps[i]).metadata <= 17 * KIB);

