@@ -3,155 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bins.h"
 #include "large.h"
 #include "minislab.h"
 #include "purge.h"
 #include "units.h"
-
-#define LOOK_AT 16 /* partial slabs, before one is chosen */
-
-/* ------------------------------------------------------------------ bins and slabs */
-
-/* Makes `slab` the one that class `index` allocates from. */
-static void set_current(hak_heap *heap, unsigned index, hak_slab *slab)
-{
-    heap->current[index] = slab;
-    size_t end = hak__class_size(index, heap->granularity);
-    if (end > HAK_SMALL_MAX) return;
-    size_t begin = hak__class_size(index - 1, heap->granularity);
-    for (size_t size = begin; size < end; size += 8) heap->bin[size / 8 + 1] = slab;
-    if (begin == 0) heap->bin[0] = slab;
-}
-
-static void link_partial(hak_heap *heap, hak_slab *slab)
-{
-    hak_slab_list *list = &heap->partial[slab->size_class];
-    slab->next = NULL;
-    slab->prev = list->last;
-    if (list->last) list->last->next = slab;
-    else list->first = slab;
-    list->last = slab;
-}
-
-static void unlink_partial(hak_heap *heap, hak_slab *slab)
-{
-    hak_slab_list *list = &heap->partial[slab->size_class];
-    if (slab->prev) slab->prev->next = slab->next;
-    else list->first = slab->next;
-    if (slab->next) slab->next->prev = slab->prev;
-    else list->last = slab->prev;
-}
-
-static bool carve(hak_heap *heap, hak_slab *slab)
-{
-    size_t step = heap->profile->carve;
-    hak__purge_before_peak(heap, step);
-    if (!hak__units_touch(heap, slab, hak__slab_carve_end(slab, step))) return false;
-    hak__slab_carve(slab, step);
-    return true;
-}
-
-/* How many units a slab of such blocks should have: one, where waste at its end does not matter or
- * is at most an eighth. */
-static size_t slab_units(const hak_heap *heap, size_t block_size)
-{
-    if (!heap->region) return 1;
-    size_t unit = hak__unit_size(heap->region);
-    size_t count = (block_size + unit - 1) / unit;
-    while (count * unit % block_size > count * unit / 8) count++;
-    return count;
-}
-
-static hak_slab *slab_new(hak_heap *heap, unsigned index)
-{
-    size_t size = hak__class_size(index, heap->granularity);
-    size_t count = slab_units(heap, size);
-    hak_slab *slab = hak__units_take(heap, count, HAK_SLAB_CURRENT);
-    if (!slab) return NULL;
-    slab->block_size = (uint32_t)size;
-    slab->size_class = (uint8_t)index;
-    slab->left = HAK_LEFT_FAR;
-    size_t unit_size = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
-    slab->capacity = (uint32_t)(count * unit_size / size);
-    if (carve(heap, slab)) return slab;
-    hak__units_give(heap, slab);
-    return NULL;
-}
-
-/* A slab whose list has run dry stops being current. All its carved blocks are live. */
-static void suspend(hak_heap *heap, hak_slab *slab)
-{
-    HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
-    if (slab->mini) {
-        hak__mini_drain(slab);
-    } else if (slab->carved == slab->capacity) {
-        slab->kind = HAK_SLAB_FULL;
-        slab->asleep = (uint16_t)(1 + (slab->capacity >> heap->profile->reopen));
-        slab->left = slab->asleep;
-    } else {
-        slab->kind = HAK_SLAB_PARTIAL;
-        slab->left = slab->carved;
-        link_partial(heap, slab);
-    }
-}
-
-/* The partial slab to use next: the first opened one that is at least half live, so that emptier
- * ones can run empty; among the first few, if there is none, the fullest. */
-static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
-{
-    hak_slab *first = heap->partial[index].first;
-    hak_slab *best = NULL;
-    size_t looked_at = 0;
-    for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
-        if (!slab->free) continue; /* only uncarved blocks: they cost pages, and come last */
-        if (!best || slab->left > best->left) best = slab;
-        if (best->left > best->capacity / 2) break;
-        looked_at++;
-    }
-    return best ? best : first;
-}
-
-/* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that
- * frees have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
-static hak_slab *refill(hak_heap *heap, unsigned index)
-{
-    hak_slab *current = heap->current[index];
-    hak_slab *slab = choose_partial(heap, index);
-    bool has_current = current != &hak__no_slab;
-
-    if (slab) {
-        if (!slab->free && !carve(heap, slab)) return NULL;
-        unlink_partial(heap, slab);
-        slab->kind = HAK_SLAB_CURRENT;
-        slab->left = HAK_LEFT_FAR;
-    } else if (has_current && current->carved < current->capacity) {
-        if (!carve(heap, current)) return NULL;
-        heap->refills++;
-        return current;
-    } else {
-        slab = hak__mini_take(heap, index);
-        if (!slab) slab = slab_new(heap, index);
-        if (!slab) return NULL;
-        if (!slab->mini) heap->mini_had[index] = HAK_MINIS;
-    }
-    if (has_current) suspend(heap, current);
-    set_current(heap, index, slab);
-    heap->refills++;
-    HAK_ASSERT(hak__slab_valid(slab));
-    return slab;
-}
-
-/* A slab without live blocks gives its units back. */
-static void retire(hak_heap *heap, hak_slab *slab)
-{
-    heap->retires++;
-    if (slab->mini) {
-        hak__mini_give(heap, slab);
-        return;
-    }
-    hak__units_give(heap, slab);
-    hak__purge_excess(heap);
-}
 
 /* A free in a run of minislabs, which the fast path took for one in a slab. A class with many of
  * them moves on to a slab. */
@@ -168,11 +24,7 @@ static void free_in_mini(hak_heap *heap, hak_slab *run, void *block)
     if (--mini->left == 0) {
         hak__heap_free_event(heap, mini, block);
     } else if (mini->left < HAK_LEFT_FAR - HAK_MINI_FREES && mini->kind == HAK_SLAB_CURRENT) {
-        hak_slab *slab = slab_new(heap, mini->size_class);
-        if (!slab) return;
-        set_current(heap, mini->size_class, slab);
-        heap->mini_had[mini->size_class] = HAK_MINIS;
-        if (!hak__mini_drain(mini)) retire(heap, mini);
+        hak__bins_outgrow(heap, mini);
     }
 }
 
@@ -193,19 +45,8 @@ static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
 {
     switch (slab->kind) {
-    case HAK_SLAB_FULL:
-        slab->left = slab->capacity - slab->asleep;
-        slab->kind = HAK_SLAB_PARTIAL;
-        if (slab->left == 0) {
-            retire(heap, slab);
-        } else {
-            link_partial(heap, slab);
-        }
-        break;
-    case HAK_SLAB_PARTIAL:
-        unlink_partial(heap, slab);
-        retire(heap, slab);
-        break;
+    case HAK_SLAB_FULL: hak__bins_reopen(heap, slab); break;
+    case HAK_SLAB_PARTIAL: hak__bins_retire(heap, slab); break;
     case HAK_SLAB_CURRENT: slab->left = HAK_LEFT_FAR; break;
     case HAK_UNIT_MINI: free_in_mini(heap, slab, block); break;
     case HAK_SPAN: hak__span_free(heap, slab, block); break;
@@ -214,55 +55,13 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
     }
 }
 
-/* Retires the current slabs that are empty; an empty bin is filled again on demand. Returns how
- * many. */
-static size_t retire_idle(hak_heap *heap)
-{
-    size_t before = heap->retires;
-    for (unsigned index = 1; index < HAK_CLASSES; index++) {
-        hak_slab *slab = heap->current[index];
-        if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
-        set_current(heap, index, (hak_slab *)&hak__no_slab);
-        heap->retires++;
-        if (slab->mini) {
-            hak__mini_give(heap, slab);
-            heap->mini_had[index] = 0;
-        } else {
-            hak__units_give(heap, slab);
-        }
-    }
-    hak__mini_trim(heap);
-    return heap->retires - before;
-}
-
-/* Opens the full slabs that have free blocks, however few; returns how many. */
-static size_t wake(hak_heap *heap)
-{
-    size_t woken = 0;
-    hak_superslab *lists[] = {heap->supers, heap->supers_full};
-    for (size_t i = 0; i < 2; i++) {
-        for (hak_superslab *super = lists[i]; super; super = super->next) {
-            hak_slab *slabs = hak__superslab_slabs(super);
-            for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
-                hak_slab *slab = &slabs[__builtin_ctzll(rest)];
-                if (slab->kind != HAK_SLAB_FULL || !slab->free) continue;
-                slab->left = slab->capacity - (slab->asleep - slab->left);
-                slab->kind = HAK_SLAB_PARTIAL;
-                link_partial(heap, slab);
-                woken++;
-            }
-        }
-    }
-    return woken;
-}
-
 /* ------------------------------------------------------------------ allocating and freeing */
 
 /* Finds whatever memory the heap has; false if there is no more than before. */
 static bool reclaim(hak_heap *heap)
 {
-    size_t found = wake(heap);
-    found += retire_idle(heap);
+    size_t found = hak__bins_wake(heap);
+    found += hak__bins_retire_idle(heap);
     found += hak__purge_to(heap, 0);
     if (!heap->region) found += hak__region_flush();
     return found > 0;
@@ -294,7 +93,7 @@ void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
     }
     unsigned index = hak__class_of(size, heap->granularity);
     hak_slab *slab = heap->current[index];
-    if (!slab->free) WITH_RETRY(heap, slab, refill(heap, index));
+    if (!slab->free) WITH_RETRY(heap, slab, hak__bins_refill(heap, index));
     return slab ? hak__slab_pop(slab) : NULL;
 }
 
@@ -535,7 +334,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     };
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
     heap->bin[0] = (hak_slab *)&hak__no_slab;
-    for (unsigned i = 1; i < HAK_CLASSES; i++) set_current(heap, i, (hak_slab *)&hak__no_slab);
+    for (unsigned i = 1; i < HAK_CLASSES; i++) hak__bins_set(heap, i, (hak_slab *)&hak__no_slab);
     if (heap->region) {
         hak_region *region = heap->region;
         for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);
@@ -570,7 +369,7 @@ void hak_heap_destroy(hak_heap *heap)
 
 size_t hak_heap_trim(hak_heap *heap)
 {
-    retire_idle(heap);
+    hak__bins_retire_idle(heap);
     size_t given = hak__purge_to(heap, 0);
     if (!heap->region) given += hak__region_flush();
     return given;

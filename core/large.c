@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "bins.h"
 #include "os.h"
 #include "purge.h"
 #include "units.h"
@@ -45,9 +46,9 @@ static void *span_alloc(hak_heap *heap, size_t size, bool zero)
 {
     hak_slab *span = hak__units_take(heap, units_for(heap, size), HAK_SPAN);
     if (!span) return NULL;
-    hak__purge_before_peak(heap, size);
+    hak__bins_before_peak(heap, hak__units_untouched(heap, span, 0, size));
     if (zero) zero_span(heap, span, size, unit_size_of(heap));
-    if (!hak__units_touch(heap, span, size)) {
+    if (!hak__units_use(heap, span, 0, size)) {
         hak__units_give(heap, span);
         return NULL;
     }
@@ -67,18 +68,24 @@ void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
     size = up_to_page(size);
     if (!heap->region && size > SPAN_MAX) return NULL;
     size_t count = units_for(heap, size);
-    size_t had = span->units;
-    if (count != had && !hak__units_resize(heap, span, count)) return NULL;
-    if (count > had) hak__purge_before_peak(heap, size - span->span_size);
-    if (!hak__units_touch(heap, span, size)) {
+    size_t had_units = span->units, had = span->span_size;
+    if (size < had) {
+        hak__units_leave(heap, span, size, had);
+        span->span_size = size;
+        hak__units_resize(heap, span, count);
+        hak__purge_excess(heap);
+        return span->start;
+    }
+    if (count != had_units && !hak__units_resize(heap, span, count)) return NULL;
+    hak__bins_before_peak(heap, hak__units_untouched(heap, span, had, size));
+    if (!hak__units_use(heap, span, had, size)) {
         hak__purge_to(heap, 0);
-        if (!hak__units_touch(heap, span, size)) {
-            hak__units_resize(heap, span, had);
+        if (!hak__units_use(heap, span, had, size)) {
+            hak__units_resize(heap, span, had_units);
             return NULL;
         }
     }
     span->span_size = size;
-    if (count < had) hak__purge_excess(heap);
     return span->start;
 }
 
@@ -115,7 +122,7 @@ static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
         hak__charge(heap, 0);
         return start;
     }
-    hak__purge_before_peak(heap, size);
+    hak__bins_before_peak(heap, size);
     if (!hak__may_charge(heap, size)) return NULL;
     huge = hak__region_take_huge(heap, size);
     if (!huge) return NULL;
@@ -147,7 +154,7 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
         return hak__superslab_start(huge);
     }
     size_t more = size - had;
-    hak__purge_before_peak(heap, more);
+    hak__bins_before_peak(heap, more);
     if (!hak__may_charge(heap, more)) {
         hak__purge_to(heap, 0);
         if (!hak__may_charge(heap, more)) return NULL;

@@ -22,7 +22,6 @@ static bool open_run(hak_heap *heap)
     size_t unit = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
     hak_slab *run = hak__units_take(heap, (size + unit - 1) / unit, HAK_UNIT_MINI);
     if (!run) return false;
-    run->span_size = size;
     heap->mini_run = run;
     for (size_t cell = 0; cell < size / HAK_CELL; cell++) {
         if (cell % HAK_CELL_GROUP) heap->mini_all |= (uint64_t)1 << cell;
@@ -41,9 +40,12 @@ hak_slab *hak__mini_take(hak_heap *heap, unsigned index)
     hak_slab *run = heap->mini_run;
     size_t cell = (size_t)__builtin_ctzll(heap->mini_free);
     size_t end = ((cell + 1) * HAK_CELL + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
-    if (!hak__units_touch(heap, run, end)) {
-        hak__mini_trim(heap);
-        return NULL;
+    if (end > run->span_size) {
+        if (!hak__units_use(heap, run, run->span_size, end)) {
+            hak__mini_trim(heap);
+            return NULL;
+        }
+        run->span_size = end;
     }
     heap->mini_free &= heap->mini_free - 1;
     heap->mini_had[index]++;

@@ -2,7 +2,8 @@
 
 #include "units.h"
 
-#define WORTH_A_CALL ((size_t)64 * 1024)
+#define PEAK_STEP  ((size_t)32 * 1024)
+#define IN_EARNEST 64 /* a heap that grows takes new pages in one refill of that many */
 
 size_t hak__purge_bound(const hak_heap *heap)
 {
@@ -20,18 +21,17 @@ void hak__purge_excess(hak_heap *heap)
     hak__purge_to(heap, hak__purge_bound(heap) / 2);
 }
 
-void hak__purge_before_peak(hak_heap *heap, size_t bytes)
+bool hak__purge_is_due(hak_heap *heap, size_t bytes)
 {
     size_t peak = heap->footprint + bytes;
-    if (peak <= heap->footprint_peak) return;
-    size_t slack = WORTH_A_CALL + peak / 32;
-    if (heap->retained < slack) {
-        heap->purged_peak = peak;
-    } else if (peak >= heap->purged_peak + slack) {
-        /* It has grown in earnest; one that creeps up in a steady state makes no call. */
-        heap->purged_peak = peak;
-        hak__purge_to(heap, 0);
+    if (peak <= heap->footprint_peak || peak < heap->purged_peak + PEAK_STEP + peak / 64) {
+        return false;
     }
+    size_t grown = peak - heap->purged_peak;
+    size_t refills = heap->refills - heap->purged_refills;
+    heap->purged_peak = peak;
+    heap->purged_refills = heap->refills;
+    return refills <= grown / HAK_PAGE * IN_EARNEST;
 }
 
 /* Retained huge blocks, the latest freed last. */
@@ -67,8 +67,11 @@ static size_t purge_superslabs(hak_heap *heap, size_t keep)
 size_t hak__purge_to(hak_heap *heap, size_t keep)
 {
     size_t given = heap->region ? 0 : purge_huge(heap, keep) + purge_superslabs(heap, keep);
-    for (hak_superslab *super = heap->supers; super && heap->retained > keep; super = super->next) {
-        given += hak__units_purge(heap, super);
+    hak_superslab *lists[] = {heap->supers, heap->supers_full};
+    for (size_t i = 0; i < 2; i++) {
+        for (hak_superslab *super = lists[i]; super && heap->retained > keep; super = super->next) {
+            given += hak__units_purge(heap, super);
+        }
     }
     return given;
 }

@@ -9,9 +9,10 @@
  * program that swings around it does not call the OS each time. */
 void hak__purge_excess(hak_heap *heap);
 
-/* Called before `bytes` more are touched: a heap about to reach a new peak first gives back what it
- * retains, if that is worth a call. So what is retained never adds much to the peak. */
-void hak__purge_before_peak(hak_heap *heap, size_t bytes);
+/* Whether a heap about to touch `bytes` more should first see what it can do without: at a new
+ * peak, a sixty-fourth or so above the last, that it has reached by growing in earnest. So what is
+ * retained adds little to a peak, and a program that creeps up in a steady state makes no calls. */
+bool hak__purge_is_due(hak_heap *heap, size_t bytes);
 
 /* Purges until at most `keep` bytes are retained; returns how many were given back. */
 size_t hak__purge_to(hak_heap *heap, size_t keep);

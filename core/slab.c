@@ -19,6 +19,19 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes)
     return (end + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
 }
 
+size_t hak__slab_used(const hak_slab *slab)
+{
+    switch (slab->kind) {
+    case HAK_SLAB_CURRENT:
+    case HAK_SLAB_PARTIAL:
+    case HAK_SLAB_FULL:
+        return ((size_t)slab->carved * slab->block_size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+    case HAK_SPAN:
+    case HAK_UNIT_MINI: return slab->span_size;
+    default: return 0;
+    }
+}
+
 void hak__slab_carve(hak_slab *slab, size_t bytes)
 {
     HAK_ASSERT(!slab->free && slab->carved < slab->capacity);

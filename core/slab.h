@@ -49,7 +49,7 @@ typedef struct hak_slab {
             uint32_t carved;   /* blocks that have been handed to the list so far */
             uint32_t capacity; /* blocks that fit */
         };
-        uint64_t span_size; /* usable bytes of a span, or of a run of minislabs */
+        uint64_t span_size; /* bytes in use of a span, or of a run of minislabs */
     };
     uint32_t touched; /* bytes at the head of this one unit that were used since the last purge */
     uint32_t units;   /* in the run; for an interior unit: its distance from the first */
@@ -77,6 +77,9 @@ void hak__slab_carve(hak_slab *slab, size_t bytes);
 
 /* Where carving would end, in bytes from the start of the slab, a multiple of the page. */
 size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
+
+/* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
+size_t hak__slab_used(const hak_slab *slab);
 
 /* How many blocks are in the free list. */
 size_t hak__slab_free_count(const hak_slab *slab);

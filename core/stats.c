@@ -23,7 +23,7 @@ const hak_stats_field *hak_stats_fields(size_t *count)
         FIELD(large_blocks, "blocks", "Of the live blocks, those of whole pages, above 16 KiB."),
         FIELD(footprint, "bytes", "Bytes of pages that hold or retain blocks."),
         FIELD(footprint_peak, "bytes", "The largest footprint so far."),
-        FIELD(retained, "bytes", "Of the footprint, bytes in wholly free slabs."),
+        FIELD(retained, "bytes", "Of the footprint, bytes of pages without a block, kept for reuse."),
         FIELD(metadata, "bytes", "Bytes of records and of the heap itself, beside the footprint."),
         FIELD(limit, "bytes", "The footprint limit; 0 when there is none."),
         FIELD(superslabs, "superslabs", "Superslabs held."),
@@ -47,8 +47,7 @@ static void add_run(const hak_heap *heap, hak_stats *stats, hak_class_stats *cla
         class->block_size = slab->block_size;
         class->live += hak__slab_live(slab);
         class->slabs++;
-        for (size_t i = 0; i < slab->units; i++) class->footprint += slab[i].touched;
-        if (slab->mini) class->footprint += HAK_CELL;
+        class->footprint += slab->mini ? HAK_CELL : hak__slab_used(slab);
     } else if (slab->kind == HAK_UNIT_MINI) {
         for (uint64_t rest = heap->mini_all & ~heap->mini_free; rest; rest &= rest - 1) {
             add_run(heap, stats, classes, hak__mini_record(slab, (size_t)__builtin_ctzll(rest)));

@@ -35,6 +35,11 @@ void hak__discharge(hak_heap *heap, size_t bytes)
     heap->footprint -= bytes;
 }
 
+static size_t unit_size_of(const hak_heap *heap)
+{
+    return heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+}
+
 /* How many of the first `end` bytes of a run lie in its unit number `i`. */
 static size_t part_in_unit(size_t end, size_t i, size_t unit_size)
 {
@@ -43,28 +48,50 @@ static size_t part_in_unit(size_t end, size_t i, size_t unit_size)
     return end - begin < unit_size ? end - begin : unit_size;
 }
 
+/* How many of the first `end` bytes of a run have been touched. */
+static size_t touched_before(const hak_heap *heap, const hak_slab *run, size_t end)
+{
+    size_t unit_size = unit_size_of(heap);
+    size_t bytes = 0;
+    for (size_t i = 0; i < run->units; i++) {
+        size_t part = part_in_unit(end, i, unit_size);
+        bytes += part < run[i].touched ? part : run[i].touched;
+    }
+    return bytes;
+}
+
 static void set_dirty(hak_region *region, size_t unit)
 {
     region->supers[unit / HAK_SUPERSLAB_UNITS].dirty |= (uint64_t)1 << (unit % HAK_SUPERSLAB_UNITS);
 }
 
-bool hak__units_touch(hak_heap *heap, hak_slab *run, size_t end)
+size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t begin, size_t end)
 {
-    size_t unit_size = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
-    size_t more = 0;
-    for (size_t i = 0; i < run->units; i++) {
-        size_t part = part_in_unit(end, i, unit_size);
-        if (part > run[i].touched) more += part - run[i].touched;
-    }
-    if (!hak__charge(heap, more)) return false;
+    size_t touched = touched_before(heap, run, end) - touched_before(heap, run, begin);
+    return end - begin - touched;
+}
+
+bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
+{
+    HAK_ASSERT(begin <= end && begin % HAK_PAGE == 0 && end % HAK_PAGE == 0);
+    size_t more = hak__units_untouched(heap, run, begin, end);
+    if (!hak__may_charge(heap, more)) return false;
+    heap->retained -= end - begin - more;
+    hak__charge(heap, more);
     if (more == 0) return true;
     hak_region *region = hak__region_of_run(heap, run);
-    for (size_t i = 0; i < run->units; i++) {
+    size_t unit_size = unit_size_of(heap);
+    for (size_t i = begin / unit_size; i < run->units; i++) {
         size_t part = part_in_unit(end, i, unit_size);
         if (part > run[i].touched) run[i].touched = (uint32_t)part;
         if (part) set_dirty(region, (size_t)(&run[i] - region->slabs));
     }
     return true;
+}
+
+void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
+{
+    heap->retained += touched_before(heap, run, end) - touched_before(heap, run, begin);
 }
 
 /* ------------------------------------------------------------------ superslab lists */
@@ -215,11 +242,6 @@ static void mark(hak_heap *heap, hak_region *region, size_t unit, size_t count, 
         size_t here = 64 - unit % 64 < count ? 64 - unit % 64 : count;
         uint64_t mask = mask_of(here) << (unit % 64);
         HAK_ASSERT((super->free & mask) == (free ? 0 : mask));
-        for (size_t i = 0; i < here; i++) {
-            size_t touched = region->slabs[unit + i].touched;
-            if (free) heap->retained += touched;
-            else heap->retained -= touched;
-        }
         set_free(heap, super, free ? super->free | mask : super->free & ~mask);
         unit += here;
         count -= here;
@@ -276,6 +298,7 @@ void hak__units_give(hak_heap *heap, hak_slab *run)
     hak_region *region = hak__region_of_run(heap, run);
     size_t count = run->units;
     size_t unit = (size_t)(run - region->slabs);
+    hak__units_leave(heap, run, 0, hak__slab_used(run));
     set_unused(run, 0, count);
     mark(heap, region, unit, count, true);
 }
@@ -301,35 +324,58 @@ bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
 
 /* ------------------------------------------------------------------ purging */
 
-size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
-{
-    hak_slab *slabs = hak__superslab_slabs(super);
-    size_t given = 0;
-    uint64_t rest = super->free;
-    while (rest) {
-        /* A run of free units, from its first dirty one to its last. */
-        unsigned begin = (unsigned)__builtin_ctzll(rest);
-        unsigned end = begin;
-        while (end < 64 && rest >> end & 1) end++;
-        rest &= ~(mask_of(end - begin) << begin);
-        uint64_t dirty = super->dirty & mask_of(end - begin) << begin;
-        if (!dirty) continue;
-        begin = (unsigned)__builtin_ctzll(dirty);
-        end = 64 - (unsigned)__builtin_clzll(dirty);
+/* What is to be purged of a superslab: adjacent bytes none of which is in use. */
+typedef struct stale_range {
+    size_t first, last; /* units */
+    size_t begin, end;  /* bytes from the start of the superslab; end == 0: nothing */
+    size_t kept;        /* bytes of the first unit that lie before it */
+} stale_range;
 
-        char *start = hak__superslab_start(super) + ((size_t)begin << super->region->unit_shift);
-        /* A caller's memory is only no longer counted. */
-        if (!heap->region) {
-            if (!hak__os_purge(start, (size_t)(end - begin) << HAK_UNIT_SHIFT)) break;
-            heap->purges++;
-        }
-        for (unsigned i = begin; i < end; i++) {
-            given += slabs[i].touched;
-            slabs[i].touched = 0;
-        }
-        super->dirty &= ~(mask_of(end - begin) << begin);
+/* Purges a gap; returns the bytes that were touched in it. */
+static size_t purge_gap(hak_heap *heap, hak_superslab *super, const stale_range *gap)
+{
+    if (gap->end == 0) return 0;
+    /* A caller's memory is only no longer counted. */
+    if (!heap->region) {
+        char *start = hak__superslab_start(super);
+        if (!hak__os_purge(start + gap->begin, gap->end - gap->begin)) return 0;
+        heap->purges++;
+    }
+    hak_slab *slabs = hak__superslab_slabs(super);
+    size_t kept = gap->kept, given = 0;
+    for (size_t i = gap->first; i <= gap->last; i++, kept = 0) {
+        given += slabs[i].touched - kept;
+        slabs[i].touched = (uint32_t)kept;
+        if (kept == 0) super->dirty &= ~((uint64_t)1 << i);
     }
     heap->retained -= given;
     hak__discharge(heap, given);
     return given;
+}
+
+size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
+{
+    hak_slab *slabs = hak__superslab_slabs(super);
+    size_t unit_size = unit_size_of(heap);
+    size_t given = 0;
+    stale_range gap = {0};
+    for (uint64_t rest = super->dirty; rest; rest &= rest - 1) {
+        size_t i = (size_t)__builtin_ctzll(rest);
+        hak_slab *run = hak__slab_head(&slabs[i]);
+        size_t kept = part_in_unit(hak__slab_used(run), (size_t)(&slabs[i] - run), unit_size);
+        /* What was never touched before it may go along, but not what is in use. */
+        if (kept > 0) {
+            given += purge_gap(heap, super, &gap);
+            gap.end = 0;
+        }
+        if (kept >= slabs[i].touched) continue;
+        if (gap.end == 0) {
+            gap.first = i;
+            gap.begin = i * unit_size + kept;
+            gap.kept = kept;
+        }
+        gap.last = i;
+        gap.end = i * unit_size + slabs[i].touched;
+    }
+    return given + purge_gap(heap, super, &gap);
 }

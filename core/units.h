@@ -15,9 +15,17 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind);
 /* Gives a run back. Its touched pages are retained. */
 void hak__units_give(hak_heap *heap, hak_slab *run);
 
-/* Accounts for the first `end` bytes of a run being used, a multiple of the page. False, and no
- * change, when that would pass the limit. */
-bool hak__units_touch(hak_heap *heap, hak_slab *run, size_t end);
+/* Accounts for the bytes of a run from `begin` to `end`, multiples of the page, coming into use:
+ * those that were never touched join the footprint, the others are no longer retained. False, and
+ * no change, when that would pass the limit. */
+bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end);
+
+/* How much of that would join the footprint. */
+size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t begin, size_t end);
+
+/* Accounts for the bytes of a run from `begin` to `end` being of no use any more. They are
+ * retained. */
+void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end);
 
 /* Makes a run `count` units long where it is. Growing fails when the next units are not free. */
 bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count);

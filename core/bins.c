@@ -1,0 +1,218 @@
+#include "bins.h"
+
+#include "minislab.h"
+#include "purge.h"
+#include "units.h"
+
+#define LOOK_AT 16 /* partial slabs, before one is chosen */
+
+void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab)
+{
+    heap->current[index] = slab;
+    size_t end = hak__class_size(index, heap->granularity);
+    if (end > HAK_SMALL_MAX) return;
+    size_t begin = hak__class_size(index - 1, heap->granularity);
+    for (size_t size = begin; size < end; size += 8) heap->bin[size / 8 + 1] = slab;
+    if (begin == 0) heap->bin[0] = slab;
+}
+
+static void link_partial(hak_heap *heap, hak_slab *slab)
+{
+    hak_slab_list *list = &heap->partial[slab->size_class];
+    slab->next = NULL;
+    slab->prev = list->last;
+    if (list->last) list->last->next = slab;
+    else list->first = slab;
+    list->last = slab;
+}
+
+static void unlink_partial(hak_heap *heap, hak_slab *slab)
+{
+    hak_slab_list *list = &heap->partial[slab->size_class];
+    if (slab->prev) slab->prev->next = slab->next;
+    else list->first = slab->next;
+    if (slab->next) slab->next->prev = slab->prev;
+    else list->last = slab->prev;
+}
+
+static bool carve(hak_heap *heap, hak_slab *slab)
+{
+    size_t step = heap->profile->carve;
+    size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
+    if (!hak__units_use(heap, slab, begin, end)) return false;
+    hak__slab_carve(slab, step);
+    return true;
+}
+
+/* How many units a slab of such blocks should have: one, where waste at its end does not matter or
+ * is at most an eighth. */
+static size_t slab_units(const hak_heap *heap, size_t block_size)
+{
+    if (!heap->region) return 1;
+    size_t unit = hak__unit_size(heap->region);
+    size_t count = (block_size + unit - 1) / unit;
+    while (count * unit % block_size > count * unit / 8) count++;
+    return count;
+}
+
+static hak_slab *slab_new(hak_heap *heap, unsigned index)
+{
+    size_t size = hak__class_size(index, heap->granularity);
+    size_t count = slab_units(heap, size);
+    hak_slab *slab = hak__units_take(heap, count, HAK_SLAB_CURRENT);
+    if (!slab) return NULL;
+    slab->block_size = (uint32_t)size;
+    slab->size_class = (uint8_t)index;
+    slab->left = HAK_LEFT_FAR;
+    size_t unit_size = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+    slab->capacity = (uint32_t)(count * unit_size / size);
+    if (carve(heap, slab)) return slab;
+    hak__units_give(heap, slab);
+    return NULL;
+}
+
+/* A slab whose list has run dry stops being current. All its carved blocks are live. */
+static void suspend(hak_heap *heap, hak_slab *slab)
+{
+    HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
+    if (slab->mini) {
+        hak__mini_drain(slab);
+    } else if (slab->carved == slab->capacity) {
+        slab->kind = HAK_SLAB_FULL;
+        slab->asleep = (uint16_t)(1 + (slab->capacity >> heap->profile->reopen));
+        slab->left = slab->asleep;
+    } else {
+        slab->kind = HAK_SLAB_PARTIAL;
+        slab->left = slab->carved;
+        link_partial(heap, slab);
+    }
+}
+
+/* The partial slab to use next: the first opened one that is at least half live, so that emptier
+ * ones can run empty; among the first few, if there is none, the fullest. */
+static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
+{
+    hak_slab *first = heap->partial[index].first;
+    hak_slab *best = NULL;
+    size_t looked_at = 0;
+    for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
+        if (!slab->free) continue; /* only uncarved blocks: they cost pages, and come last */
+        if (!best || slab->left > best->left) best = slab;
+        if (best->left > best->capacity / 2) break;
+        looked_at++;
+    }
+    return best ? best : first;
+}
+
+hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
+{
+    hak_slab *slab = choose_partial(heap, index);
+    if ((!slab || !slab->free) && hak__bins_before_peak(heap, heap->profile->carve)) {
+        slab = choose_partial(heap, index);
+    }
+    hak_slab *current = heap->current[index];
+    bool has_current = current != &hak__no_slab;
+
+    if (slab) {
+        if (!slab->free && !carve(heap, slab)) return NULL;
+        unlink_partial(heap, slab);
+        slab->kind = HAK_SLAB_CURRENT;
+        slab->left = HAK_LEFT_FAR;
+    } else if (has_current && current->carved < current->capacity) {
+        if (!carve(heap, current)) return NULL;
+        heap->refills++;
+        return current;
+    } else {
+        slab = hak__mini_take(heap, index);
+        if (!slab) slab = slab_new(heap, index);
+        if (!slab) return NULL;
+        if (!slab->mini) heap->mini_had[index] = HAK_MINIS;
+    }
+    if (has_current) suspend(heap, current);
+    hak__bins_set(heap, index, slab);
+    heap->refills++;
+    HAK_ASSERT(hak__slab_valid(slab));
+    return slab;
+}
+
+void hak__bins_outgrow(hak_heap *heap, hak_slab *mini)
+{
+    unsigned index = mini->size_class;
+    hak_slab *slab = slab_new(heap, index);
+    if (!slab) return;
+    hak__bins_set(heap, index, slab);
+    heap->mini_had[index] = HAK_MINIS;
+    if (!hak__mini_drain(mini)) hak__bins_retire(heap, mini);
+}
+
+static void reopen(hak_heap *heap, hak_slab *slab)
+{
+    slab->left = slab->capacity - (slab->asleep - slab->left);
+    slab->kind = HAK_SLAB_PARTIAL;
+    link_partial(heap, slab);
+}
+
+void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
+{
+    HAK_ASSERT(slab->kind == HAK_SLAB_FULL && slab->left == 0);
+    reopen(heap, slab);
+    if (slab->left == 0) hak__bins_retire(heap, slab);
+}
+
+void hak__bins_retire(hak_heap *heap, hak_slab *slab)
+{
+    if (slab->kind == HAK_SLAB_PARTIAL) unlink_partial(heap, slab);
+    heap->retires++;
+    if (slab->mini) {
+        hak__mini_give(heap, slab);
+        return;
+    }
+    hak__units_give(heap, slab);
+    hak__purge_excess(heap);
+}
+
+size_t hak__bins_retire_idle(hak_heap *heap)
+{
+    size_t before = heap->retires;
+    for (unsigned index = 1; index < HAK_CLASSES; index++) {
+        hak_slab *slab = heap->current[index];
+        if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
+        hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
+        heap->retires++;
+        if (slab->mini) {
+            hak__mini_give(heap, slab);
+            heap->mini_had[index] = 0;
+        } else {
+            hak__units_give(heap, slab);
+        }
+    }
+    hak__mini_trim(heap);
+    return heap->retires - before;
+}
+
+size_t hak__bins_wake(hak_heap *heap)
+{
+    size_t woken = 0;
+    hak_superslab *lists[] = {heap->supers, heap->supers_full};
+    for (size_t i = 0; i < 2; i++) {
+        for (hak_superslab *super = lists[i]; super; super = super->next) {
+            hak_slab *slabs = hak__superslab_slabs(super);
+            for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
+                hak_slab *slab = &slabs[__builtin_ctzll(rest)];
+                if (slab->kind != HAK_SLAB_FULL || !slab->free) continue;
+                reopen(heap, slab);
+                woken++;
+            }
+        }
+    }
+    return woken;
+}
+
+bool hak__bins_before_peak(hak_heap *heap, size_t bytes)
+{
+    if (!hak__purge_is_due(heap, bytes)) return false;
+    hak__bins_wake(heap);
+    hak__bins_retire_idle(heap);
+    hak__purge_to(heap, 0);
+    return true;
+}

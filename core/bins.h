@@ -1,0 +1,39 @@
+/* The bins: which slab each size class allocates from, and where the next one comes from when it
+ * runs dry. A slab is current (in its class's bin), partial (in its class's list) or full; what
+ * moves it from one state to the next is here.
+ *
+ * This is also where a heap looks for memory it already has before it takes more. */
+#ifndef HAK_BINS_H
+#define HAK_BINS_H
+
+#include "heap.h"
+
+/* Makes `slab` the one that class `index` allocates from; hak__no_slab leaves it without. */
+void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab);
+
+/* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that
+ * frees have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
+hak_slab *hak__bins_refill(hak_heap *heap, unsigned index);
+
+/* Moves a class with a busy minislab to a slab of its own; if there is no memory for one, it stays.
+ */
+void hak__bins_outgrow(hak_heap *heap, hak_slab *mini);
+
+/* A full slab has been freed from often enough to be used again. */
+void hak__bins_reopen(hak_heap *heap, hak_slab *slab);
+
+/* The last block of a partial slab, or of a minislab that only drains, has been freed. */
+void hak__bins_retire(hak_heap *heap, hak_slab *slab);
+
+/* Retires the current slabs that are empty; an empty bin is filled again on demand. Returns how
+ * many. */
+size_t hak__bins_retire_idle(hak_heap *heap);
+
+/* Opens the full slabs that have free blocks, however few; returns how many. */
+size_t hak__bins_wake(hak_heap *heap);
+
+/* Called before `bytes` more are touched. A heap that reaches a new peak first looks for what it
+ * could use instead, or give back: if it is time for that, true. */
+bool hak__bins_before_peak(hak_heap *heap, size_t bytes);
+
+#endif
