@@ -4,6 +4,7 @@
 
 #define PEAK_STEP  ((size_t)32 * 1024)
 #define IN_EARNEST 64 /* a heap that grows takes new pages in one refill of that many */
+#define WORTH_A_CALL ((size_t)16 * 1024)
 
 size_t hak__purge_bound(const hak_heap *heap)
 {
@@ -24,14 +25,13 @@ void hak__purge_excess(hak_heap *heap)
 bool hak__purge_is_due(hak_heap *heap, size_t bytes)
 {
     size_t peak = heap->footprint + bytes;
-    if (peak <= heap->footprint_peak || peak < heap->purged_peak + PEAK_STEP + peak / 64) {
-        return false;
-    }
+    size_t step = (peak / 4 < PEAK_STEP ? peak / 4 : PEAK_STEP) + peak / 64;
+    if (peak <= heap->footprint_peak || peak < heap->purged_peak + step) return false;
     size_t grown = peak - heap->purged_peak;
     size_t refills = heap->refills - heap->purged_refills;
     heap->purged_peak = peak;
     heap->purged_refills = heap->refills;
-    return refills <= grown / HAK_PAGE * IN_EARNEST;
+    return heap->retained >= WORTH_A_CALL && refills <= grown / HAK_PAGE * IN_EARNEST;
 }
 
 /* Retained huge blocks, the latest freed last. */
