@@ -10,6 +10,7 @@ gcc
 libc6-dev
 pkg-config|pkgconf
 python3
+python3-pip
 python3-pytest
 swig
 lua5.4

@@ -19,6 +19,11 @@ $(B)/swig/hakmem_lua_wrap.c: bindings/hakmem.i bindings/lua/hakmem_lua.i
 	mkdir -p $(@D); $(call say,SWIG)
 	swig -lua -Ibindings -o $@ $<
 
+# A module exports what Lua looks up, so that it never mixes with a hakmem that the host is linked
+# with; and it is small, since a script's process pays for all of it.
+MODULE_LD := -shared -Wl,--version-script=bindings/lua/module.map -Wl,-z,nodelete \
+	-Wl,-z,noseparate-code -Wl,--gc-sections
+
 # $(1): directory, $(2): pkg-config name. In a module, core and adapter are compiled together, so
 # that the fast path is inlined into hak_lua_alloc; the generated wrapper is compiled for size.
 define lua_rules
@@ -27,17 +32,26 @@ $(B)/lua/$(1)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
 	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os -Ibindings -Ibindings/lua $$$$(pkg-config --cflags $(2)) \
 		-c $$< -o $$@
 
-$(B)/lua/$(1)/hakmem.so: $(B)/lua/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) $(HEADERS)
+$(B)/lua/$(1)/hakmem.so: $(B)/lua/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) $(HEADERS) \
+		bindings/lua/module.map
 	$$(call say,MODULE)
-	$(CC) $(HAK_CFLAGS) $(PIC) -flto -shared -Wl,-z,nodelete -Wl,--gc-sections -Ibindings \
-		-Ibindings/lua $$$$(pkg-config --cflags $(2)) $$(filter %.o %.c,$$^) -o $$@ -pthread
+	$(CC) $(HAK_CFLAGS) $(PIC) -flto $(MODULE_LD) -Ibindings -Ibindings/lua \
+		$$$$(pkg-config --cflags $(2)) $$(filter %.o %.c,$$^) -o $$@ -pthread
 
 $(B)/static/$(2)/%.o: bindings/lua/%.c $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(LTO) $$$$(pkg-config --cflags $(2)) -c $$< -o $$@
+	$(CC) $(HAK_CFLAGS) $(LTO) -Ibindings $$$$(pkg-config --cflags $(2)) -c $$< -o $$@
 
-$(B)/libhakmem_$(2).a: $(patsubst bindings/lua/%.c,$(B)/static/$(2)/%.o,\
-		$(filter-out %/lua_control.c,$(LUA_C)))
+$(B)/static/$(2)/control.o: $(CONTROL) $(HEADERS)
+	mkdir -p $$(@D); $$(call say,CC)
+	$(CC) $(HAK_CFLAGS) $(LTO) -c $$< -o $$@
+
+$(B)/static/$(2)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
+	mkdir -p $$(@D); $$(call say,CC)
+	$(CC) $(HAK_CFLAGS) -w -Os -Ibindings -Ibindings/lua $$$$(pkg-config --cflags $(2)) -c $$< -o $$@
+
+$(B)/libhakmem_$(2).a: $(patsubst bindings/lua/%.c,$(B)/static/$(2)/%.o,$(LUA_C)) \
+		$(B)/static/$(2)/control.o $(B)/static/$(2)/wrap.o
 	$$(call say,AR); rm -f $$@
 	gcc-ar rcs $$@ $$^
 endef

@@ -40,6 +40,12 @@ $(LT)/instructions: $(LT_FAST) $(HEADERS)
 	$(CC) $(HAK_CFLAGS) $(PIC) -flto -Ibindings/lua $$(pkg-config --cflags lua5.4) $(LT_FAST) \
 		-o $@ $$(pkg-config --libs lua5.4) -pthread
 
+# Lua's own test suites.
+.PHONY: test-lua-conformance
+test-lua: test-lua-conformance
+test-lua-conformance: libs
+	tests/lua/conformance.sh $(LT)/conformance
+
 .PHONY: test-lua test-lua-instructions
 test-lua: test-lua-instructions ## the tests of the Lua side
 test-lua-instructions: $(LT)/instructions

@@ -486,9 +486,28 @@ static void a_state_lives_inside_nearly_1_mib_of_the_callers_memory(void **unuse
                 "assert(#table.concat({s, s}) == 60000)");
 }
 
+/* Without hakmem.so: what the host is linked with serves its scripts. */
+static void scripts_of_a_host_see_and_limit_their_heap(void **unused)
+{
+    (void)unused;
+    lua_State *L = hak_lua_newstate(&(hak_heap_options){.name = "host's own"});
+    assert_non_null(L);
+    luaL_openlibs(L);
+    lua_pushcfunction(L, luaopen_hakmem);
+    assert_int_equal(0, lua_pcall(L, 0, 1, 0));
+    lua_setglobal(L, "hakmem");
+    assert_int_equal(0, luaL_dostring(L, "assert(hakmem.installed() and not hakmem.install())\n"
+                                         "assert(hakmem.heap_name() == \"host's own\")\n"
+                                         "assert(hakmem.stats().live_blocks > 0)\n"
+                                         "assert(hakmem.limit(8 * 1024 * 1024) > 0)"));
+    assert_int_equal(8 * 1024 * 1024, hak_heap_limit(hak_lua_heap(L)));
+    hak_lua_close(L);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scripts_of_a_host_see_and_limit_their_heap),
         cmocka_unit_test(a_state_gets_a_heap_of_its_own_with_lua_defaults),
         cmocka_unit_test(options_of_a_state_are_those_of_its_heap),
         cmocka_unit_test(bad_options_give_einval_and_no_state),
