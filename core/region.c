@@ -3,6 +3,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#if __has_include(<sys/single_threaded.h>) /* glibc since 2.32, musl */
+#include <sys/single_threaded.h>
+#else
+static const char __libc_single_threaded;
+#endif
 
 #include "os.h"
 
@@ -15,6 +20,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static hak_region shared; /* superslabs == 0: the big reservation was refused */
 static atomic_bool shared_ready;
@@ -71,15 +77,24 @@ static void before_fork(void)
 {
     pthread_mutex_lock(&lock);
 }
+
 static void after_fork(void)
 {
     pthread_mutex_unlock(&lock);
 }
 
-/* Before there can be a heap: a fork must never find the lock held and these unknown. */
-__attribute__((constructor)) static void respect_fork(void)
+static void respect_fork(void)
 {
     pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+/* A fork must never find the lock held by a thread that the child does not have. While the process
+ * has one thread, that cannot be; and libc registers no handlers while another thread forks. So
+ * handlers are registered as late as this, since they cost 50 KiB of libc's pages. */
+static void take_lock(void)
+{
+    if (!__libc_single_threaded) pthread_once(&fork_once, respect_fork);
+    pthread_mutex_lock(&lock);
 }
 
 static void shared_reserve(void)
@@ -296,7 +311,7 @@ static hak_superslab *take_from_spill(void)
 hak_superslab *hak__region_take(struct hak_heap *heap)
 {
     pthread_once(&once, shared_reserve);
-    pthread_mutex_lock(&lock);
+    take_lock();
     hak_superslab *super = take_from_pool();
     if (!super) super = take_from(&shared);
     if (!super) super = take_from_spill();
@@ -331,7 +346,7 @@ static bool purge(hak_superslab *super)
 
 void hak__region_give(hak_superslab *super, size_t touched, size_t pool_max)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     super->heap = NULL;
     if (touched == 0) {
         make_free(super);
@@ -346,7 +361,7 @@ void hak__region_give(hak_superslab *super, size_t touched, size_t pool_max)
 
 size_t hak__region_flush(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     size_t flushed = 0;
     for (hak_superslab *super; (super = pool) != NULL;) {
         size_t bytes = super->huge_size;
@@ -502,7 +517,7 @@ static void give_huge(hak_superslab *super)
 hak_superslab *hak__region_take_huge(struct hak_heap *heap, size_t size)
 {
     pthread_once(&once, shared_reserve);
-    pthread_mutex_lock(&lock);
+    take_lock();
     hak_superslab *super = take_huge(heap, size);
     pthread_mutex_unlock(&lock);
     return super;
@@ -510,7 +525,7 @@ hak_superslab *hak__region_take_huge(struct hak_heap *heap, size_t size)
 
 void hak__region_give_huge(hak_superslab *super)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     give_huge(super);
     pthread_mutex_unlock(&lock);
 }
@@ -533,7 +548,7 @@ static bool extend_huge(hak_superslab *super, size_t size)
 
 bool hak__region_extend_huge(hak_superslab *super, size_t size)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool extended = extend_huge(super, size);
     pthread_mutex_unlock(&lock);
     return extended;
@@ -541,7 +556,7 @@ bool hak__region_extend_huge(hak_superslab *super, size_t size)
 
 void hak__region_cut_huge(hak_superslab *super, size_t size)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     hak_region *region = super->region;
     size_t first = hak__superslab_index(super);
     size_t count = superslabs_for(size);
@@ -588,7 +603,7 @@ static hak_moved move_pages(char *from, char *to, size_t count)
 
 hak_superslab *hak__region_move_huge(hak_superslab *super, size_t size)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     hak_superslab *target = take_huge(super->heap, size);
     if (target) {
         char *from = hak__superslab_start(super);
