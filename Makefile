@@ -89,9 +89,11 @@ install: libs modules ## copy to $(DESTDIR)$(PREFIX)
 
 SOURCES := $(wildcard core/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bench/*.c tests/*/*.[ch])
 format: ## lay the C sources out by clang-format
+	scripts/deps.sh clang-format
 	clang-format -i $(SOURCES)
 
 lint: ## clang-format and clang-tidy, without changing anything
+	scripts/deps.sh clang-format clang-tidy
 	clang-format --dry-run --Werror $(SOURCES)
 	clang-tidy --quiet $(CORE) $(CONTROL) $(LUA_C) -- -std=gnu11 -Icore -Ibindings \
 		-Ibindings/lua $$(pkg-config --cflags lua5.4)

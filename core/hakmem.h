@@ -94,8 +94,9 @@ HAK_API bool hak_owns(const void *p);
 /* Whether `p` points into memory of this heap. */
 HAK_API bool hak_heap_owns(const hak_heap *heap, const void *p);
 
-/* Gives all memory back to the OS that holds no live block, to the page of 4 KiB where whole slabs
- * or spans are free. Returns how many bytes were given back. */
+/* Gives back to the OS, to the page of 4 KiB, what lies in free slabs and spans, and what lies
+ * behind the blocks of those in use. A page in the middle of a slab stays while its slab holds a
+ * block. Returns how many bytes were given back. */
 HAK_API size_t hak_heap_trim(hak_heap *heap);
 
 /* The limit is a bound on the footprint: the bytes of pages that hold, or have held and still
@@ -158,7 +159,7 @@ typedef struct hak_stats {
     size_t large_bytes;    /* */
     size_t footprint;      /* bytes of pages that hold or retain blocks */
     size_t footprint_peak; /* */
-    size_t retained;       /* bytes of the footprint in wholly free slabs, kept for reuse */
+    size_t retained;       /* bytes of the footprint in pages without a block, kept for reuse */
     size_t metadata;       /* bytes of records and of the heap itself, beside the footprint */
     size_t limit;          /* 0: none */
     size_t superslabs;

@@ -45,9 +45,9 @@ struct hak_heap {
                       * used anew: free units, ends of units in use, retained huge blocks */
     size_t limit;    /* SIZE_MAX: none */
     size_t grace, grace_used;
-    size_t purged_peak; /* the last peak before which it saw what it could do without */
+    size_t purged_peak;    /* the last peak before which it saw what it could do without */
     size_t purged_refills; /* the refills until then */
-    size_t recent_peak; /* of the bytes in use, decaying; bounds what is retained */
+    size_t recent_peak;    /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;
     const hak_profile *profile;

@@ -2,8 +2,8 @@
 
 #include "units.h"
 
-#define PEAK_STEP  ((size_t)32 * 1024)
-#define IN_EARNEST 64 /* a heap that grows takes new pages in one refill of that many */
+#define PEAK_STEP    ((size_t)32 * 1024)
+#define IN_EARNEST   64 /* a heap that grows takes new pages in one refill of that many */
 #define WORTH_A_CALL ((size_t)16 * 1024)
 
 size_t hak__purge_bound(const hak_heap *heap)

@@ -1,8 +1,14 @@
 #!/bin/sh
 # Checks that the Debian packages this project builds and measures with are installed, and installs
 # what is missing: as root, or through sudo where it asks for no password. Otherwise it prints the
-# command to run.
+# command to run. Arguments name further packages, for targets that need more.
 set -eu
+
+again=
+if [ "${1-}" = --again ]; then
+    again=yes
+    shift
+fi
 
 # One package a line; after a bar, the names it has on other releases.
 packages='
@@ -33,6 +39,7 @@ libjemalloc-dev
 libtcmalloc-minimal4|libtcmalloc-minimal4t64
 libgoogle-perftools-dev
 '
+packages="$packages $*"
 
 if ! command -v dpkg-query >/dev/null; then
     echo "hakmem: this machine has no dpkg; install by hand what these Debian packages hold:" \
@@ -54,7 +61,7 @@ for names in $packages; do
 done
 [ -n "$missing" ] || exit 0
 
-if [ "${1-}" = --again ]; then
+if [ -n "$again" ]; then
     echo "hakmem: still missing after the installation:$missing" >&2
     exit 1
 elif [ "$(id -u)" = 0 ]; then
@@ -84,4 +91,4 @@ $as_root apt-get install -y -qq --no-install-recommends $chosen >/dev/null || {
     echo "hakmem: apt could not install$missing" >&2
     exit 1
 }
-exec "$0" --again
+exec "$0" --again "$@"

@@ -44,9 +44,10 @@ HAK_API hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 /* The state's heap; NULL when its allocator is not hakmem. */
 HAK_API hak_heap *hak_lua_heap(lua_State *L);
 
-/* Pushes the module `hakmem` (statistics, profile, limit; see docs/lua-scripts.md) for the scripts of
- * a host that is linked with the library: luaL_requiref(L, "hakmem", luaopen_hakmem, 0), or a place
- * in package.preload. A hakmem.so that a script loads is another copy and does not know the heap. */
+/* Pushes the module `hakmem` (statistics, profile, limit; see docs/lua-scripts.md) for the scripts
+ * of a host that is linked with the library: luaL_requiref(L, "hakmem", luaopen_hakmem, 0), or a
+ * place in package.preload. A hakmem.so that a script loads is another copy and does not know the
+ * heap. */
 HAK_API int luaopen_hakmem(lua_State *L);
 
 #ifdef __cplusplus
