@@ -23,9 +23,10 @@ static inline unsigned hak__class_of(size_t size, size_t granularity)
     size_t base = HAK_CLASS_STEPS * granularity;
     if (size <= base) return (unsigned)((size + granularity - 1) / granularity) + (size == 0);
     unsigned doubling = (unsigned)(__builtin_clzll(base) - __builtin_clzll(size - 1));
-    size_t step = granularity << doubling;
+    unsigned step_shift = (unsigned)__builtin_ctzll(granularity) + doubling;
     size_t above = size - (base << doubling);
-    return (unsigned)(HAK_CLASS_STEPS * (doubling + 1) + (above + step - 1) / step);
+    size_t steps = (above + ((size_t)1 << step_shift) - 1) >> step_shift;
+    return (unsigned)(HAK_CLASS_STEPS * (doubling + 1) + steps);
 }
 
 /* The block size of a class in bytes. */
