@@ -107,9 +107,7 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
 hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
 {
     hak_slab *slab = choose_partial(heap, index);
-    if ((!slab || !slab->free) && hak__bins_before_peak(heap, heap->profile->carve)) {
-        slab = choose_partial(heap, index);
-    }
+    if (!slab || !slab->free) hak__bins_before_peak(heap, heap->profile->carve);
     hak_slab *current = heap->current[index];
     bool has_current = current != &hak__no_slab;
 
@@ -208,11 +206,9 @@ size_t hak__bins_wake(hak_heap *heap)
     return woken;
 }
 
-bool hak__bins_before_peak(hak_heap *heap, size_t bytes)
+void hak__bins_before_peak(hak_heap *heap, size_t bytes)
 {
-    if (!hak__purge_is_due(heap, bytes)) return false;
-    hak__bins_wake(heap);
+    if (!hak__purge_is_due(heap, bytes)) return;
     hak__bins_retire_idle(heap);
     hak__purge_to(heap, 0);
-    return true;
 }

@@ -32,8 +32,8 @@ size_t hak__bins_retire_idle(hak_heap *heap);
 /* Opens the full slabs that have free blocks, however few; returns how many. */
 size_t hak__bins_wake(hak_heap *heap);
 
-/* Called before `bytes` more are touched. A heap that reaches a new peak first looks for what it
- * could use instead, or give back: if it is time for that, true. */
-bool hak__bins_before_peak(hak_heap *heap, size_t bytes);
+/* Called before `bytes` more are touched: a heap that reaches a new peak first gives back what it
+ * can do without, if it is time for that. */
+void hak__bins_before_peak(hak_heap *heap, size_t bytes);
 
 #endif

@@ -194,11 +194,45 @@ static void a_leaner_profile_takes_effect_at_once(void **state)
     }
 }
 
+/* A block takes over pages that a larger one has touched: those behind it are retained, whether its
+ * slab or span shrinks, goes or stays. */
+static void pages_behind_a_block_are_given_back(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap("speed");
+    held large = hold(heap, 10, 60 * KIB);
+    let_go(heap, &large);
+    size_t touched = support_stats(heap).footprint;
+    assert_int_equal(support_stats(heap).retained, touched);
+
+    held small = hold(heap, 10, 20 * KIB);
+    hak_stats stats = support_stats(heap);
+    assert_int_equal(stats.footprint, touched);
+    assert_int_equal(stats.retained, touched - stats.large_bytes);
+    assert_int_equal(trim(heap), touched - stats.large_bytes);
+    for (size_t i = 0; i < small.count; i++)
+        assert_int_equal(support_intact(small.blocks[i], 20 * KIB, i), 20 * KIB);
+
+    void *block = hak_heap_alloc(heap, 60 * KIB);
+    assert_non_null(block);
+    support_fill(block, 60 * KIB, 99);
+    block = hak_heap_realloc(heap, block, 28 * KIB);
+    assert_int_equal(support_stats(heap).retained, 60 * KIB - hak_heap_usable_size(heap, block));
+    trim(heap);
+    assert_int_equal(support_intact(block, 28 * KIB, 99), 28 * KIB);
+    hak_heap_free(heap, block);
+    let_go(heap, &small);
+    trim(heap);
+    assert_int_equal(support_stats(heap).footprint, 0);
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_is_free_is_given_back),
         cmocka_unit_test(a_trim_leaves_live_blocks_alone),
+        cmocka_unit_test(pages_behind_a_block_are_given_back),
         cmocka_unit_test(a_trimmed_heap_goes_on),
         cmocka_unit_test(a_trim_empties_what_destroyed_heaps_left),
         cmocka_unit_test(profiles_bound_what_is_retained),
