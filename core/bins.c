@@ -64,7 +64,7 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
     slab->block_size = (uint32_t)size;
     slab->size_class = (uint8_t)index;
     slab->left = HAK_LEFT_FAR;
-    size_t unit_size = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+    size_t unit_size = hak__heap_unit_size(heap);
     slab->capacity = (uint32_t)(count * unit_size / size);
     if (carve(heap, slab)) return slab;
     hak__units_give(heap, slab);

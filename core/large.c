@@ -31,14 +31,9 @@ static void zero_span(const hak_heap *heap, hak_slab *run, size_t size, size_t u
     }
 }
 
-static size_t unit_size_of(const hak_heap *heap)
-{
-    return heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
-}
-
 static size_t units_for(const hak_heap *heap, size_t size)
 {
-    size_t unit_size = unit_size_of(heap);
+    size_t unit_size = hak__heap_unit_size(heap);
     return (size + unit_size - 1) / unit_size;
 }
 
@@ -47,7 +42,7 @@ static void *span_alloc(hak_heap *heap, size_t size, bool zero)
     hak_slab *span = hak__units_take(heap, units_for(heap, size), HAK_SPAN);
     if (!span) return NULL;
     hak__bins_before_peak(heap, hak__units_untouched(heap, span, 0, size));
-    if (zero) zero_span(heap, span, size, unit_size_of(heap));
+    if (zero) zero_span(heap, span, size, hak__heap_unit_size(heap));
     if (!hak__units_use(heap, span, 0, size)) {
         hak__units_give(heap, span);
         return NULL;

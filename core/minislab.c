@@ -19,7 +19,7 @@ static size_t run_size(const hak_heap *heap)
 static bool open_run(hak_heap *heap)
 {
     size_t size = run_size(heap);
-    size_t unit = heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+    size_t unit = hak__heap_unit_size(heap);
     hak_slab *run = hak__units_take(heap, (size + unit - 1) / unit, HAK_UNIT_MINI);
     if (!run) return false;
     heap->mini_run = run;

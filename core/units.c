@@ -35,11 +35,6 @@ void hak__discharge(hak_heap *heap, size_t bytes)
     heap->footprint -= bytes;
 }
 
-static size_t unit_size_of(const hak_heap *heap)
-{
-    return heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
-}
-
 /* How many of the first `end` bytes of a run lie in its unit number `i`. */
 static size_t part_in_unit(size_t end, size_t i, size_t unit_size)
 {
@@ -51,7 +46,7 @@ static size_t part_in_unit(size_t end, size_t i, size_t unit_size)
 /* How many of the first `end` bytes of a run have been touched. */
 static size_t touched_before(const hak_heap *heap, const hak_slab *run, size_t end)
 {
-    size_t unit_size = unit_size_of(heap);
+    size_t unit_size = hak__heap_unit_size(heap);
     size_t bytes = 0;
     for (size_t i = 0; i < run->units; i++) {
         size_t part = part_in_unit(end, i, unit_size);
@@ -80,7 +75,7 @@ bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
     hak__charge(heap, more);
     if (more == 0) return true;
     hak_region *region = hak__region_of_run(heap, run);
-    size_t unit_size = unit_size_of(heap);
+    size_t unit_size = hak__heap_unit_size(heap);
     for (size_t i = begin / unit_size; i < run->units; i++) {
         size_t part = part_in_unit(end, i, unit_size);
         if (part > run[i].touched) run[i].touched = (uint32_t)part;
@@ -356,7 +351,7 @@ static size_t purge_gap(hak_heap *heap, hak_superslab *super, const stale_range 
 size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
 {
     hak_slab *slabs = hak__superslab_slabs(super);
-    size_t unit_size = unit_size_of(heap);
+    size_t unit_size = hak__heap_unit_size(heap);
     size_t given = 0;
     stale_range gap = {0};
     for (uint64_t rest = super->dirty; rest; rest &= rest - 1) {

@@ -53,6 +53,12 @@ bool hak__may_charge(const hak_heap *heap, size_t bytes);
 bool hak__charge(hak_heap *heap, size_t bytes);
 void hak__discharge(hak_heap *heap, size_t bytes);
 
+/* Bytes of one of the heap's units. */
+static inline size_t hak__heap_unit_size(const hak_heap *heap)
+{
+    return heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
+}
+
 /* The region a run lies in. */
 static inline hak_region *hak__region_of_run(const hak_heap *heap, const hak_slab *run)
 {
