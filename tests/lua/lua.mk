@@ -43,7 +43,7 @@ $(LT)/instructions: $(LT_FAST) $(HEADERS)
 # Lua's own test suites.
 .PHONY: test-lua-conformance
 test-lua: test-lua-conformance
-test-lua-conformance: libs
+test-lua-conformance:
 	tests/lua/conformance.sh $(LT)/conformance
 
 .PHONY: test-lua test-lua-instructions
