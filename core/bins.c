@@ -1,10 +1,12 @@
 #include "bins.h"
 
+#include "holes.h"
 #include "minislab.h"
 #include "purge.h"
 #include "units.h"
 
-#define LOOK_AT 16 /* partial slabs, before one is chosen */
+#define LOOK_AT    16 /* partial slabs, before one is chosen */
+#define HOLE_WORTH 2  /* pages, for a call and a page fault each, at a new peak */
 
 void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab)
 {
@@ -35,11 +37,21 @@ static void unlink_partial(hak_heap *heap, hak_slab *slab)
     else list->last = slab->prev;
 }
 
-static bool carve(hak_heap *heap, hak_slab *slab)
+/* Whether a slab has blocks beyond those in its list. */
+static bool has_more(const hak_slab *slab)
 {
+    return slab->carved < slab->capacity || slab->absent;
+}
+
+/* Adds some of them to its list, which is empty. */
+static bool add_blocks(hak_heap *heap, hak_slab *slab)
+{
+    if (slab->absent) return hak__holes_fill(heap, slab);
     size_t step = heap->profile->carve;
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
+    size_t footprint = heap->footprint;
     if (!hak__units_use(heap, slab, begin, end)) return false;
+    heap->work += hak__purge_price(heap->footprint - footprint);
     hak__slab_carve(slab, step);
     return true;
 }
@@ -66,24 +78,25 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
     slab->left = HAK_LEFT_FAR;
     size_t unit_size = hak__heap_unit_size(heap);
     slab->capacity = (uint32_t)(count * unit_size / size);
-    if (carve(heap, slab)) return slab;
+    if (add_blocks(heap, slab)) return slab;
     hak__units_give(heap, slab);
     return NULL;
 }
 
-/* A slab whose list has run dry stops being current. All its carved blocks are live. */
+/* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
+ * in absent pages. */
 static void suspend(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
     if (slab->mini) {
         hak__mini_drain(slab);
-    } else if (slab->carved == slab->capacity) {
+    } else if (!has_more(slab)) {
         slab->kind = HAK_SLAB_FULL;
         slab->asleep = (uint16_t)(1 + (slab->capacity >> heap->profile->reopen));
         slab->left = slab->asleep;
     } else {
         slab->kind = HAK_SLAB_PARTIAL;
-        slab->left = slab->carved;
+        slab->left = slab->carved - (uint32_t)hak__slab_lost(slab);
         link_partial(heap, slab);
     }
 }
@@ -96,7 +109,7 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
     hak_slab *best = NULL;
     size_t looked_at = 0;
     for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
-        if (!slab->free) continue; /* only uncarved blocks: they cost pages, and come last */
+        if (!slab->free) continue; /* it would have to take pages: such come last */
         if (!best || slab->left > best->left) best = slab;
         if (best->left > best->capacity / 2) break;
         looked_at++;
@@ -107,18 +120,21 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
 hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
 {
     hak_slab *slab = choose_partial(heap, index);
-    if (!slab || !slab->free) hak__bins_before_peak(heap, heap->profile->carve);
+    size_t supplied = heap->profile->carve;
+    if (slab && slab->free) supplied = (size_t)(slab->carved - slab->left) * slab->block_size;
+    else hak__bins_before_peak(heap, supplied);
     hak_slab *current = heap->current[index];
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
-        if (!slab->free && !carve(heap, slab)) return NULL;
+        if (!slab->free && !add_blocks(heap, slab)) return NULL;
         unlink_partial(heap, slab);
         slab->kind = HAK_SLAB_CURRENT;
         slab->left = HAK_LEFT_FAR;
-    } else if (has_current && current->carved < current->capacity) {
-        if (!carve(heap, current)) return NULL;
+    } else if (has_current && has_more(current)) {
+        if (!add_blocks(heap, current)) return NULL;
         heap->refills++;
+        heap->work += supplied;
         return current;
     } else {
         slab = hak__mini_take(heap, index);
@@ -129,6 +145,7 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
     if (has_current) suspend(heap, current);
     hak__bins_set(heap, index, slab);
     heap->refills++;
+    heap->work += supplied;
     HAK_ASSERT(hak__slab_valid(slab));
     return slab;
 }
@@ -208,7 +225,12 @@ size_t hak__bins_wake(hak_heap *heap)
 
 void hak__bins_before_peak(hak_heap *heap, size_t bytes)
 {
-    if (!hak__purge_is_due(heap, bytes)) return;
+    size_t worth = hak__purge_worth(heap, bytes);
+    if (worth == SIZE_MAX) return;
     hak__bins_retire_idle(heap);
-    hak__purge_to(heap, 0);
+    size_t given = 0;
+    if (heap->retained + hak__holes_find(heap, HOLE_WORTH) >= worth) {
+        given = hak__holes_punch(heap, HOLE_WORTH) + hak__purge_to(heap, 0);
+    }
+    hak__purge_looked(heap, given);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bins.h"
+#include "holes.h"
 #include "large.h"
 #include "minislab.h"
 #include "purge.h"
@@ -62,6 +63,7 @@ static bool reclaim(hak_heap *heap)
 {
     size_t found = hak__bins_wake(heap);
     found += hak__bins_retire_idle(heap);
+    found += hak__holes_punch(heap, 1);
     found += hak__purge_to(heap, 0);
     if (!heap->region) found += hak__region_flush();
     return found > 0;
@@ -210,6 +212,9 @@ void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
         hak__fatal("free", block, "points into a block, not at its start");
     if (offset / slab->block_size >= slab->carved) {
         hak__fatal("free", block, "no block has been handed out there");
+    }
+    if (hak__slab_pages(slab, offset) & slab->absent) {
+        hak__fatal("free", block, "this block is free already");
     }
     for (void *other = slab->free; other; other = *(void **)other) {
         if (other == block) hak__fatal("free", block, "this block is free already");
@@ -369,10 +374,11 @@ void hak_heap_destroy(hak_heap *heap)
 
 size_t hak_heap_trim(hak_heap *heap)
 {
+    size_t before = heap->footprint;
     hak__bins_retire_idle(heap);
-    size_t given = hak__purge_to(heap, 0);
-    if (!heap->region) given += hak__region_flush();
-    return given;
+    hak__holes_punch(heap, 1);
+    hak__purge_to(heap, 0);
+    return before - heap->footprint + (heap->region ? 0 : hak__region_flush());
 }
 
 bool hak_heap_set_limit(hak_heap *heap, size_t bytes)

@@ -45,8 +45,10 @@ struct hak_heap {
                       * used anew: free units, ends of units in use, retained huge blocks */
     size_t limit;    /* SIZE_MAX: none */
     size_t grace, grace_used;
-    size_t purged_peak;    /* the last peak before which it saw what it could do without */
-    size_t purged_refills; /* the refills until then */
+    size_t stepped_peak;    /* the last peak that was a step above the one before */
+    size_t stepped_refills; /* the refills until then */
+    size_t work;            /* what refills have supplied, in bytes of blocks and of new pages */
+    size_t look_at;         /* the work after which to look again for what it can do without */
     size_t recent_peak;    /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;

@@ -4,7 +4,13 @@
 
 #define PEAK_STEP    ((size_t)32 * 1024)
 #define IN_EARNEST   64 /* a heap that grows takes new pages in one refill of that many */
-#define WORTH_A_CALL ((size_t)16 * 1024)
+#define WORTH_A_STEP ((size_t)16 * 1024)
+#define WORTH_LEAST  ((size_t)64 * 1024)
+
+/* Giving a byte back, with the page fault when it is used again, is paid for by work on eight:
+ * allocating so many, or growing by one, which is a page fault too. */
+#define WORK_PER_BYTE 8
+#define WORK_LEAST    ((size_t)256 * 1024)
 
 size_t hak__purge_bound(const hak_heap *heap)
 {
@@ -22,16 +28,38 @@ void hak__purge_excess(hak_heap *heap)
     hak__purge_to(heap, hak__purge_bound(heap) / 2);
 }
 
-bool hak__purge_is_due(hak_heap *heap, size_t bytes)
+/* Whether `peak` is a step, a sixty-fourth or so, above the last that was; and, if it is, the heap
+ * got there by taking new pages, and not by a rare extreme of a steady state. */
+static bool grows_in_earnest(hak_heap *heap, size_t peak)
+{
+    size_t step = (peak / 4 < PEAK_STEP ? peak / 4 : PEAK_STEP) + peak / 64;
+    if (peak < heap->stepped_peak + step) return false;
+    size_t pages = (peak - heap->stepped_peak) / HAK_PAGE;
+    size_t refills = heap->refills - heap->stepped_refills;
+    heap->stepped_peak = peak;
+    heap->stepped_refills = heap->refills;
+    return refills <= pages * IN_EARNEST;
+}
+
+size_t hak__purge_worth(hak_heap *heap, size_t bytes)
 {
     size_t peak = heap->footprint + bytes;
-    size_t step = (peak / 4 < PEAK_STEP ? peak / 4 : PEAK_STEP) + peak / 64;
-    if (peak <= heap->footprint_peak || peak < heap->purged_peak + step) return false;
-    size_t grown = peak - heap->purged_peak;
-    size_t refills = heap->refills - heap->purged_refills;
-    heap->purged_peak = peak;
-    heap->purged_refills = heap->refills;
-    return heap->retained >= WORTH_A_CALL && refills <= grown / HAK_PAGE * IN_EARNEST;
+    if (peak <= heap->footprint_peak) return SIZE_MAX;
+    if (grows_in_earnest(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
+    return heap->work < heap->look_at ? SIZE_MAX : peak / 16 + WORTH_LEAST;
+}
+
+size_t hak__purge_price(size_t bytes)
+{
+    return bytes * WORK_PER_BYTE;
+}
+
+void hak__purge_looked(hak_heap *heap, size_t given)
+{
+    size_t wait = hak__purge_price(given);
+    if (wait < heap->footprint / 16) wait = heap->footprint / 16;
+    if (wait < WORK_LEAST) wait = WORK_LEAST;
+    heap->look_at = heap->work + wait;
 }
 
 /* Retained huge blocks, the latest freed last. */

@@ -9,10 +9,18 @@
  * program that swings around it does not call the OS each time. */
 void hak__purge_excess(hak_heap *heap);
 
-/* Whether a heap about to touch `bytes` more should first see what it can do without: at a new
- * peak, a sixty-fourth or so above the last, that it has reached by growing in earnest. So what is
- * retained adds little to a peak, and a program that creeps up in a steady state makes no calls. */
-bool hak__purge_is_due(hak_heap *heap, size_t bytes);
+/* How many bytes a heap about to touch `bytes` more must find to give back first, for it to be worth
+ * the calls; SIZE_MAX: not worth looking. It looks before a new peak: while it grows in earnest, at
+ * each sixty-fourth, so that what is retained adds little to the peak; and otherwise when the
+ * program has done enough work since the last time to pay for it, and if there is much. So a
+ * program in a steady state makes hardly any calls. */
+size_t hak__purge_worth(hak_heap *heap, size_t bytes);
+
+/* The work that pays for giving back `bytes`. */
+size_t hak__purge_price(size_t bytes);
+
+/* To be told of each look, and the bytes that were given back. */
+void hak__purge_looked(hak_heap *heap, size_t given);
 
 /* Purges until at most `keep` bytes are retained; returns how many were given back. */
 size_t hak__purge_to(hak_heap *heap, size_t keep);

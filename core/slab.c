@@ -45,6 +45,35 @@ void hak__slab_carve(hak_slab *slab, size_t bytes)
     *(void **)last = NULL;
 }
 
+uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
+{
+    size_t first = offset / HAK_PAGE, last = (offset + slab->block_size - 1) / HAK_PAGE;
+    return ((uint32_t)2 << last) - ((uint32_t)1 << first);
+}
+
+size_t hak__slab_lost(const hak_slab *slab)
+{
+    if (!slab->absent) return 0;
+    size_t end = (size_t)slab->carved * slab->block_size;
+    size_t count = 0;
+    for (size_t offset = 0; offset < end; offset += slab->block_size) {
+        if (hak__slab_pages(slab, offset) & slab->absent) count++;
+    }
+    return count;
+}
+
+void hak__slab_restore(hak_slab *slab, uint32_t pages)
+{
+    slab->absent &= (uint16_t)~pages;
+    for (size_t i = slab->carved; i-- > 0;) {
+        size_t offset = i * slab->block_size;
+        uint32_t touches = hak__slab_pages(slab, offset);
+        if (!(touches & pages) || touches & slab->absent) continue;
+        *(void **)(slab->start + offset) = slab->free;
+        slab->free = slab->start + offset;
+    }
+}
+
 size_t hak__slab_free_count(const hak_slab *slab)
 {
     size_t count = 0;
@@ -56,7 +85,8 @@ size_t hak__slab_live(const hak_slab *slab)
 {
     switch (slab->kind) {
     case HAK_SLAB_CURRENT:
-    case HAK_SLAB_FULL: return slab->carved - hak__slab_free_count(slab);
+    case HAK_SLAB_FULL:
+        return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
     case HAK_SLAB_PARTIAL: return slab->left;
     case HAK_SPAN: return 1;
     default: return 0;
@@ -70,10 +100,11 @@ bool hak__slab_valid(const hak_slab *slab)
     case HAK_UNIT_INTERIOR: return slab->left == 1 && !slab->free;
     case HAK_UNIT_MINI:
     case HAK_SPAN: return slab->left == 1 && !slab->free && slab->units > 0;
-    case HAK_SLAB_FULL: return slab->left > 0 && slab->carved == slab->capacity;
+    case HAK_SLAB_FULL:
+        return slab->left > 0 && slab->carved == slab->capacity && !slab->absent;
     case HAK_SLAB_PARTIAL:
         return slab->left > 0 && slab->left <= slab->carved &&
-               slab->left + hak__slab_free_count(slab) == slab->carved;
+               slab->left + hak__slab_free_count(slab) + hak__slab_lost(slab) == slab->carved;
     case HAK_SLAB_CURRENT:
         return slab->left <= HAK_LEFT_FAR && hak__slab_free_count(slab) <= slab->carved &&
                slab->carved <= slab->capacity;

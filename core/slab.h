@@ -56,8 +56,9 @@ typedef struct hak_slab {
     uint8_t kind;     /* hak_slab_kind */
     uint8_t size_class;
     uint16_t asleep; /* FULL: blocks that will be free when it wakes */
+    uint16_t absent; /* bit for each of its pages that was given back while it is in use */
     bool mini;       /* a minislab: lies in a run of them */
-    uint8_t reserved[3];
+    uint8_t reserved[1];
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
@@ -65,6 +66,8 @@ _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
 typedef struct hak_slab_list {
     hak_slab *first, *last;
 } hak_slab_list;
+
+_Static_assert((size_t)1 << HAK_UNIT_SHIFT <= 16 * HAK_PAGE, "a bit for each page of a unit");
 
 #define HAK_LEFT_FAR ((uint32_t)1 << 31)
 
@@ -80,6 +83,17 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
 
 /* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
 size_t hak__slab_used(const hak_slab *slab);
+
+/* The pages that a block lies in, as bits of `absent`. */
+uint32_t hak__slab_pages(const hak_slab *slab, size_t offset);
+
+/* How many carved blocks lie in absent pages, wholly or in part: neither free nor with the program.
+ */
+size_t hak__slab_lost(const hak_slab *slab);
+
+/* Takes absent pages back: the blocks that are whole again join the free list, in the order of
+ * their addresses. */
+void hak__slab_restore(hak_slab *slab, uint32_t pages);
 
 /* How many blocks are in the free list. */
 size_t hak__slab_free_count(const hak_slab *slab);

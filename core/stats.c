@@ -49,6 +49,7 @@ static void add_run(const hak_heap *heap, hak_stats *stats, hak_class_stats *cla
         class->live += hak__slab_live(slab);
         class->slabs++;
         class->footprint += slab->mini ? HAK_CELL : hak__slab_used(slab);
+        class->footprint -= (size_t)__builtin_popcount(slab->absent) * HAK_PAGE;
     } else if (slab->kind == HAK_UNIT_MINI) {
         for (uint64_t rest = heap->mini_all & ~heap->mini_free; rest; rest &= rest - 1) {
             add_run(heap, stats, classes, hak__mini_record(slab, (size_t)__builtin_ctzll(rest)));

@@ -176,6 +176,37 @@ size_t hak__units_retained(const hak_superslab *super)
     return bytes;
 }
 
+/* ------------------------------------------------------------------ purging */
+
+/* What is to be purged of a superslab: adjacent bytes none of which is in use. */
+typedef struct page_gap {
+    size_t first, last; /* units */
+    size_t begin, end;  /* bytes from the start of the superslab; end == 0: nothing */
+    size_t kept;        /* bytes of the first unit that lie before it */
+} page_gap;
+
+/* Purges a gap; returns the bytes that were touched in it. */
+static size_t purge_gap(hak_heap *heap, hak_superslab *super, const page_gap *gap)
+{
+    if (gap->end == 0) return 0;
+    /* A caller's memory is only no longer counted. */
+    if (!heap->region) {
+        char *start = hak__superslab_start(super);
+        if (!hak__os_purge(start + gap->begin, gap->end - gap->begin)) return 0;
+        heap->purges++;
+    }
+    hak_slab *slabs = hak__superslab_slabs(super);
+    size_t kept = gap->kept, given = 0;
+    for (size_t i = gap->first; i <= gap->last; i++, kept = 0) {
+        given += slabs[i].touched - kept;
+        slabs[i].touched = (uint32_t)kept;
+        if (kept == 0) super->dirty &= ~((uint64_t)1 << i);
+    }
+    heap->retained -= given;
+    hak__discharge(heap, given);
+    return given;
+}
+
 /* ------------------------------------------------------------------ runs */
 
 /* The lowest of `count` adjacent set bits (1 … 64); 64 when there are none. */
@@ -293,9 +324,17 @@ void hak__units_give(hak_heap *heap, hak_slab *run)
     hak_region *region = hak__region_of_run(heap, run);
     size_t count = run->units;
     size_t unit = (size_t)(run - region->slabs);
+    size_t absent = (size_t)__builtin_popcount(run->absent) * HAK_PAGE;
+    heap->footprint += absent;
     hak__units_leave(heap, run, 0, hak__slab_used(run));
     set_unused(run, 0, count);
     mark(heap, region, unit, count, true);
+    if (absent == 0) return;
+    /* A unit is accounted for up to the last page it has touched, without holes. So this one goes
+     * back whole. */
+    size_t i = unit % HAK_SUPERSLAB_UNITS, begin = i << region->unit_shift;
+    page_gap gap = {.first = i, .last = i, .begin = begin, .end = begin + run->touched};
+    purge_gap(heap, &region->supers[unit / HAK_SUPERSLAB_UNITS], &gap);
 }
 
 bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
@@ -317,43 +356,12 @@ bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
     return true;
 }
 
-/* ------------------------------------------------------------------ purging */
-
-/* What is to be purged of a superslab: adjacent bytes none of which is in use. */
-typedef struct stale_range {
-    size_t first, last; /* units */
-    size_t begin, end;  /* bytes from the start of the superslab; end == 0: nothing */
-    size_t kept;        /* bytes of the first unit that lie before it */
-} stale_range;
-
-/* Purges a gap; returns the bytes that were touched in it. */
-static size_t purge_gap(hak_heap *heap, hak_superslab *super, const stale_range *gap)
-{
-    if (gap->end == 0) return 0;
-    /* A caller's memory is only no longer counted. */
-    if (!heap->region) {
-        char *start = hak__superslab_start(super);
-        if (!hak__os_purge(start + gap->begin, gap->end - gap->begin)) return 0;
-        heap->purges++;
-    }
-    hak_slab *slabs = hak__superslab_slabs(super);
-    size_t kept = gap->kept, given = 0;
-    for (size_t i = gap->first; i <= gap->last; i++, kept = 0) {
-        given += slabs[i].touched - kept;
-        slabs[i].touched = (uint32_t)kept;
-        if (kept == 0) super->dirty &= ~((uint64_t)1 << i);
-    }
-    heap->retained -= given;
-    hak__discharge(heap, given);
-    return given;
-}
-
 size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
 {
     hak_slab *slabs = hak__superslab_slabs(super);
     size_t unit_size = hak__heap_unit_size(heap);
     size_t given = 0;
-    stale_range gap = {0};
+    page_gap gap = {0};
     for (uint64_t rest = super->dirty; rest; rest &= rest - 1) {
         size_t i = (size_t)__builtin_ctzll(rest);
         hak_slab *run = hak__slab_head(&slabs[i]);

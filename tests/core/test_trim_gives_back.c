@@ -227,12 +227,108 @@ static void pages_behind_a_block_are_given_back(void **state)
     hak_heap_destroy(heap);
 }
 
+/* Frees all of `all` but one in `part`. */
+static void thin_out(hak_heap *heap, held *all, size_t part)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (i % part == 0) continue;
+        hak_heap_free(heap, all->blocks[i]);
+        all->blocks[i] = NULL;
+    }
+}
+
+static void check_and_free(hak_heap *heap, held *all, size_t size)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (!all->blocks[i]) continue;
+        REQUIRE(support_intact(all->blocks[i], size, i) == size);
+        hak_heap_free(heap, all->blocks[i]);
+    }
+    munmap(all->blocks, all->count * sizeof(void *));
+}
+
+/* A few blocks that outlive the others keep their own pages only, not those of the whole slab; and
+ * the pages come back when there is use for them. */
+static void pages_inside_a_slab_are_given_back(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {40, 500, 1000, 3000, 5000, 10000};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        size_t size = sizes[i], part = 32 * KIB / size;
+        hak_heap *heap = fresh_heap("speed");
+        held all = hold_bytes(heap, 8 * MIB, size);
+        size_t full = support_stats(heap).footprint;
+        thin_out(heap, &all, part);
+        trim(heap);
+        hak_stats thin = support_stats(heap);
+        /* Of 32 KiB, the pages of one block and, where blocks cross pages, of its neighbours. */
+        assert_true(thin.footprint <= full / 8 + (full / (32 * KIB)) * (size + 2 * PAGE));
+        assert_int_equal(hak_heap_trim(heap), 0);
+
+        held again = hold_bytes(heap, 4 * MIB, size);
+        assert_true(support_stats(heap).footprint <= full);
+        support_check_stats(heap);
+        check_and_free(heap, &again, size);
+        check_and_free(heap, &all, size);
+        trim(heap);
+        assert_int_equal(support_stats(heap).footprint, 0);
+        hak_heap_destroy(heap);
+    }
+}
+
+/* One size after the other, of each a few blocks live on: what they leave is given back before the
+ * footprint grows to the sum of all. */
+static void a_peak_is_not_the_sum_of_what_was(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {500, 700, 600, 1000, 800, 900};
+    hak_heap *heap = fresh_heap("speed");
+    held all[COUNT(sizes)];
+    size_t bytes = 4 * MIB;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        all[i] = hold(heap, bytes / sizes[i], sizes[i]);
+        thin_out(heap, &all[i], 48 * KIB / sizes[i]);
+    }
+    hak_stats stats = support_stats(heap);
+    REQUIRE_THAT(stats.footprint_peak < 2 * bytes, "%zu", stats.footprint_peak);
+    support_check_stats(heap);
+    for (size_t i = 0; i < COUNT(sizes); i++) check_and_free(heap, &all[i], sizes[i]);
+    hak_heap_destroy(heap);
+}
+
+/* Pages that come back count against the limit like new ones. */
+static void pages_come_back_within_the_limit(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap("speed");
+    held all = hold_bytes(heap, 4 * MIB, 1000);
+    thin_out(heap, &all, 32);
+    trim(heap);
+    size_t limit = support_stats(heap).footprint + 256 * KIB;
+    assert_true(hak_heap_set_limit(heap, limit));
+    size_t count = 0;
+    void **last = NULL, **block;
+    for (; (block = hak_heap_alloc(heap, 1000)); last = block, count++) *block = last;
+    assert_true(count >= 200 * KIB / 1000);
+    assert_true(support_stats(heap).footprint <= limit);
+    support_check_stats(heap);
+    for (; last; last = block) {
+        block = *last;
+        hak_heap_free(heap, last);
+    }
+    check_and_free(heap, &all, 1000);
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_is_free_is_given_back),
         cmocka_unit_test(a_trim_leaves_live_blocks_alone),
         cmocka_unit_test(pages_behind_a_block_are_given_back),
+        cmocka_unit_test(pages_inside_a_slab_are_given_back),
+        cmocka_unit_test(a_peak_is_not_the_sum_of_what_was),
+        cmocka_unit_test(pages_come_back_within_the_limit),
         cmocka_unit_test(a_trimmed_heap_goes_on),
         cmocka_unit_test(a_trim_empties_what_destroyed_heaps_left),
         cmocka_unit_test(profiles_bound_what_is_retained),
