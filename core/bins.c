@@ -227,9 +227,9 @@ void hak__bins_before_peak(hak_heap *heap, size_t bytes)
 {
     size_t worth = hak__purge_worth(heap, bytes);
     if (worth == SIZE_MAX) return;
-    hak__bins_retire_idle(heap);
     size_t given = 0;
     if (heap->retained + hak__holes_find(heap, HOLE_WORTH) >= worth) {
+        hak__bins_retire_idle(heap);
         given = hak__holes_punch(heap, HOLE_WORTH) + hak__purge_to(heap, 0);
     }
     hak__purge_looked(heap, given);

@@ -49,7 +49,7 @@ struct hak_heap {
     size_t stepped_refills; /* the refills until then */
     size_t work;            /* what refills have supplied, in bytes of blocks and of new pages */
     size_t look_at;         /* the work after which to look again for what it can do without */
-    size_t recent_peak;    /* of the bytes in use, decaying; bounds what is retained */
+    size_t recent_peak;     /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;
     const hak_profile *profile;

@@ -86,6 +86,14 @@ static size_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     return bytes_of(pages & ~kept);
 }
 
+/* Whether to read the free blocks of a slab: unless every page counts, not where few are free. */
+static bool may_have_holes(const hak_slab *slab, size_t least)
+{
+    if (slab->kind == HAK_SLAB_CURRENT) return true;
+    if (slab->kind != HAK_SLAB_PARTIAL) return false;
+    return least == 1 || slab->left < slab->carved - slab->carved / 4;
+}
+
 /* Goes over the holes, and punches them or not; returns how many bytes. */
 static size_t visit(hak_heap *heap, size_t least, bool punches)
 {
@@ -96,7 +104,7 @@ static size_t visit(hak_heap *heap, size_t least, bool punches)
             hak_slab *slabs = hak__superslab_slabs(super);
             for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
                 hak_slab *slab = &slabs[__builtin_ctzll(rest)];
-                if (slab->kind != HAK_SLAB_CURRENT && slab->kind != HAK_SLAB_PARTIAL) continue;
+                if (!may_have_holes(slab, least)) continue;
                 uint32_t pages = long_runs(pages_without_block(slab), least);
                 bytes += punches && pages ? punch(heap, slab, pages) : bytes_of(pages);
             }

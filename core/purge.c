@@ -12,6 +12,9 @@
 #define WORK_PER_BYTE 8
 #define WORK_LEAST    ((size_t)256 * 1024)
 
+/* Looking takes time too, so that a look that found little is not repeated soon. */
+#define WORK_FOR_NOTHING 2 /* times the footprint */
+
 size_t hak__purge_bound(const hak_heap *heap)
 {
     const hak_profile *profile = heap->profile;
@@ -56,10 +59,8 @@ size_t hak__purge_price(size_t bytes)
 
 void hak__purge_looked(hak_heap *heap, size_t given)
 {
-    size_t wait = hak__purge_price(given);
-    if (wait < heap->footprint / 16) wait = heap->footprint / 16;
-    if (wait < WORK_LEAST) wait = WORK_LEAST;
-    heap->look_at = heap->work + wait;
+    size_t wait = given ? hak__purge_price(given) : heap->footprint * WORK_FOR_NOTHING;
+    heap->look_at = heap->work + (wait > WORK_LEAST ? wait : WORK_LEAST);
 }
 
 /* Retained huge blocks, the latest freed last. */

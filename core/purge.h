@@ -9,11 +9,11 @@
  * program that swings around it does not call the OS each time. */
 void hak__purge_excess(hak_heap *heap);
 
-/* How many bytes a heap about to touch `bytes` more must find to give back first, for it to be worth
- * the calls; SIZE_MAX: not worth looking. It looks before a new peak: while it grows in earnest, at
- * each sixty-fourth, so that what is retained adds little to the peak; and otherwise when the
- * program has done enough work since the last time to pay for it, and if there is much. So a
- * program in a steady state makes hardly any calls. */
+/* How many bytes a heap about to touch `bytes` more must find to give back first, for it to be
+ * worth the calls; SIZE_MAX: not worth looking. It looks before a new peak: while it grows in
+ * earnest, at each sixty-fourth, so that what is retained adds little to the peak; and otherwise
+ * when the program has done enough work since the last time to pay for it, and if there is much. So
+ * a program in a steady state makes hardly any calls. */
 size_t hak__purge_worth(hak_heap *heap, size_t bytes);
 
 /* The work that pays for giving back `bytes`. */

@@ -85,8 +85,7 @@ size_t hak__slab_live(const hak_slab *slab)
 {
     switch (slab->kind) {
     case HAK_SLAB_CURRENT:
-    case HAK_SLAB_FULL:
-        return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
+    case HAK_SLAB_FULL: return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
     case HAK_SLAB_PARTIAL: return slab->left;
     case HAK_SPAN: return 1;
     default: return 0;
@@ -100,8 +99,7 @@ bool hak__slab_valid(const hak_slab *slab)
     case HAK_UNIT_INTERIOR: return slab->left == 1 && !slab->free;
     case HAK_UNIT_MINI:
     case HAK_SPAN: return slab->left == 1 && !slab->free && slab->units > 0;
-    case HAK_SLAB_FULL:
-        return slab->left > 0 && slab->carved == slab->capacity && !slab->absent;
+    case HAK_SLAB_FULL: return slab->left > 0 && slab->carved == slab->capacity && !slab->absent;
     case HAK_SLAB_PARTIAL:
         return slab->left > 0 && slab->left <= slab->carved &&
                slab->left + hak__slab_free_count(slab) + hak__slab_lost(slab) == slab->carved;

@@ -46,7 +46,8 @@ static void stay_quiet(const load *of, const char *profile, size_t granularity)
     hak_stats after = support_stats(heap);
     uint64_t calls = after.os.total - warm.os.total;
     REQUIRE_THAT(calls * of->per_call <= operations && (of->per_call || calls == 0),
-                 "%s: %llu calls in %zu operations", profile, (unsigned long long)calls, operations);
+                 "%s: %llu calls in %zu operations", profile, (unsigned long long)calls,
+                 operations);
     REQUIRE_THAT(after.footprint <= warm.footprint + warm.footprint / 4,
                  "%s: footprint %zu, then %zu", profile, warm.footprint, after.footprint);
     support_check_stats(heap);
