@@ -50,8 +50,8 @@ const char *control_profile(hak_heap *heap, const char *name)
 
 double control_limit(hak_heap *heap, double bytes)
 {
-    const double most =
-        9007199254740992.0; /* 2^53, up to which a double holds every whole number */
+    /* Up to 2^53, a double holds every whole number. */
+    const double most = 9007199254740992.0;
     if (isnan(bytes)) return (double)hak_heap_limit(heap);
     if (!(bytes >= 0 && bytes <= most && bytes == (double)(size_t)bytes)) {
         control_fail("limit must be a whole number of bytes from 0 (no limit) to 2^53, not %.14g",

@@ -5,8 +5,7 @@
 #include "purge.h"
 #include "units.h"
 
-#define LOOK_AT    16 /* partial slabs, before one is chosen */
-#define HOLE_WORTH 2  /* pages, for a call and a page fault each, at a new peak */
+#define LOOK_AT 16 /* partial slabs, before one is chosen */
 
 void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab)
 {
@@ -228,9 +227,9 @@ void hak__bins_before_peak(hak_heap *heap, size_t bytes)
     size_t worth = hak__purge_worth(heap, bytes);
     if (worth == SIZE_MAX) return;
     size_t given = 0;
-    if (heap->retained + hak__holes_find(heap, HOLE_WORTH) >= worth) {
+    if (heap->retained + hak__holes_find(heap) >= worth) {
         hak__bins_retire_idle(heap);
-        given = hak__holes_punch(heap, HOLE_WORTH) + hak__purge_to(heap, 0);
+        given = hak__holes_punch(heap, false) + hak__purge_to(heap, 0);
     }
     hak__purge_looked(heap, given);
 }

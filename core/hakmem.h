@@ -94,9 +94,10 @@ HAK_API bool hak_owns(const void *p);
 /* Whether `p` points into memory of this heap. */
 HAK_API bool hak_heap_owns(const hak_heap *heap, const void *p);
 
-/* Gives back to the OS, to the page of 4 KiB, what lies in free slabs and spans, and what lies
- * behind the blocks of those in use. A page in the middle of a slab stays while its slab holds a
- * block. Returns how many bytes were given back. */
+/* Gives every page of 4 KiB without a block back to the OS: of free slabs and spans, behind the
+ * blocks of those in use, and between them. (A full slab with a few holes keeps its pages until
+ * more is freed.) Takes time proportional to the free blocks. Returns how many bytes were given
+ * back. */
 HAK_API size_t hak_heap_trim(hak_heap *heap);
 
 /* The limit is a bound on the footprint: the bytes of pages that hold, or have held and still

@@ -63,7 +63,7 @@ static bool reclaim(hak_heap *heap)
 {
     size_t found = hak__bins_wake(heap);
     found += hak__bins_retire_idle(heap);
-    found += hak__holes_punch(heap, 1);
+    found += hak__holes_punch(heap, true);
     found += hak__purge_to(heap, 0);
     if (!heap->region) found += hak__region_flush();
     return found > 0;
@@ -376,7 +376,7 @@ size_t hak_heap_trim(hak_heap *heap)
 {
     size_t before = heap->footprint;
     hak__bins_retire_idle(heap);
-    hak__holes_punch(heap, 1);
+    hak__holes_punch(heap, true);
     hak__purge_to(heap, 0);
     return before - heap->footprint + (heap->region ? 0 : hak__region_flush());
 }

@@ -60,16 +60,6 @@ static uint32_t first_run(uint32_t bits)
     return bits & ~(bits + (bits & -bits));
 }
 
-/* The bits that lie in runs of `least` or more. */
-static uint32_t long_runs(uint32_t bits, size_t least)
-{
-    for (uint32_t rest = bits, run; rest; rest &= ~run) {
-        run = first_run(rest);
-        if ((size_t)__builtin_popcount(run) < least) bits &= ~run;
-    }
-    return bits;
-}
-
 static size_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
 {
     drop_blocks(slab, pages);
@@ -86,16 +76,16 @@ static size_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     return bytes_of(pages & ~kept);
 }
 
-/* Whether to read the free blocks of a slab: unless every page counts, not where few are free. */
-static bool may_have_holes(const hak_slab *slab, size_t least)
+/* Whether to read the free blocks of a slab. Where few are free there is hardly a page of them. */
+static bool is_of_interest(const hak_slab *slab, bool thorough)
 {
     if (slab->kind == HAK_SLAB_CURRENT) return true;
     if (slab->kind != HAK_SLAB_PARTIAL) return false;
-    return least == 1 || slab->left < slab->carved - slab->carved / 4;
+    return thorough || slab->left < slab->carved - slab->carved / 4;
 }
 
 /* Goes over the holes, and punches them or not; returns how many bytes. */
-static size_t visit(hak_heap *heap, size_t least, bool punches)
+static size_t visit(hak_heap *heap, bool thorough, bool punches)
 {
     size_t bytes = 0;
     hak_superslab *lists[] = {heap->supers, heap->supers_full};
@@ -104,8 +94,8 @@ static size_t visit(hak_heap *heap, size_t least, bool punches)
             hak_slab *slabs = hak__superslab_slabs(super);
             for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
                 hak_slab *slab = &slabs[__builtin_ctzll(rest)];
-                if (!may_have_holes(slab, least)) continue;
-                uint32_t pages = long_runs(pages_without_block(slab), least);
+                if (!is_of_interest(slab, thorough)) continue;
+                uint32_t pages = pages_without_block(slab);
                 bytes += punches && pages ? punch(heap, slab, pages) : bytes_of(pages);
             }
         }
@@ -113,14 +103,14 @@ static size_t visit(hak_heap *heap, size_t least, bool punches)
     return bytes;
 }
 
-size_t hak__holes_find(hak_heap *heap, size_t least)
+size_t hak__holes_find(hak_heap *heap)
 {
-    return visit(heap, least, false);
+    return visit(heap, false, false);
 }
 
-size_t hak__holes_punch(hak_heap *heap, size_t least)
+size_t hak__holes_punch(hak_heap *heap, bool thorough)
 {
-    return visit(heap, least, true);
+    return visit(heap, thorough, true);
 }
 
 bool hak__holes_fill(hak_heap *heap, hak_slab *slab)

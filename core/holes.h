@@ -10,12 +10,13 @@
 
 #include "heap.h"
 
-/* How many bytes hak__holes_punch would give back. */
-size_t hak__holes_find(hak_heap *heap, size_t least);
+/* Gives back the pages without a block of all slabs that the heap allocates from or will; returns
+ * how many bytes. It reads all their free blocks: `thorough`, or only those of slabs where more
+ * than a quarter is free. */
+size_t hak__holes_punch(hak_heap *heap, bool thorough);
 
-/* Gives back the pages without a block, `least` or more adjacent ones, of all slabs that the heap
- * allocates from or will; returns how many bytes. It reads all their free blocks. */
-size_t hak__holes_punch(hak_heap *heap, size_t least);
+/* How many bytes hak__holes_punch, not thorough, would give back. */
+size_t hak__holes_find(hak_heap *heap);
 
 /* Takes back as many absent pages of a slab as hold one block or more, and adds them to its free
  * list. False when that would pass the limit. */

@@ -5,7 +5,7 @@
 #define PEAK_STEP    ((size_t)32 * 1024)
 #define IN_EARNEST   64 /* a heap that grows takes new pages in one refill of that many */
 #define WORTH_A_STEP ((size_t)16 * 1024)
-#define WORTH_LEAST  ((size_t)64 * 1024)
+#define WORTH_LEAST  ((size_t)32 * 1024)
 
 /* Giving a byte back, with the page fault when it is used again, is paid for by work on eight:
  * allocating so many, or growing by one, which is a page fault too. */
@@ -49,7 +49,7 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
     size_t peak = heap->footprint + bytes;
     if (peak <= heap->footprint_peak) return SIZE_MAX;
     if (grows_in_earnest(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
-    return heap->work < heap->look_at ? SIZE_MAX : peak / 16 + WORTH_LEAST;
+    return heap->work < heap->look_at ? SIZE_MAX : peak / 32 + WORTH_LEAST;
 }
 
 size_t hak__purge_price(size_t bytes)
