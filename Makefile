@@ -16,7 +16,7 @@ PIC     := -fPIC -fno-semantic-interposition
 LTO     := -flto -ffat-lto-objects
 
 CORE    := $(wildcard core/*.c)
-HEADERS := $(wildcard core/*.h bindings/*.h bindings/lua/*.h)
+HEADERS := $(wildcard core/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h)
 
 ifndef V
 .SILENT:
@@ -43,10 +43,10 @@ deps: ## check that everything needed is installed, and install what is missing
 help: ## this list
 	grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-everything: libs modules bench-programs
+everything: libs modules python bench-programs
 run-demo:
 	scripts/demo.sh
-run-tests: test-core test-lua test-bench test-docs
+run-tests: test-core test-lua test-python test-bench test-docs
 
 # ------------------------------------------------------------------ the allocator
 
@@ -71,6 +71,7 @@ $(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o)
 	$(CC) $(HAK_CFLAGS) -shared -Wl,-soname,libhakmem.so.0 -Wl,-z,nodelete $^ -o $@ -pthread
 
 include bindings/lua/lua.mk
+include bindings/python/python.mk
 include bench/bench.mk
 include tests/tests.mk
 
@@ -87,7 +88,7 @@ install: libs modules ## copy to $(DESTDIR)$(PREFIX)
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem.pc
 	$(MAKE) --no-print-directory install-lua
 
-SOURCES := $(wildcard core/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bench/*.c tests/*/*.[ch])
+SOURCES := $(wildcard core/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c tests/*/*.[ch])
 format: ## lay the C sources out by clang-format
 	scripts/deps.sh clang-format
 	clang-format -i $(SOURCES)
@@ -95,8 +96,8 @@ format: ## lay the C sources out by clang-format
 lint: ## clang-format and clang-tidy, without changing anything
 	scripts/deps.sh clang-format clang-tidy
 	clang-format --dry-run --Werror $(SOURCES)
-	clang-tidy --quiet $(CORE) $(CONTROL) $(LUA_C) -- -std=gnu11 -Icore -Ibindings \
-		-Ibindings/lua $$(pkg-config --cflags lua5.4)
+	clang-tidy --quiet $(CORE) $(CONTROL) $(LUA_C) $(PYTHON_C) -- -std=gnu11 -Icore -Ibindings \
+		-Ibindings/lua -Ibindings/python -I$(word 3,$(PY)) $$(pkg-config --cflags lua5.4)
 
 clean: ## remove build/
 	rm -rf $(B)

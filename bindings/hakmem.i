@@ -9,10 +9,15 @@
 #ifdef SWIGLUA
 %include "lua/hakmem_lua.i"
 #endif
+#ifdef SWIGPYTHON
+%include "python/hakmem_python.i"
+#endif
 
 /* Every function works on the heap of the calling VM. A failed one raises the language's error. */
 %exception {
+    CONTROL_ENTER
     $action
+    CONTROL_LEAVE
     const char *failure = control_error();
     if (failure) CONTROL_RAISE(failure);
 }

@@ -185,6 +185,19 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab)
     hak__purge_excess(heap);
 }
 
+/* Gives back a current slab without a live block. */
+static void retire_current(hak_heap *heap, hak_slab *slab)
+{
+    unsigned index = slab->size_class;
+    heap->retires++;
+    if (slab->mini) {
+        hak__mini_give(heap, slab);
+        heap->mini_had[index] = 0;
+    } else {
+        hak__units_give(heap, slab);
+    }
+}
+
 size_t hak__bins_retire_idle(hak_heap *heap)
 {
     size_t before = heap->retires;
@@ -192,16 +205,32 @@ size_t hak__bins_retire_idle(hak_heap *heap)
         hak_slab *slab = heap->current[index];
         if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
         hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
-        heap->retires++;
-        if (slab->mini) {
-            hak__mini_give(heap, slab);
-            heap->mini_had[index] = 0;
-        } else {
-            hak__units_give(heap, slab);
-        }
+        retire_current(heap, slab);
     }
     hak__mini_trim(heap);
     return heap->retires - before;
+}
+
+void hak__bins_empty(hak_heap *heap)
+{
+    for (unsigned index = 1; index < HAK_CLASSES; index++) {
+        hak_slab *slab = heap->current[index];
+        if (slab == &hak__no_slab) continue;
+        hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
+        size_t live = hak__slab_live(slab);
+        if (live == 0) {
+            retire_current(heap, slab);
+        } else if (slab->mini) {
+            hak__mini_drain(slab);
+        } else if (!slab->free) {
+            suspend(heap, slab);
+        } else {
+            slab->kind = HAK_SLAB_PARTIAL;
+            slab->left = (uint32_t)live;
+            link_partial(heap, slab);
+        }
+    }
+    hak__mini_trim(heap);
 }
 
 size_t hak__bins_wake(hak_heap *heap)

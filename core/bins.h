@@ -29,6 +29,9 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab);
  * many. */
 size_t hak__bins_retire_idle(hak_heap *heap);
 
+/* Leaves every bin empty: the next allocation of each class takes the long way. */
+void hak__bins_empty(hak_heap *heap);
+
 /* Opens the full slabs that have free blocks, however few; returns how many. */
 size_t hak__bins_wake(hak_heap *heap);
 

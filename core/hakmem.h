@@ -100,6 +100,10 @@ HAK_API bool hak_heap_owns(const hak_heap *heap, const void *p);
  * back. */
 HAK_API size_t hak_heap_trim(hak_heap *heap);
 
+/* To be called when the VM has collected its garbage: gives back what the profile would not retain,
+ * if there is more than that, including pages between blocks. Returns how many bytes. */
+HAK_API size_t hak_heap_settle(hak_heap *heap);
+
 /* The limit is a bound on the footprint: the bytes of pages that hold, or have held and still
  * retain, blocks. It is checked where a heap takes memory, so it is exact to one carving step (a
  * page of 4 KiB, or the block's own pages when it is larger). A heap about to pass it first gives

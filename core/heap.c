@@ -381,6 +381,17 @@ size_t hak_heap_trim(hak_heap *heap)
     return before - heap->footprint + (heap->region ? 0 : hak__region_flush());
 }
 
+size_t hak_heap_settle(hak_heap *heap)
+{
+    size_t before = heap->footprint;
+    if (heap->retained + hak__holes_find(heap) > hak__purge_bound(heap)) {
+        hak__bins_retire_idle(heap);
+        hak__holes_punch(heap, false);
+    }
+    hak__purge_excess(heap);
+    return before - heap->footprint;
+}
+
 bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
 {
     if (bytes && heap->footprint > bytes) {

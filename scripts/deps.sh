@@ -17,6 +17,7 @@ libc6-dev
 pkg-config|pkgconf
 python3
 python3-pip
+python3-dev
 python3-pytest
 swig
 lua5.4

@@ -2,12 +2,15 @@
 include tests/core/core.mk
 include tests/lua/lua.mk
 
-.PHONY: test-core test-lua test-bench test-docs test-sanitize
+.PHONY: test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
 
 test-bench: everything ## the tests of the benchmark driver
 	$(PYTEST) -q tests/bench
 
-test-docs: libs modules ## the programs and commands in the documents
-	$(PYTEST) -q tests/docs
+test-python: python ## the tests of the Python side, on every CPython found
+	PYTHON=$(PYTHON) $(PYTEST) -q tests/python
+
+test-docs: libs modules python ## the programs and commands in the documents
+	PYTHON=$(PYTHON) $(PYTEST) -q tests/docs

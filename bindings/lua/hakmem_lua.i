@@ -16,6 +16,10 @@
 #define SWIG_fail_arg(c_name, argument, c_type)                                                    \
     luaL_checktype(L, argument, strchr(c_type, '*') ? LUA_TSTRING : LUA_TNUMBER)
 
+/* A state's heap has one user. */
+#define CONTROL_ENTER
+#define CONTROL_LEAVE
+
 #define CONTROL_RAISE(message)                                                                     \
     do {                                                                                           \
         luaL_where(L, 1);                                                                          \

@@ -296,6 +296,31 @@ static void a_peak_is_not_the_sum_of_what_was(void **state)
     hak_heap_destroy(heap);
 }
 
+/* After a collection that left a few blocks everywhere, settling gives back what the profile would
+ * not retain, and a second time nothing. */
+static void settling_gives_back_what_a_profile_does_not_retain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile;
+        size_t given; /* at least, in MiB, of 32 of which nearly all are free */
+    } cases[] = {{"speed", 0}, {"balanced", 24}, {"lean", 28}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = fresh_heap(cases[i].profile);
+        held all = hold(heap, 32 * MIB / 1000, 1000);
+        thin_out(heap, &all, 64);
+        size_t before = support_stats(heap).footprint;
+        size_t given = hak_heap_settle(heap);
+        assert_int_equal(before - support_stats(heap).footprint, given);
+        assert_true(given >= cases[i].given * MIB);
+        if (cases[i].given == 0) assert_int_equal(given, 0);
+        assert_int_equal(hak_heap_settle(heap), 0);
+        support_check_stats(heap);
+        check_and_free(heap, &all, 1000);
+        hak_heap_destroy(heap);
+    }
+}
+
 /* Pages that come back count against the limit like new ones. */
 static void pages_come_back_within_the_limit(void **state)
 {
@@ -328,6 +353,7 @@ int main(void)
         cmocka_unit_test(pages_behind_a_block_are_given_back),
         cmocka_unit_test(pages_inside_a_slab_are_given_back),
         cmocka_unit_test(a_peak_is_not_the_sum_of_what_was),
+        cmocka_unit_test(settling_gives_back_what_a_profile_does_not_retain),
         cmocka_unit_test(pages_come_back_within_the_limit),
         cmocka_unit_test(a_trimmed_heap_goes_on),
         cmocka_unit_test(a_trim_empties_what_destroyed_heaps_left),

@@ -101,6 +101,29 @@ def test_shell_commands_for_scripts_work(lua_environment, tmp_path):
         run(["sh", "-ec", command], cwd=tmp_path, env=lua_environment)
 
 
+@pytest.fixture
+def python_environment(tmp_path):
+    """`python3` is the interpreter that the package is built for."""
+    program = os.environ.get("PYTHON", "/usr/bin/python3")
+    version = run([program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(program)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    return dict(os.environ, PATH=path, PYTHONPATH=str(ROOT / "build" / "python" / version))
+
+
+@pytest.mark.parametrize("program, output", with_output("python.md", "python"))
+def test_python_programs_print_what_is_said(program, output, python_environment):
+    assert run(["python3", "-c", program], env=python_environment) == output
+
+
+def test_shell_commands_for_python_work(python_environment, tmp_path):
+    commands = [text for kind, text in blocks("python.md") if kind == "sh"]
+    assert commands
+    for command in commands:
+        run(["sh", "-ec", command], cwd=tmp_path, env=python_environment)
+
+
 def test_every_statistic_is_documented(lua_environment):
     program = 'local h = require "hakmem"; h.install(); for k in pairs(h.stats()) do print(k) end'
     text = (DOCS / "lua-scripts.md").read_text()

@@ -1,0 +1,16 @@
+"""The build backend: setuptools, and SWIG as a build requirement where the system has none."""
+
+import shutil
+
+from setuptools import build_meta
+from setuptools.build_meta import *  # noqa: F403
+
+_SWIG = [] if shutil.which("swig") else ["swig>=4.0"]
+
+
+def get_requires_for_build_wheel(config_settings=None):
+    return build_meta.get_requires_for_build_wheel(config_settings) + _SWIG
+
+
+def get_requires_for_build_editable(config_settings=None):
+    return build_meta.get_requires_for_build_editable(config_settings) + _SWIG

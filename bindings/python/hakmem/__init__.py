@@ -1,0 +1,172 @@
+"""hakmem: a memory allocator for CPython's objects.
+
+    import hakmem
+    hakmem.install()
+
+From then on, new objects and buffers come from a heap of hakmem; what exists
+stays with the allocator it came from. All functions are called with the GIL
+held, from any thread of the main interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib as _contextlib
+import gc as _gc
+
+from . import _hakmem
+
+__all__ = [
+    "heap_name",
+    "install",
+    "installed",
+    "limit",
+    "openmetrics",
+    "profile",
+    "stats",
+    "stats_json",
+    "trim",
+    "uninstall",
+    "using_profile",
+    "version",
+]
+
+version = _hakmem.version
+__version__ = version
+
+_DOMAINS = {"mem": 1, "obj": 2}
+_PROFILES = ("speed", "balanced", "lean")
+
+
+def _domain_bits(domains):
+    bits = 0
+    for domain in (domains,) if isinstance(domains, str) else domains:
+        if domain == "raw":
+            raise ValueError(
+                "domain 'raw' is used without the GIL and needs a thread-safe heap,"
+                " which hakmem does not offer to CPython yet; accepted are: mem, obj"
+            )
+        if domain not in _DOMAINS:
+            raise ValueError(f"unknown domain {domain!r}, accepted are: mem, obj")
+        bits |= _DOMAINS[domain]
+    if not bits:
+        raise ValueError("no domain given, accepted are: mem, obj")
+    return bits
+
+
+def _check_profile(name):
+    if name is not None and name not in _PROFILES:
+        accepted = ", ".join(_PROFILES)
+        raise ValueError(f"unknown profile {name!r}, accepted are: {accepted}")
+
+
+def _check_limit(bytes):
+    if not isinstance(bytes, int) or isinstance(bytes, bool):
+        raise TypeError(f"limit must be an int of bytes, not {type(bytes).__name__}")
+    if not 0 <= bytes <= 2**53:
+        raise ValueError(
+            f"limit must be from 0 (no limit) to 2**53 bytes, not {bytes}"
+        )
+
+
+def _after_collection(phase, info):
+    if phase == "stop" and info["generation"] == 2:
+        _hakmem.settle()
+
+
+def install(domains=("obj", "mem"), profile=None, limit=None):
+    """Take CPython's allocation domains over.
+
+    domains: "obj" (objects) and "mem" (buffers), one or both.
+    profile: "speed", "balanced" or "lean"; by default the environment's
+        HAKMEM_PROFILE, else "speed".
+    limit: bytes the heap's pages may take, 0 for no limit.
+
+    Returns True if something was taken over, False if all was before: then a
+    profile and a limit that are given still take effect. Raises ValueError for
+    a wrong argument and RuntimeError, with the reason, where hakmem cannot be
+    installed safely; then nothing has changed.
+    """
+    bits = _domain_bits(domains)
+    _check_profile(profile)
+    if limit is not None:
+        _check_limit(limit)
+    anew = _hakmem.install(bits, profile, 0)
+    if limit is not None:
+        _hakmem.limit(limit)
+    if _after_collection not in _gc.callbacks:
+        _gc.callbacks.append(_after_collection)
+    return anew
+
+
+def uninstall():
+    """Let new blocks come from the previous allocators again.
+
+    Blocks of hakmem are still known, and freed where they belong.
+    """
+    _hakmem.uninstall()
+    if _after_collection in _gc.callbacks:
+        _gc.callbacks.remove(_after_collection)
+
+
+def installed():
+    """The domains that are taken over, as a tuple; empty when none is."""
+    bits = _hakmem.installed()
+    return tuple(name for name, bit in _DOMAINS.items() if bits & bit)
+
+
+def stats():
+    """A snapshot of the heap: see the reference for each entry and its unit."""
+    return _hakmem.stats()
+
+
+def stats_json():
+    """The snapshot as JSON text."""
+    return _hakmem.stats_json()
+
+
+def profile(name=None):
+    """Switch to a profile, if one is named; return the name of the current one."""
+    if name is None:
+        return _hakmem.profile()
+    _check_profile(name)
+    return _hakmem.profile(name)
+
+
+@_contextlib.contextmanager
+def using_profile(name):
+    """Use a profile for the duration of a with statement."""
+    before = profile()
+    profile(name)
+    try:
+        yield
+    finally:
+        profile(before)
+
+
+def limit(bytes=None):
+    """Set the limit in bytes (0: none), if one is given; return the limit.
+
+    An allocation that would pass it raises MemoryError. ValueError if more is
+    in use already.
+    """
+    if bytes is None:
+        return _hakmem.limit()
+    _check_limit(bytes)
+    return _hakmem.limit(bytes)
+
+
+def trim():
+    """Give all pages without a block back to the OS; return how many bytes."""
+    return _hakmem.trim()
+
+
+def heap_name():
+    """The name of the heap in statistics."""
+    return _hakmem.heap_name()
+
+
+def openmetrics():
+    """The snapshot as OpenMetrics text."""
+    from . import _openmetrics
+
+    return _openmetrics.text(stats(), _hakmem.fields())

@@ -1,0 +1,41 @@
+/* How the control surface looks in Python. */
+
+%{
+#include "py_control.h"
+
+#define CONTROL_ENTER hak__py_enter();
+#define CONTROL_LEAVE hak__py_leave();
+
+#define CONTROL_RAISE(message)                                                                     \
+    do {                                                                                           \
+        PyErr_SetString(PyExc_ValueError, message);                                                \
+        SWIG_fail;                                                                                 \
+    } while (0)
+%}
+
+%native(install) PyObject *hak_py_control_install(PyObject *self, PyObject *args);
+%native(uninstall) PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
+%native(installed) PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
+%native(settle) PyObject *hak_py_control_settle(PyObject *self, PyObject *args);
+%native(fields) PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
+
+/* The heap of the interpreter is no argument. */
+%typemap(in, numinputs=0) hak_heap *current
+{
+    $1 = hak_py_heap();
+    if (!$1) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "hakmem is not installed, call hakmem.install() first");
+        SWIG_fail;
+    }
+}
+
+%typemap(out) double control_limit
+{
+    $result = PyLong_FromDouble($1);
+}
+
+%typemap(out) const hak_stats *
+{
+    $result = hak_py_stats_dict($1);
+}

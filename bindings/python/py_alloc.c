@@ -1,0 +1,186 @@
+/* CPython's allocator functions. The context is the heap. Every function exists once for each
+ * domain, since a block that is not ours goes to the allocator its domain had before, and once more
+ * with a lock around it. */
+#include "py_alloc.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static inline const PyMemAllocatorEx *previous(const hak_heap *heap, int domain)
+{
+    return &((const hak_py_adapter *)heap->adapter)->previous[domain];
+}
+
+/* The hot path finds no block in an uninstalled heap, so that only this way needs to ask. */
+__attribute__((noinline)) static void *alloc_slow(hak_heap *heap, size_t size, int domain)
+{
+    const hak_py_adapter *adapter = heap->adapter;
+    if (HAK_LIKELY(!adapter->passing)) return hak__heap_alloc_slow(heap, size);
+    const PyMemAllocatorEx *other = previous(heap, domain);
+    return other->malloc(other->ctx, size);
+}
+
+static inline void *alloc(hak_heap *heap, size_t size, int domain)
+{
+    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
+        hak_slab *slab = heap->bin[(size + 7) / 8];
+        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
+    }
+    return alloc_slow(heap, size, domain);
+}
+
+__attribute__((noinline)) static void *zalloc_slow(hak_heap *heap, size_t count, size_t size,
+                                                   int domain)
+{
+    const hak_py_adapter *adapter = heap->adapter;
+    if (!adapter->passing) return hak_heap_zalloc(heap, count, size);
+    const PyMemAllocatorEx *other = previous(heap, domain);
+    return other->calloc(other->ctx, count, size);
+}
+
+static inline void *zalloc(hak_heap *heap, size_t count, size_t size, int domain)
+{
+    size_t bytes;
+    if (HAK_LIKELY(!__builtin_mul_overflow(count, size, &bytes) && bytes <= HAK_SMALL_MAX)) {
+        hak_slab *slab = heap->bin[(bytes + 7) / 8];
+        if (HAK_LIKELY(slab->free != NULL)) return memset(hak__slab_pop(slab), 0, bytes);
+    }
+    return zalloc_slow(heap, count, size, domain);
+}
+
+/* A block that the hot path's range does not hold: huge, in a spill region, or not ours. */
+__attribute__((noinline)) static void release_outside(hak_heap *heap, void *block, int domain)
+{
+    if (!block) return;
+    if (hak_heap_owns(heap, block)) {
+        hak__heap_free_outside(heap, block);
+    } else {
+        const PyMemAllocatorEx *other = previous(heap, domain);
+        other->free(other->ctx, block);
+    }
+}
+
+static inline void release(hak_heap *heap, void *block, int domain)
+{
+    if (HAK_LIKELY(hak__heap_maps(heap, block))) hak__heap_free_mapped(heap, block);
+    else release_outside(heap, block, domain);
+}
+
+/* To another block of `size` bytes; while uninstalled, to the previous allocator's. */
+static void *move(hak_heap *heap, void *block, size_t had, size_t size, int domain)
+{
+    void *other = alloc(heap, size, domain);
+    if (!other) return size <= had ? block : NULL;
+    memcpy(other, block, size < had ? size : had);
+    release(heap, block, domain);
+    return other;
+}
+
+__attribute__((noinline)) static void *resize_outside(hak_heap *heap, void *block, size_t size,
+                                                      int domain)
+{
+    const hak_py_adapter *adapter = heap->adapter;
+    if (!hak__heap_maps(heap, block) && !hak_heap_owns(heap, block)) {
+        const PyMemAllocatorEx *other = previous(heap, domain);
+        return other->realloc(other->ctx, block, size);
+    }
+    if (adapter->passing) {
+        size_t had = hak_heap_usable_size(heap, block);
+        return size <= had && size > had / 2 ? block : move(heap, block, had, size, domain);
+    }
+    return hak_heap_realloc(heap, block, size ? size : 1);
+}
+
+/* A block shrinks in place while it keeps more than three quarters of its size: moving it would
+ * cost more than it saves. */
+static inline void *resize(hak_heap *heap, void *block, size_t size, int domain)
+{
+    if (!block) return alloc(heap, size, domain);
+    if (HAK_LIKELY(hak__heap_maps(heap, block))) {
+        hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+        size_t had = slab->block_size;
+        if (HAK_LIKELY(had && size <= HAK_MEDIUM_MAX)) {
+            if (size <= had && size > had - had / 4) return block;
+            return move(heap, block, had, size, domain);
+        }
+    }
+    return resize_outside(heap, block, size, domain);
+}
+
+/* ------------------------------------------------------------------ for CPython */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void hak__py_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void hak__py_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+#define DOMAIN_FUNCTIONS(name, domain)                                       \
+    static void *name##_malloc(void *heap, size_t size)                      \
+    {                                                                        \
+        return alloc(heap, size, domain);                                    \
+    }                                                                        \
+    static void *name##_calloc(void *heap, size_t count, size_t size)        \
+    {                                                                        \
+        return zalloc(heap, count, size, domain);                            \
+    }                                                                        \
+    static void *name##_realloc(void *heap, void *block, size_t size)        \
+    {                                                                        \
+        return resize(heap, block, size, domain);                            \
+    }                                                                        \
+    static void name##_free(void *heap, void *block)                         \
+    {                                                                        \
+        release(heap, block, domain);                                        \
+    }                                                                        \
+    static void *name##_locked_malloc(void *heap, size_t size)               \
+    {                                                                        \
+        hak__py_lock();                                                      \
+        void *block = alloc(heap, size, domain);                             \
+        hak__py_unlock();                                                    \
+        return block;                                                        \
+    }                                                                        \
+    static void *name##_locked_calloc(void *heap, size_t count, size_t size) \
+    {                                                                        \
+        hak__py_lock();                                                      \
+        void *block = zalloc(heap, count, size, domain);                     \
+        hak__py_unlock();                                                    \
+        return block;                                                        \
+    }                                                                        \
+    static void *name##_locked_realloc(void *heap, void *block, size_t size) \
+    {                                                                        \
+        hak__py_lock();                                                      \
+        block = resize(heap, block, size, domain);                           \
+        hak__py_unlock();                                                    \
+        return block;                                                        \
+    }                                                                        \
+    static void name##_locked_free(void *heap, void *block)                  \
+    {                                                                        \
+        hak__py_lock();                                                      \
+        release(heap, block, domain);                                        \
+        hak__py_unlock();                                                    \
+    }
+
+DOMAIN_FUNCTIONS(mem, HAK_PY_DOMAIN_MEM)
+DOMAIN_FUNCTIONS(obj, HAK_PY_DOMAIN_OBJ)
+
+#define FUNCTIONS(name)                                             \
+    {                                                               \
+        NULL, name##malloc, name##calloc, name##realloc, name##free \
+    }
+
+PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, bool locked)
+{
+    static const PyMemAllocatorEx functions[HAK_PY_DOMAINS][2] = {
+        [HAK_PY_DOMAIN_MEM] = {FUNCTIONS(mem_), FUNCTIONS(mem_locked_)},
+        [HAK_PY_DOMAIN_OBJ] = {FUNCTIONS(obj_), FUNCTIONS(obj_locked_)},
+    };
+    PyMemAllocatorEx chosen = functions[domain][locked];
+    chosen.ctx = heap;
+    return chosen;
+}

@@ -1,0 +1,28 @@
+/* The functions CPython calls for its blocks, and the little they need to know. */
+#ifndef HAK_PY_ALLOC_H
+#define HAK_PY_ALLOC_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "heap.h"
+
+enum { HAK_PY_DOMAIN_MEM, HAK_PY_DOMAIN_OBJ, HAK_PY_DOMAINS };
+
+/* Beside the heap, in its `adapter`. */
+typedef struct hak_py_adapter {
+    hak_heap *heap;
+    PyMemAllocatorEx previous[HAK_PY_DOMAINS]; /* of the blocks that are not ours */
+    unsigned domains;                          /* taken over so far, as bits */
+    bool passing;                              /* uninstalled: new blocks come from `previous` */
+    bool locked;                               /* several interpreters with a GIL each */
+} hak_py_adapter;
+
+/* Taken around every use of the heap when interpreters with a GIL each share it. */
+void hak__py_lock(void);
+void hak__py_unlock(void);
+
+/* The functions for a domain over `heap`, with or without a lock around each. */
+PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, bool locked);
+
+#endif

@@ -1,0 +1,132 @@
+#include "py_control.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+PyObject *hak_py_control_install(PyObject *self, PyObject *args)
+{
+    (void)self;
+    unsigned domains;
+    const char *profile;
+    Py_ssize_t limit;
+    if (!PyArg_ParseTuple(args, "Izn:install", &domains, &profile, &limit)) return NULL;
+    bool anew = (hak_py_installed() & domains) != domains;
+    const char *failure = hak_py_install(
+        &(hak_py_options){.domains = domains, .profile = profile, .limit = (size_t)limit});
+    if (failure) {
+        PyErr_SetString(PyExc_RuntimeError, failure);
+        return NULL;
+    }
+    return PyBool_FromLong(anew);
+}
+
+PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    hak_py_uninstall();
+    Py_RETURN_NONE;
+}
+
+PyObject *hak_py_control_installed(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    return PyLong_FromUnsignedLong(hak_py_installed());
+}
+
+PyObject *hak_py_control_settle(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    if (!hak_py_heap()) Py_RETURN_NONE;
+    hak__py_enter();
+    hak_heap_settle(hak_py_heap());
+    hak__py_leave();
+    Py_RETURN_NONE;
+}
+
+PyObject *hak_py_control_fields(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    size_t count;
+    const hak_stats_field *fields = hak_stats_fields(&count);
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *field = Py_BuildValue("(sss)", fields[i].name, fields[i].unit, fields[i].help);
+        if (!field) Py_CLEAR(list);
+        else PyList_SET_ITEM(list, (Py_ssize_t)i, field);
+    }
+    return list;
+}
+
+/* Adds a number to a dict; false with an exception set. */
+static bool set_count(PyObject *dict, const char *name, uint64_t count)
+{
+    PyObject *number = PyLong_FromUnsignedLongLong(count);
+    bool done = number && PyDict_SetItemString(dict, name, number) == 0;
+    Py_XDECREF(number);
+    return done;
+}
+
+/* Adds `value` to a dict and gives up the reference to it. */
+static bool set_object(PyObject *dict, const char *name, PyObject *value)
+{
+    bool done = value && PyDict_SetItemString(dict, name, value) == 0;
+    Py_XDECREF(value);
+    return done;
+}
+
+static PyObject *os_calls(const hak_os_calls *os)
+{
+    PyObject *dict = PyDict_New();
+    if (dict && set_count(dict, "mmap", os->mmap) && set_count(dict, "mprotect", os->mprotect) &&
+        set_count(dict, "madvise", os->madvise) && set_count(dict, "mremap", os->mremap) &&
+        set_count(dict, "munmap", os->munmap) && set_count(dict, "failed", os->failed) &&
+        set_count(dict, "total", os->total)) {
+        return dict;
+    }
+    Py_XDECREF(dict);
+    return NULL;
+}
+
+static PyObject *class_stats(const hak_class_stats *class)
+{
+    PyObject *dict = PyDict_New();
+    if (dict && set_count(dict, "size", class->block_size) &&
+        set_count(dict, "live", class->live) && set_count(dict, "slabs", class->slabs) &&
+        set_count(dict, "footprint", class->footprint)) {
+        return dict;
+    }
+    Py_XDECREF(dict);
+    return NULL;
+}
+
+static PyObject *classes(const hak_stats *stats)
+{
+    PyObject *list = PyList_New((Py_ssize_t)stats->classes);
+    for (size_t i = 0; list && i < stats->classes; i++) {
+        PyObject *class = class_stats(&stats->class_stats[i]);
+        if (!class) Py_CLEAR(list);
+        else PyList_SET_ITEM(list, (Py_ssize_t)i, class);
+    }
+    return list;
+}
+
+PyObject *hak_py_stats_dict(const hak_stats *stats)
+{
+    PyObject *dict = PyDict_New();
+    if (!dict) return NULL;
+    size_t count;
+    const hak_stats_field *field = hak_stats_fields(&count);
+    bool done = true;
+    for (; done && count-- > 0; field++) {
+        size_t value;
+        memcpy(&value, (const char *)stats + field->offset, sizeof value);
+        done = set_count(dict, field->name, value);
+    }
+    if (done && set_object(dict, "os_calls", os_calls(&stats->os)) &&
+        set_object(dict, "classes", classes(stats))) {
+        return dict;
+    }
+    Py_DECREF(dict);
+    return NULL;
+}

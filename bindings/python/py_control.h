@@ -1,0 +1,26 @@
+/* What only Python has of the control surface; hakmem.i has the rest. */
+#ifndef HAK_PY_CONTROL_H
+#define HAK_PY_CONTROL_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "hakmem_python.h"
+
+/* install(domains: int, profile: str | None, limit: int) -> bool: whether anything changed */
+PyObject *hak_py_control_install(PyObject *self, PyObject *args);
+PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
+/* -> int, the domains as bits */
+PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
+/* To be called after a full collection. */
+PyObject *hak_py_control_settle(PyObject *self, PyObject *args);
+/* -> [(name, unit, help), …] of the statistics */
+PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
+
+/* Around every use of the heap by the control surface. */
+void hak__py_enter(void);
+void hak__py_leave(void);
+
+PyObject *hak_py_stats_dict(const hak_stats *stats);
+
+#endif

@@ -1,0 +1,52 @@
+"""Builds the extension module from core/, bindings/ and what SWIG makes of bindings/hakmem.i."""
+
+import re
+import subprocess
+from glob import glob
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+VERSION = re.search(
+    r'#define HAK_VERSION "(.*)"', Path("core/hakmem.h").read_text()
+).group(1)
+
+
+class BuildWithSwig(build_ext):
+    """As setuptools does it, but SWIG's output stays out of the sources."""
+
+    def swig_sources(self, sources, extension):
+        made = []
+        for source in sources:
+            if source.endswith(".i"):
+                wrapper = Path(self.build_temp, "hakmem_python_wrap.c")
+                wrapper.parent.mkdir(parents=True, exist_ok=True)
+                subprocess.run(
+                    ["swig", "-python", "-Ibindings", "-outdir", str(wrapper.parent)]
+                    + ["-o", str(wrapper), source],
+                    check=True,
+                )
+                source = str(wrapper)
+            made.append(source)
+        return made
+
+
+FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden", "-fno-semantic-interposition", "-flto"]
+
+setup(
+    version=VERSION,
+    cmdclass={"build_ext": BuildWithSwig},
+    ext_modules=[
+        Extension(
+            "hakmem._hakmem",
+            sources=["bindings/hakmem.i", "bindings/control.c"]
+            + sorted(glob("bindings/python/*.c") + glob("core/*.c")),
+            depends=glob("core/*.h") + glob("bindings/*.h") + glob("bindings/python/*.[hi]"),
+            include_dirs=["core", "bindings", "bindings/python"],
+            extra_compile_args=FLAGS,
+            extra_link_args=["-flto", "-O2", "-pthread", "-Wl,-z,nodelete"],
+            libraries=["dl"],
+        )
+    ],
+)

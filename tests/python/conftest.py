@@ -1,0 +1,101 @@
+"""The interpreters these tests run in: the one the package is built for, and every other CPython
+from 3.9 on that this machine has with its headers. Each test runs programs in all of them."""
+
+import glob
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("HAK_BUILD", "build")
+
+PROBE = """
+import os, sys, sysconfig
+header = os.path.join(sysconfig.get_path("include"), "Python.h")
+free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+print("%d.%d" % sys.version_info[:2], os.path.exists(header), free_threaded)
+"""
+
+
+def candidates():
+    yield os.environ.get("PYTHON", "/usr/bin/python3")
+    for minor in range(9, 20):
+        yield f"python3.{minor}"
+    for root in (os.environ.get("PYENV_ROOT"), Path.home() / ".pyenv"):
+        if root:
+            yield from sorted(glob.glob(f"{root}/versions/3.*/bin/python3"))
+
+
+def interpreters():
+    """{version: program}, the first found of each version."""
+    found = {}
+    for program in candidates():
+        try:
+            probe = subprocess.run(
+                [program, "-c", PROBE], capture_output=True, text=True
+            )
+        except OSError:
+            continue
+        if probe.returncode:
+            continue
+        version, headers, free_threaded = probe.stdout.split()
+        if tuple(map(int, version.split("."))) < (3, 9) or free_threaded == "True":
+            continue
+        if headers == "True":
+            found.setdefault(version, program)
+    return found
+
+
+INTERPRETERS = interpreters()
+
+
+def pytest_report_header(config):
+    return "CPython tested: " + ", ".join(
+        f"{version} ({program})" for version, program in INTERPRETERS.items()
+    )
+
+
+class Python:
+    """An interpreter with the package on its path."""
+
+    def __init__(self, version, program):
+        self.version = tuple(map(int, version.split(".")))
+        self.program = program
+        self.package = BUILD / "python" / version
+
+    def run(self, *arguments, status=0, env=None, cwd=None, input=None):
+        """Runs it with these arguments, and checks the exit status."""
+        clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.package)}
+        ended = subprocess.run(
+            [self.program, *map(str, arguments)],
+            env={**clean, **(env or {})},
+            cwd=cwd,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        if status is not None:
+            assert ended.returncode == status, ended.stdout + ended.stderr
+        return ended
+
+    def code(self, source, *flags, **options):
+        """Runs a program given as text; returns what it printed."""
+        return self.run(*flags, "-c", textwrap.dedent(source), **options).stdout
+
+
+@pytest.fixture(scope="session", params=INTERPRETERS)
+def python(request):
+    version = request.param
+    program = INTERPRETERS[version]
+    subprocess.run(
+        ["make", "-s", "python", f"PYTHON={program}"],
+        cwd=ROOT,
+        check=True,
+        stdout=sys.stderr,
+    )
+    return Python(version, program)

@@ -1,0 +1,203 @@
+"""install, uninstall, installed: what comes from where, and what is refused."""
+
+import pytest
+
+CHURN = """
+import hakmem
+def churn(n):
+    return [{"a": i, "b": [i] * 5, "c": str(i) * 10, "d": bytes(i % 3000)} for i in range(n)]
+def live():
+    return hakmem.stats()["live_blocks"]
+"""
+
+
+def test_new_blocks_are_ours_and_old_ones_are_not(python):
+    python.code(
+        CHURN
+        + """
+old = churn(1000)
+assert hakmem.installed() == ()
+assert hakmem.install() is True
+assert set(hakmem.installed()) == {"mem", "obj"}
+before = live()
+new = churn(1000)
+assert live() > before + 3000, live()
+del old
+for entry in new: entry["b"].extend(range(100))
+del new, entry
+assert live() < before + 1000, (before, live())
+"""
+    )
+
+
+def test_blocks_of_before_grow_where_they_are(python):
+    python.code(
+        CHURN
+        + """
+old = [list(range(n)) for n in range(1, 300)]
+text = "x" * 5_000_000
+hakmem.install()
+for n, entry in enumerate(old, 1):
+    entry.extend(range(n, 2000))
+    assert entry == list(range(2000))
+assert text + "y" == "x" * 5_000_000 + "y"
+"""
+    )
+
+
+def test_installing_twice_is_harmless(python):
+    python.code(
+        CHURN
+        + """
+assert hakmem.install() is True
+new = churn(100)
+assert hakmem.install() is False
+assert hakmem.install(profile="lean", limit=1 << 30) is False
+assert hakmem.profile() == "lean" and hakmem.limit() == 1 << 30
+"""
+    )
+
+
+def test_one_domain_can_be_taken_over_alone(python):
+    python.code(
+        CHURN
+        + """
+hakmem.install(domains="mem")
+assert hakmem.installed() == ("mem",)
+before = live()
+new = [object() for _ in range(1000)]
+assert live() < before + 100
+assert hakmem.install(domains=["obj"]) is True
+assert set(hakmem.installed()) == {"mem", "obj"}
+new = [object() for _ in range(1000)]
+assert live() >= before + 1000
+"""
+    )
+
+
+def test_uninstalling_leaves_our_blocks_ours(python):
+    python.code(
+        CHURN
+        + """
+hakmem.install()
+before = live()
+ours = churn(1000)
+hakmem.uninstall()
+assert hakmem.installed() == ()
+count = live()
+others = churn(1000)
+assert live() <= count
+for entry in ours: entry["b"].append(entry["c"] + "x")
+del ours, entry
+assert live() < before + 500, (before, live()) # CPython's own free lists keep some
+hakmem.uninstall()
+assert hakmem.install() is True
+again = churn(1000)
+del others
+assert live() > before + 3000
+"""
+    )
+
+
+def test_many_cycles_under_load(python):
+    python.code(
+        CHURN
+        + """
+kept = []
+for cycle in range(1000):
+    hakmem.install()
+    kept.append(churn(20))
+    hakmem.uninstall()
+    kept.append(churn(20))
+    if len(kept) > 50: del kept[::3]
+for part in kept:
+    for i, entry in enumerate(part):
+        assert entry["a"] == i and entry["c"] == str(i) * 10 and len(entry["d"]) == i % 3000
+del kept, part, entry
+assert live() < 2000, live()
+assert hakmem.trim() >= 0
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    "call, kind, message",
+    [
+        ("install(domains=['heap'])", "ValueError", "unknown domain 'heap', accepted are: mem, obj"),
+        ("install(domains='raw')", "ValueError", "needs a thread-safe heap"),
+        ("install(domains=())", "ValueError", "accepted are: mem, obj"),
+        ("install(profile='fast')", "ValueError", "accepted are: speed, balanced, lean"),
+        ("install(limit=-1)", "ValueError", "from 0 (no limit)"),
+        ("install(limit='1')", "TypeError", "not str"),
+        ("stats()", "RuntimeError", "not installed"),
+    ],
+)
+def test_what_is_wrong_is_said(python, call, kind, message):
+    python.code(
+        f"""
+        import hakmem
+        try:
+            hakmem.{call}
+        except {kind} as error:
+            assert {message!r} in str(error), error
+        else:
+            raise SystemExit("no error")
+        assert hakmem.installed() == ()
+        """
+    )
+
+
+def test_the_limit_is_a_memory_error(python):
+    python.code(
+        CHURN
+        + """
+hakmem.install(limit=64 << 20)
+kept = []
+for _ in range(3):
+    try:
+        while True: kept.append(bytes(1000))
+    except MemoryError:
+        pass
+    assert 60 << 20 < hakmem.stats()["footprint"] <= 64 << 20
+    kept.clear()
+assert len(churn(1000)) == 1000
+kept = churn(10000)
+try:
+    hakmem.limit(1000)
+except ValueError as error:
+    assert "in use" in str(error), error
+else:
+    raise SystemExit("no error")
+assert hakmem.limit(0) == 0
+"""
+    )
+
+
+def test_a_large_array_grows(python):
+    python.code(
+        """
+        import hakmem
+        hakmem.install()
+        kept = bytearray()
+        for i in range(300):
+            kept += bytes([i % 251]) * 100_000
+        assert all(kept[i * 100_000 + 50] == i % 251 for i in range(300))
+        assert hakmem.stats()["large_blocks"] >= 1
+        """
+    )
+
+
+def test_a_profile_for_a_while(python):
+    python.code(
+        """
+        import hakmem
+        hakmem.install()
+        try:
+            with hakmem.using_profile("lean"):
+                assert hakmem.profile() == "lean"
+                raise KeyError
+        except KeyError:
+            pass
+        assert hakmem.profile() == "speed"
+        """
+    )
