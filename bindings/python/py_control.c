@@ -44,6 +44,16 @@ PyObject *hak_py_control_settle(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    hak_stats stats = {0};
+    hak__py_enter();
+    if (hak_py_heap()) hak_heap_stats(hak_py_heap(), &stats);
+    hak__py_leave();
+    return PyLong_FromSize_t(stats.live_blocks);
+}
+
 PyObject *hak_py_control_fields(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;

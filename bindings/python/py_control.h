@@ -14,6 +14,8 @@ PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
 PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
 /* To be called after a full collection. */
 PyObject *hak_py_control_settle(PyObject *self, PyObject *args);
+/* -> int, the blocks handed out */
+PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 /* -> [(name, unit, help), …] of the statistics */
 PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 

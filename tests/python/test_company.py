@@ -216,7 +216,14 @@ import faulthandler, sys
 faulthandler.enable()
 hakmem.install()
 kept = churn(1000)
-assert sys.getallocatedblocks() > 0
+count = sys.getallocatedblocks()
+more = [object() for _ in range(10000)]
+assert 10000 <= sys.getallocatedblocks() - count < 10100
+hakmem.uninstall()
+hakmem.install()
+assert 10000 <= sys.getallocatedblocks() - count < 10200
+del more
+assert sys.getallocatedblocks() - count < 200
 sys._debugmallocstats()
 faulthandler.dump_traceback()
 """

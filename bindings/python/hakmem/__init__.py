@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib as _contextlib
 import gc as _gc
+import sys as _sys
 
 from . import _hakmem
 
@@ -73,6 +74,14 @@ def _after_collection(phase, info):
         _hakmem.settle()
 
 
+_previous_getallocatedblocks = _sys.getallocatedblocks
+
+
+def _getallocatedblocks():
+    """Return the number of memory blocks currently allocated: hakmem's and others."""
+    return _previous_getallocatedblocks() + _hakmem.live_blocks()
+
+
 def install(domains=("obj", "mem"), profile=None, limit=None):
     """Take CPython's allocation domains over.
 
@@ -95,6 +104,7 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
         _hakmem.limit(limit)
     if _after_collection not in _gc.callbacks:
         _gc.callbacks.append(_after_collection)
+    _sys.getallocatedblocks = _getallocatedblocks
     return anew
 
 
