@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+from test_company import INTERPRETERS
+
 SHOW = "import sys; print(sys.argv, __name__, sys.path[0], sorted(k for k in globals() if k != 'annotations'))\n"
 
 
@@ -93,6 +95,9 @@ def test_startup(python, tmp_path):
     assert mine.run("-m", "hakmem.startup", "status").stdout.startswith("enabled")
     assert mine.code(installed) == "False\n"
     assert "obj" in mine.code(installed, env=on)
+    for own in (False, True):
+        quiet = mine.run("-c", f"{INTERPRETERS}\nrun(create({own}), 'pass')", env=on)
+        assert quiet.stderr == ""
     assert mine.run("-m", "hakmem.startup", "disable").stdout == "disabled\n"
     assert mine.run("-m", "hakmem.startup", "disable").stdout == "was not enabled\n"
     assert mine.code(installed, env=on) == "False\n"

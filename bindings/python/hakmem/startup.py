@@ -12,10 +12,33 @@ import sys
 import sysconfig
 
 NAME = "hakmem-startup.pth"
+# What the file runs, for every interpreter of a process. The extension module
+# cannot be imported in those with a GIL of their own; the first has done it.
+PROGRAM = """\
+try:
+    from hakmem.startup import begin
+except ImportError as error:
+    if "subinterpreters" not in str(error):
+        import sys
+        print("hakmem: not installed:", error, file=sys.stderr)
+else:
+    begin()
+"""
 LINE = (
     "import os; os.environ.get('HAKMEM_PYTHON') == '1'"
-    " and __import__('hakmem').install()\n"
+    f" and exec({PROGRAM!r}, {{}})\n"
 )
+
+
+def begin():
+    """Installs hakmem, once for all interpreters; a reason not to is one line on stderr."""
+    from . import install, installed
+
+    try:
+        if not installed():
+            install()
+    except (RuntimeError, ValueError) as error:
+        print("hakmem: not installed:", error, file=sys.stderr)
 
 
 def _path():
