@@ -8,9 +8,6 @@ stays with the allocator it came from. All functions are called with the GIL
 held, from any thread of the main interpreter.
 """
 
-from __future__ import annotations
-
-import contextlib as _contextlib
 import gc as _gc
 import sys as _sys
 
@@ -142,15 +139,21 @@ def profile(name=None):
     return _hakmem.profile(name)
 
 
-@_contextlib.contextmanager
-def using_profile(name):
+class using_profile:
     """Use a profile for the duration of a with statement."""
-    before = profile()
-    profile(name)
-    try:
-        yield
-    finally:
-        profile(before)
+
+    # Not by contextlib, whose import takes longer than all of hakmem's.
+
+    def __init__(self, name):
+        _check_profile(name)
+        self._name = name
+
+    def __enter__(self):
+        self._before = profile()
+        profile(self._name)
+
+    def __exit__(self, *exception):
+        profile(self._before)
 
 
 def limit(bytes=None):
