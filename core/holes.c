@@ -3,8 +3,6 @@
 #include "os.h"
 #include "units.h"
 
-#define UNIT_PAGES 16
-
 /* Adds a block's bytes to those that are free in each page. */
 static void add_block(uint32_t *bytes, size_t begin, size_t size)
 {
@@ -20,7 +18,7 @@ static void add_block(uint32_t *bytes, size_t begin, size_t size)
 static uint32_t pages_without_block(const hak_slab *slab)
 {
     size_t size = slab->block_size, end = slab->carved * size;
-    uint32_t bytes[UNIT_PAGES] = {0};
+    uint32_t bytes[HAK_UNIT_PAGES] = {0};
     for (void *block = slab->free; block; block = *(void **)block) {
         add_block(bytes, (size_t)((char *)block - slab->start), size);
     }

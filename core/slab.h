@@ -67,7 +67,9 @@ typedef struct hak_slab_list {
     hak_slab *first, *last;
 } hak_slab_list;
 
-_Static_assert((size_t)1 << HAK_UNIT_SHIFT <= 16 * HAK_PAGE, "a bit for each page of a unit");
+#define HAK_UNIT_PAGES 16 /* at most, of a unit that can have absent pages */
+_Static_assert((size_t)1 << HAK_UNIT_SHIFT <= HAK_UNIT_PAGES * HAK_PAGE,
+               "a bit for each page of a unit");
 
 #define HAK_LEFT_FAR ((uint32_t)1 << 31)
 

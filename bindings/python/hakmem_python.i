@@ -3,8 +3,8 @@
 %{
 #include "py_control.h"
 
-#define CONTROL_ENTER hak__py_enter();
-#define CONTROL_LEAVE hak__py_leave();
+#define CONTROL_ENTER bool entered = hak__py_enter();
+#define CONTROL_LEAVE hak__py_leave(entered);
 
 #define CONTROL_RAISE(message)                                                                     \
     do {                                                                                           \
@@ -40,3 +40,6 @@
 {
     $result = hak_py_stats_dict($1);
 }
+
+%rename(profile_names) hak_profile_names;
+const char *hak_profile_names(void);

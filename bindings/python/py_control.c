@@ -9,11 +9,9 @@ PyObject *hak_py_control_install(PyObject *self, PyObject *args)
     (void)self;
     unsigned domains;
     const char *profile;
-    Py_ssize_t limit;
-    if (!PyArg_ParseTuple(args, "Izn:install", &domains, &profile, &limit)) return NULL;
+    if (!PyArg_ParseTuple(args, "Iz:install", &domains, &profile)) return NULL;
     bool anew = (hak_py_installed() & domains) != domains;
-    const char *failure = hak_py_install(
-        &(hak_py_options){.domains = domains, .profile = profile, .limit = (size_t)limit});
+    const char *failure = hak_py_install(&(hak_py_options){.domains = domains, .profile = profile});
     if (failure) {
         PyErr_SetString(PyExc_RuntimeError, failure);
         return NULL;
@@ -38,9 +36,9 @@ PyObject *hak_py_control_settle(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
     if (!hak_py_heap()) Py_RETURN_NONE;
-    hak__py_enter();
+    bool entered = hak__py_enter();
     hak_heap_settle(hak_py_heap());
-    hak__py_leave();
+    hak__py_leave(entered);
     Py_RETURN_NONE;
 }
 
@@ -48,9 +46,9 @@ PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
     hak_stats stats = {0};
-    hak__py_enter();
+    bool entered = hak__py_enter();
     if (hak_py_heap()) hak_heap_stats(hak_py_heap(), &stats);
-    hak__py_leave();
+    hak__py_leave(entered);
     return PyLong_FromSize_t(stats.live_blocks);
 }
 
@@ -87,27 +85,15 @@ static bool set_object(PyObject *dict, const char *name, PyObject *value)
 
 static PyObject *os_calls(const hak_os_calls *os)
 {
-    PyObject *dict = PyDict_New();
-    if (dict && set_count(dict, "mmap", os->mmap) && set_count(dict, "mprotect", os->mprotect) &&
-        set_count(dict, "madvise", os->madvise) && set_count(dict, "mremap", os->mremap) &&
-        set_count(dict, "munmap", os->munmap) && set_count(dict, "failed", os->failed) &&
-        set_count(dict, "total", os->total)) {
-        return dict;
-    }
-    Py_XDECREF(dict);
-    return NULL;
+    return Py_BuildValue("{sK sK sK sK sK sK sK}", "mmap", os->mmap, "mprotect", os->mprotect,
+                         "madvise", os->madvise, "mremap", os->mremap, "munmap", os->munmap,
+                         "failed", os->failed, "total", os->total);
 }
 
 static PyObject *class_stats(const hak_class_stats *class)
 {
-    PyObject *dict = PyDict_New();
-    if (dict && set_count(dict, "size", class->block_size) &&
-        set_count(dict, "live", class->live) && set_count(dict, "slabs", class->slabs) &&
-        set_count(dict, "footprint", class->footprint)) {
-        return dict;
-    }
-    Py_XDECREF(dict);
-    return NULL;
+    return Py_BuildValue("{sn sn sn sn}", "size", class->block_size, "live", class->live, "slabs",
+                         class->slabs, "footprint", class->footprint);
 }
 
 static PyObject *classes(const hak_stats *stats)

@@ -22,14 +22,16 @@ static const unsigned bit_of[HAK_PY_DOMAINS] = {
 
 /* ------------------------------------------------------------------ several interpreters */
 
-void hak__py_enter(void)
+bool hak__py_enter(void)
 {
-    if (adapter.locked) hak__py_lock();
+    bool locked = adapter.locked;
+    if (locked) hak__py_lock();
+    return locked;
 }
 
-void hak__py_leave(void)
+void hak__py_leave(bool entered)
 {
-    if (adapter.locked) hak__py_unlock();
+    if (entered) hak__py_unlock();
 }
 
 #if PY_VERSION_HEX >= 0x030c0000 && !defined(Py_GIL_DISABLED)
@@ -64,14 +66,15 @@ static int before_an_interpreter(const char *event, PyObject *arguments, void *d
 /* The audit event tells of a new interpreter in time, but not where it is created without a thread
  * state, as 3.13 and later do in `_interpreters.create`. Its structure comes from the raw domain
  * then: the one block of this domain that is so large and asked for in this way. A false alarm
- * costs a lock. */
+ * costs a lock. Where the functions cannot be exchanged, there is no memory for the interpreter. */
 #define INTERPRETER_LEAST ((size_t)32 * 1024)
 
 static PyMemAllocatorEx raw;
 
 static void *raw_calloc(void *ctx, size_t count, size_t size)
 {
-    if (count == 1 && size >= INTERPRETER_LEAST && !adapter.locked) lock_from_now_on();
+    bool suspect = count == 1 && size >= INTERPRETER_LEAST;
+    if (suspect && !adapter.locked && !lock_from_now_on()) return NULL;
     return raw.calloc(ctx, count, size);
 }
 
@@ -97,8 +100,8 @@ static bool watch_interpreters(void)
         watching = PySys_AddAuditHook(before_an_interpreter, NULL) == 0;
         if (watching && PY_VERSION_HEX >= 0x030d0000) watch_raw_domain();
     }
-    if (Py_IsInitialized() && has_others()) adapter.locked = true;
-    return watching;
+    bool others = Py_IsInitialized() && has_others();
+    return watching && (!others || adapter.locked || lock_from_now_on());
 }
 #else
 static bool watch_interpreters(void)
@@ -147,7 +150,8 @@ const char *hak_py_install(const hak_py_options *options)
         const char *failure = apply_options(options);
         if (failure) return failure;
     }
-    if (!watch_interpreters()) return "an audit hook of this process does not allow another";
+    if (!watch_interpreters())
+        return "other interpreters cannot be watched or locked out in this process";
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
         if (!(domains & bit_of[d]) || adapter.domains & bit_of[d]) continue;
         PyMemAllocatorEx ours = hak__py_functions(adapter.heap, d, adapter.locked);
@@ -162,10 +166,10 @@ const char *hak_py_install(const hak_py_options *options)
 void hak_py_uninstall(void)
 {
     if (!adapter.heap || adapter.passing) return;
-    hak__py_enter();
+    bool entered = hak__py_enter();
     adapter.passing = true;
     hak__bins_empty(adapter.heap);
-    hak__py_leave();
+    hak__py_leave(entered);
 }
 
 unsigned hak_py_installed(void)

@@ -32,7 +32,7 @@ version = _hakmem.version
 __version__ = version
 
 _DOMAINS = {"mem": 1, "obj": 2}
-_PROFILES = ("speed", "balanced", "lean")
+_PROFILES = tuple(_hakmem.profile_names().split(", "))
 
 
 def _domain_bits(domains):
@@ -96,7 +96,7 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
     _check_profile(profile)
     if limit is not None:
         _check_limit(limit)
-    anew = _hakmem.install(bits, profile, 0)
+    anew = _hakmem.install(bits, profile)
     if limit is not None:
         _hakmem.limit(limit)
     if _after_collection not in _gc.callbacks:
