@@ -34,17 +34,27 @@ VARIANTS = {
     "hakmem-preload": "make preload",
 }
 
+# The standard build in the profile that --profile names, and in each one by name.
+PROFILES = (HAKMEM, "hakmem-speed", "hakmem-balanced", "hakmem-lean")
+
+SYSTEM = "system"
+
 # The best peer of a suite is the best one of these.
-PEERS = (*LIBRARIES, "system")
+PEERS = (*LIBRARIES, SYSTEM)
 
 READ_MAPS = ("cat", "/proc/self/maps")
 
-ALL = (HAKMEM, *VARIANTS, *PEERS, "lua-default", "pymalloc", "null")
+ALL = (*PROFILES, *VARIANTS, *PEERS, "lua-default", "pymalloc", "null")
 
 
 def is_hakmem(allocator: str) -> bool:
     """Whether hakmem's own settings, such as the profile, apply to it."""
-    return allocator == HAKMEM or allocator in VARIANTS
+    return allocator in PROFILES or allocator in VARIANTS
+
+
+def profile_of(allocator: str, chosen: str) -> str:
+    """The profile that a hakmem runs in, where `chosen` is the session's."""
+    return allocator.partition("-")[2] if allocator in PROFILES[1:] else chosen
 
 
 def how_to_build(allocator: str) -> str:

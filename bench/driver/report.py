@@ -49,8 +49,9 @@ def section(summary: Summary) -> str:
     peer = summary.best_peer()
     if peer:
         lines.append("best peer: " + verdict(summary, peer))
-    if "lua-default" in summary.allocators and summary.own != "lua-default":
-        lines.append("lua-default: " + verdict(summary, "lua-default"))
+    for stock in ("lua-default", "pymalloc"):
+        if stock in summary.allocators and summary.own != stock:
+            lines.append(f"{stock}: " + verdict(summary, stock))
     lines.append(noise(summary))
     return "\n".join(lines)
 

@@ -25,6 +25,7 @@ class Settings:
 
     build: Path = field(default_factory=default_build)
     lua: str = "lua5.4"
+    python: str = "/usr/bin/python3"
     cpu: int = field(default_factory=lambda: allowed_cpus()[-1])
     profile: str = "speed"
     quick: bool = False

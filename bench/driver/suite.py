@@ -59,7 +59,8 @@ class Suite:
     def environment(self, allocator: str) -> dict[str, str]:
         """The whole environment of the samples of an allocator."""
         if allocators.is_hakmem(allocator):
-            return child.clean_environment(HAKMEM_PROFILE=self.settings.profile)
+            profile = allocators.profile_of(allocator, self.settings.profile)
+            return child.clean_environment(HAKMEM_PROFILE=profile)
         return child.clean_environment()
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:

@@ -2,6 +2,16 @@
 
 from .lua import LuaSuite
 from .lua_close import LuaCloseSuite
+from .python import PythonChurnSuite, PythonProgramsSuite
 from .random_mixed import RandomMixedSuite
 
-SUITES = {suite.name: suite for suite in (RandomMixedSuite, LuaSuite, LuaCloseSuite)}
+SUITES = {
+    suite.name: suite
+    for suite in (
+        RandomMixedSuite,
+        LuaSuite,
+        LuaCloseSuite,
+        PythonChurnSuite,
+        PythonProgramsSuite,
+    )
+}

@@ -1,0 +1,153 @@
+"""Python programs, each run by a fresh interpreter with another allocator under it."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Optional
+
+from .. import child
+from ..allocators import (
+    LIBRARIES,
+    PROFILES,
+    SYSTEM,
+    VARIANTS,
+    how_to_build,
+    is_hakmem,
+    mapped_path,
+    missing_library,
+)
+from ..child import Outcome
+from ..errors import MissingError, SampleError
+from ..metrics import END_RSS, OS_CALLS, PEAK_RSS, TIME, WALL
+from ..settings import ROOT
+from ..suite import Suite
+
+HARNESS = ROOT / "bench" / "python" / "harness.py"
+QUICK_SCALE = "0.05"
+READ_MAPS = "print(open('/proc/self/maps').read())"
+VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+
+
+class PythonSuite(Suite):
+    """What suites share whose samples are run by the interpreter given with --python.
+
+    hakmem is installed by the first lines of the script, so that its import counts.
+    The other allocators are preloaded, with PYTHONMALLOC=malloc, so that objects come
+    from them and not from pymalloc.
+    """
+
+    allocators = (PROFILES[0], "pymalloc", *LIBRARIES)
+    on_request = (SYSTEM, *PROFILES[1:], *VARIANTS)
+    excluded = {
+        "null": "a Python program cannot run without an allocator",
+        "lua-default": "there is no Lua in it",
+    }
+
+    @cached_property
+    def interpreter(self) -> str:
+        """The path of the interpreter. Raises MissingError."""
+        name = self.settings.python
+        path = shutil.which(name)
+        if path is None:
+            raise MissingError(f"there is no Python interpreter {name}")
+        return path
+
+    @cached_property
+    def package(self) -> Path:
+        """Where hakmem's package for this version of CPython is built."""
+        ask = [self.interpreter, "-c", VERSION]
+        version = child.run(ask, child.clean_environment()).stdout.strip()
+        return self.settings.build / "python" / version
+
+    def missing(self, allocator: str) -> Optional[str]:
+        if allocator in LIBRARIES:
+            return missing_library(allocator, self.map_reader)
+        if allocator in VARIANTS:
+            return (
+                f"{allocator} has no Python package yet: `{how_to_build(allocator)}` "
+                "must build one"
+            )
+        if is_hakmem(allocator):
+            return self.missing_package()
+        return None
+
+    def missing_package(self) -> Optional[str]:
+        """Why hakmem cannot be installed, or None when it can."""
+        install = [self.interpreter, "-c", "import hakmem; hakmem.install()"]
+        try:
+            child.run(install, self.environment(PROFILES[0]))
+        except SampleError as error:
+            return (
+                f"hakmem has no package in {self.package}: run "
+                f"`make python PYTHON={self.interpreter}`\n{error}"
+            )
+        return None
+
+    @property
+    def map_reader(self) -> tuple[str, ...]:
+        """Lets the interpreter itself tell which libraries it has mapped."""
+        return (self.interpreter, "-c", READ_MAPS)
+
+    def environment(self, allocator: str) -> dict[str, str]:
+        environment = super().environment(allocator)
+        # The same order of sets and the same collisions for everybody.
+        environment["PYTHONHASHSEED"] = "0"
+        if allocator in (SYSTEM, *LIBRARIES):
+            environment["PYTHONMALLOC"] = "malloc"
+        if allocator in LIBRARIES:
+            library = mapped_path(LIBRARIES[allocator], self.map_reader)
+            environment["LD_PRELOAD"] = str(library)
+        if is_hakmem(allocator):
+            environment["PYTHONPATH"] = str(self.package)
+            environment["HAKMEM_PYTHON"] = "1"
+        return environment
+
+
+class PythonPrograms(PythonSuite):
+    """A case is a program of a folder in bench/python.
+
+    The time is the processor time of the whole process, so that the start and the
+    exit of the interpreter count too.
+    """
+
+    metrics = (TIME, PEAK_RSS, OS_CALLS)
+    silent_metrics = (WALL, END_RSS)
+    runs = 7
+    folder: str
+
+    def cases(self) -> list[str]:
+        ask = [self.interpreter, str(HARNESS), self.folder, "--list"]
+        return child.run(ask, child.clean_environment()).stdout.split()
+
+    def command(self, allocator: str, case: str, round_number: int) -> list[str]:
+        scale = QUICK_SCALE if self.settings.quick else "1"
+        return [self.interpreter, str(HARNESS), self.folder, case, scale]
+
+    def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
+        if outcome.printed().get("case") != case:
+            raise outcome.error(f"it did not run the case {case}")
+        return {
+            TIME.name: outcome.cpu,
+            WALL.name: outcome.wall,
+            PEAK_RSS.name: outcome.required_number("peak_rss_kib"),
+            END_RSS.name: outcome.required_number("end_rss_kib"),
+            OS_CALLS.name: outcome.number("os_calls"),
+        }
+
+
+class PythonChurnSuite(PythonPrograms):
+    """Programs made of object creation."""
+
+    name = "python-churn"
+    title = "Python programs made of object creation, from start to exit"
+    folder = "churn"
+
+
+class PythonProgramsSuite(PythonPrograms):
+    """Programs most of whose time is not allocation."""
+
+    name = "python"
+    title = "Python programs as people write them, from start to exit"
+    folder = "programs"
