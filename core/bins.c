@@ -82,6 +82,12 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
     return NULL;
 }
 
+/* A full slab wakes when one of so many of its blocks is free, as a power of two. */
+static unsigned wake_shift(const hak_heap *heap)
+{
+    return heap->in_order ? heap->profile->reopen_in_order : heap->profile->reopen;
+}
+
 /* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
  * in absent pages. */
 static void suspend(hak_heap *heap, hak_slab *slab)
@@ -91,7 +97,7 @@ static void suspend(hak_heap *heap, hak_slab *slab)
         hak__mini_drain(slab);
     } else if (!has_more(slab)) {
         slab->kind = HAK_SLAB_FULL;
-        slab->asleep = (uint16_t)(1 + (slab->capacity >> heap->profile->reopen));
+        slab->asleep = (uint16_t)(1 + (slab->capacity >> wake_shift(heap)));
         slab->left = slab->asleep;
     } else {
         slab->kind = HAK_SLAB_PARTIAL;
@@ -128,6 +134,7 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
     if (slab) {
         if (!slab->free && !add_blocks(heap, slab)) return NULL;
         unlink_partial(heap, slab);
+        if (heap->in_order) hak__slab_sort(slab);
         slab->kind = HAK_SLAB_CURRENT;
         slab->left = HAK_LEFT_FAR;
     } else if (has_current && has_more(current)) {

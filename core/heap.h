@@ -39,6 +39,9 @@ struct hak_heap {
     uint64_t mini_free, mini_all;  /* its free cells; all that can hold blocks */
     uint8_t mini_had[HAK_CLASSES]; /* minislabs each class has had; HAK_MINIS: it moved on */
 
+    /* Slabs are sorted by address before they are used again. It pays where a collector walks the
+     * objects in the order in which they were made, as CPython's does; Lua's does not. */
+    bool in_order;
     size_t granularity;
     size_t footprint, footprint_peak;
     size_t retained; /* of the footprint, bytes that hold no block and never will before they are

@@ -7,11 +7,12 @@
 
 typedef struct hak_profile {
     const char *name;
-    size_t carve;         /* bytes of blocks carved at a time, at least one page */
-    unsigned reopen;      /* a full slab is used again when 1/2^reopen of it is free … */
-    size_t retain_least;  /* bytes of free memory a heap may always keep … */
-    unsigned retain_part; /* and beside them this many hundredths of what was recently in use */
-    size_t pool;          /* bytes of a destroyed heap's memory kept for the next heap */
+    size_t carve;             /* bytes of blocks carved at a time, at least one page */
+    unsigned reopen;          /* a full slab is used again when 1/2^reopen of it is free … */
+    unsigned reopen_in_order; /* … or this, in a heap that sorts it first */
+    size_t retain_least;      /* bytes of free memory a heap may always keep … */
+    unsigned retain_part;     /* and beside them this many hundredths of what was recently in use */
+    size_t pool;              /* bytes of a destroyed heap's memory kept for the next heap */
 } hak_profile;
 
 /* The profile of that name; NULL when there is none. */

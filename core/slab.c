@@ -1,5 +1,7 @@
 #include "slab.h"
 
+#include <string.h>
+
 const hak_slab hak__no_slab = {.left = 1};
 
 /* Blocks to carve: as many as end within the pages that `bytes` more would touch. */
@@ -51,13 +53,24 @@ uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
     return ((uint32_t)2 << last) - ((uint32_t)1 << first);
 }
 
+/* The blocks that lie in a page, wholly or in part: from *first up to *end. */
+static void blocks_in_page(const hak_slab *slab, unsigned page, size_t *first, size_t *end)
+{
+    size_t begin = page * HAK_PAGE, size = slab->block_size;
+    *first = begin / size;
+    *end = (begin + HAK_PAGE + size - 1) / size;
+    if (*end > slab->carved) *end = slab->carved;
+}
+
 size_t hak__slab_lost(const hak_slab *slab)
 {
-    if (!slab->absent) return 0;
-    size_t end = (size_t)slab->carved * slab->block_size;
-    size_t count = 0;
-    for (size_t offset = 0; offset < end; offset += slab->block_size) {
-        if (hak__slab_pages(slab, offset) & slab->absent) count++;
+    size_t count = 0, done = 0;
+    for (uint32_t rest = slab->absent; rest; rest &= rest - 1) {
+        size_t first, end;
+        blocks_in_page(slab, (unsigned)__builtin_ctz(rest), &first, &end);
+        if (first < done) first = done;
+        if (first < end) count += end - first;
+        done = end;
     }
     return count;
 }
@@ -65,13 +78,46 @@ size_t hak__slab_lost(const hak_slab *slab)
 void hak__slab_restore(hak_slab *slab, uint32_t pages)
 {
     slab->absent &= (uint16_t)~pages;
-    for (size_t i = slab->carved; i-- > 0;) {
-        size_t offset = i * slab->block_size;
-        uint32_t touches = hak__slab_pages(slab, offset);
-        if (!(touches & pages) || touches & slab->absent) continue;
-        *(void **)(slab->start + offset) = slab->free;
-        slab->free = slab->start + offset;
+    size_t done = slab->carved;
+    while (pages) {
+        unsigned page = 31 - (unsigned)__builtin_clz(pages);
+        pages ^= (uint32_t)1 << page;
+        size_t first, end;
+        blocks_in_page(slab, page, &first, &end);
+        if (end > done) end = done;
+        for (size_t i = end; i-- > first;) {
+            size_t offset = i * slab->block_size;
+            if (hak__slab_pages(slab, offset) & slab->absent) continue;
+            *(void **)(slab->start + offset) = slab->free;
+            slab->free = slab->start + offset;
+        }
+        if (first < done) done = first;
     }
+}
+
+#define BLOCKS_MAX (((size_t)1 << HAK_UNIT_SHIFT) / 8) /* in one unit */
+
+void hak__slab_sort(hak_slab *slab)
+{
+    if (slab->units > 1) return;
+    uint64_t is_free[BLOCKS_MAX / 64];
+    size_t size = slab->block_size, words = (slab->carved + 63) / 64;
+    memset(is_free, 0, words * sizeof *is_free);
+    /* Dividing by multiplying: exact for a dividend below 2^32 / size, as offsets in a unit are. */
+    uint64_t inverse = ((uint64_t)1 << 32) / size + 1;
+    for (void *block = slab->free; block; block = *(void **)block) {
+        uint64_t i = (uint64_t)((char *)block - slab->start) * inverse >> 32;
+        is_free[i / 64] |= (uint64_t)1 << i % 64;
+    }
+    void **link = &slab->free;
+    for (size_t i = 0; i < words; i++) {
+        for (uint64_t rest = is_free[i]; rest; rest &= rest - 1) {
+            size_t block = i * 64 + (size_t)__builtin_ctzll(rest);
+            *link = slab->start + block * size;
+            link = *link;
+        }
+    }
+    *link = NULL;
 }
 
 size_t hak__slab_free_count(const hak_slab *slab)

@@ -97,6 +97,10 @@ size_t hak__slab_lost(const hak_slab *slab);
  * their addresses. */
 void hak__slab_restore(hak_slab *slab, uint32_t pages);
 
+/* Links the free list anew, in the order of the addresses; not of slabs of several units, whose
+ * blocks are large. */
+void hak__slab_sort(hak_slab *slab);
+
 /* How many blocks are in the free list. */
 size_t hak__slab_free_count(const hak_slab *slab);
 

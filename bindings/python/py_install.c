@@ -146,6 +146,7 @@ const char *hak_py_install(const hak_py_options *options)
             .profile = options->profile, .limit = options->limit, .name = "python"});
         if (!adapter.heap) return heap_failure();
         adapter.heap->adapter = &adapter;
+        adapter.heap->in_order = true;
     } else {
         const char *failure = apply_options(options);
         if (failure) return failure;
