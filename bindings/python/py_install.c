@@ -80,7 +80,8 @@ __attribute__((format(printf, 2, 3))) static const char *fail(int error, const c
     return message;
 }
 
-/* Those of `domains` that are CPython's own; below a hook of somebody else, nothing can be said. */
+/* Those of `domains` where CPython's own allocator is in place: not ours, nor somebody else's hook.
+ */
 static unsigned cpythons_own(unsigned domains)
 {
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
@@ -149,11 +150,11 @@ const char *hak_py_install(const hak_py_options *options)
     if (failure) return failure;
 
     unsigned domains = options->domains ? options->domains : HAK_PY_MEM | HAK_PY_OBJ;
-    unsigned free = cpythons_own(domains);
-    if (domains & ~adapter.domains & ~free)
+    unsigned untaken = cpythons_own(domains);
+    if (domains & ~adapter.domains & ~untaken)
         return fail(EBUSY, "an allocator hook of somebody else is in place, maybe another copy of "
                            "hakmem, whose program can give scripts the module by hak_py_register");
-    if (free && has_others())
+    if (untaken && has_others())
         return fail(EBUSY, "other interpreters exist; install hakmem before they are created");
     if (!hak__py_watch()) return fail(ENOMEM, "not enough memory to watch for other interpreters");
 
@@ -161,7 +162,7 @@ const char *hak_py_install(const hak_py_options *options)
     failure = prepare_heap(options);
     if (!failure) adapter.passing = false;
     hak_py_leave(entered);
-    if (!failure) take_over(free);
+    if (!failure) take_over(untaken);
     return failure;
 }
 
