@@ -80,8 +80,7 @@ __attribute__((format(printf, 2, 3))) static const char *fail(int error, const c
     return message;
 }
 
-/* Those of `domains` where CPython's own allocator is in place: not ours, nor somebody else's hook.
- */
+/* Those of `domains` where CPython's own allocator is in place, neither ours nor another hook. */
 static unsigned cpythons_own(unsigned domains)
 {
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
