@@ -86,7 +86,7 @@ install: libs modules ## copy to $(DESTDIR)$(PREFIX)
 	ln -sf libhakmem.so.0 $(DESTDIR)$(PREFIX)/lib/libhakmem.so
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' scripts/hakmem.pc.in \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem.pc
-	$(MAKE) --no-print-directory install-lua
+	$(MAKE) --no-print-directory install-lua install-python
 
 SOURCES := $(wildcard core/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c tests/*/*.[ch])
 format: ## lay the C sources out by clang-format
@@ -97,7 +97,7 @@ lint: ## clang-format and clang-tidy, without changing anything
 	scripts/deps.sh clang-format clang-tidy
 	clang-format --dry-run --Werror $(SOURCES)
 	clang-tidy --quiet $(CORE) $(CONTROL) $(LUA_C) $(PYTHON_C) -- -std=gnu11 -Icore -Ibindings \
-		-Ibindings/lua -Ibindings/python -I$(word 3,$(PY)) $$(pkg-config --cflags lua5.4)
+		-Ibindings/lua $(PY_FLAGS) $$(pkg-config --cflags lua5.4)
 
 clean: ## remove build/
 	rm -rf $(B)

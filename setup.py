@@ -42,10 +42,14 @@ setup(
             "hakmem._hakmem",
             sources=["bindings/hakmem.i", "bindings/control.c"]
             + sorted(glob("bindings/python/*.c") + glob("core/*.c")),
-            depends=glob("core/*.h") + glob("bindings/*.h") + glob("bindings/python/*.[hi]"),
+            depends=["bindings/module.map"]
+            + glob("core/*.h")
+            + glob("bindings/*.h")
+            + glob("bindings/python/*.[hi]"),
             include_dirs=["core", "bindings", "bindings/python"],
             extra_compile_args=FLAGS,
-            extra_link_args=["-flto", "-O2", "-pthread", "-Wl,-z,nodelete"],
+            extra_link_args=["-flto", "-O2", "-pthread", "-Wl,-z,nodelete"]
+            + ["-Wl,--version-script=bindings/module.map"],
             libraries=["dl"],
         )
     ],

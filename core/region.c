@@ -83,9 +83,14 @@ static void after_fork(void)
     pthread_mutex_unlock(&lock);
 }
 
-static void respect_fork(void)
+static void register_handlers(void)
 {
     pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+void hak__region_respect_fork(void)
+{
+    pthread_once(&fork_once, register_handlers);
 }
 
 /* A fork must never find the lock held by a thread that the child does not have. While the process
@@ -93,7 +98,7 @@ static void respect_fork(void)
  * handlers are registered as late as this, since they cost 50 KiB of libc's pages. */
 static void take_lock(void)
 {
-    if (!__libc_single_threaded) pthread_once(&fork_once, respect_fork);
+    if (!__libc_single_threaded) hak__region_respect_fork();
     pthread_mutex_lock(&lock);
 }
 

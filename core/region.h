@@ -94,6 +94,11 @@ const hak_region *hak__region_shared(void);
 /* The region `p` lies in, shared or spill; NULL for any other pointer. Takes no lock. */
 hak_region *hak__region_of(const void *p);
 
+/* Keeps fork() from finding the lock held, as happens by itself once there are threads. To be
+ * called before handlers are registered for a lock that is held while this one is taken: libc calls
+ * them in the reverse order. */
+void hak__region_respect_fork(void);
+
 /* Lays a region, and room for a heap's control page, out in a caller's memory. NULL when it is too
  * small. */
 hak_region *hak__region_on_memory(void *memory, size_t size);

@@ -19,9 +19,9 @@ $(B)/swig/hakmem_lua_wrap.c: bindings/hakmem.i bindings/lua/hakmem_lua.i
 	mkdir -p $(@D); $(call say,SWIG)
 	swig -lua -Ibindings -o $@ $<
 
-# A module exports what Lua looks up, so that it never mixes with a hakmem that the host is linked
+# A module exports what the interpreter looks up, so that it never mixes with a hakmem that the host is linked
 # with; and it is small, since a script's process pays for all of it.
-MODULE_LD := -shared -Wl,--version-script=bindings/lua/module.map -Wl,-z,nodelete \
+MODULE_LD := -shared -Wl,--version-script=bindings/module.map -Wl,-z,nodelete \
 	-Wl,-z,noseparate-code -Wl,--gc-sections
 
 # $(1): directory, $(2): pkg-config name. In a module, core and adapter are compiled together, so
@@ -33,7 +33,7 @@ $(B)/lua/$(1)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
 		-c $$< -o $$@
 
 $(B)/lua/$(1)/hakmem.so: $(B)/lua/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) $(HEADERS) \
-		bindings/lua/module.map
+		bindings/module.map
 	$$(call say,MODULE)
 	$(CC) $(HAK_CFLAGS) $(PIC) -flto $(MODULE_LD) -Ibindings -Ibindings/lua \
 		$$$$(pkg-config --cflags $(2)) $$(filter %.o %.c,$$^) -o $$@ -pthread

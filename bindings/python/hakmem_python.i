@@ -3,8 +3,8 @@
 %{
 #include "py_control.h"
 
-#define CONTROL_ENTER bool entered = hak__py_enter();
-#define CONTROL_LEAVE hak__py_leave(entered);
+#define CONTROL_ENTER bool entered = hak_py_enter();
+#define CONTROL_LEAVE hak_py_leave(entered);
 
 #define CONTROL_RAISE(message)                                                                     \
     do {                                                                                           \

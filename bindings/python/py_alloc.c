@@ -121,6 +121,18 @@ void hak__py_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
+static void register_handlers(void)
+{
+    hak__region_respect_fork();
+    pthread_atfork(hak__py_lock, hak__py_unlock, hak__py_unlock);
+}
+
+void hak__py_lock_respects_fork(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_handlers);
+}
+
 #define DOMAIN_FUNCTIONS(name, domain)                                       \
     static void *name##_malloc(void *heap, size_t size)                      \
     {                                                                        \

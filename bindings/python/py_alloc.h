@@ -22,6 +22,10 @@ typedef struct hak_py_adapter {
 void hak__py_lock(void);
 void hak__py_unlock(void);
 
+/* To be called before the lock comes into use: a fork by one interpreter never finds it held by
+ * another, which the child does not have. */
+void hak__py_lock_respects_fork(void);
+
 /* The functions for a domain over `heap`, with or without a lock around each. */
 PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, bool locked);
 

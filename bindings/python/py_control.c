@@ -1,5 +1,6 @@
 #include "py_control.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,11 +10,14 @@ PyObject *hak_py_control_install(PyObject *self, PyObject *args)
     (void)self;
     unsigned domains;
     const char *profile;
-    if (!PyArg_ParseTuple(args, "Iz:install", &domains, &profile)) return NULL;
+    Py_ssize_t limit;
+    if (!PyArg_ParseTuple(args, "Izn:install", &domains, &profile, &limit)) return NULL;
     bool anew = (hak_py_installed() & domains) != domains;
-    const char *failure = hak_py_install(&(hak_py_options){.domains = domains, .profile = profile});
+    hak_py_options options = {.domains = domains, .profile = profile, .limit = (size_t)limit};
+    const char *failure = hak_py_install(&options);
     if (failure) {
-        PyErr_SetString(PyExc_RuntimeError, failure);
+        bool wrong = errno == EINVAL || errno == ERANGE;
+        PyErr_SetString(wrong ? PyExc_ValueError : PyExc_RuntimeError, failure);
         return NULL;
     }
     return PyBool_FromLong(anew);
@@ -36,9 +40,9 @@ PyObject *hak_py_control_settle(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
     if (!hak_py_heap()) Py_RETURN_NONE;
-    bool entered = hak__py_enter();
+    bool entered = hak_py_enter();
     hak_heap_settle(hak_py_heap());
-    hak__py_leave(entered);
+    hak_py_leave(entered);
     Py_RETURN_NONE;
 }
 
@@ -46,9 +50,9 @@ PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
     hak_stats stats = {0};
-    bool entered = hak__py_enter();
+    bool entered = hak_py_enter();
     if (hak_py_heap()) hak_heap_stats(hak_py_heap(), &stats);
-    hak__py_leave(entered);
+    hak_py_leave(entered);
     return PyLong_FromSize_t(stats.live_blocks);
 }
 

@@ -4,11 +4,11 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <stdbool.h>
 
 #include "hakmem_python.h"
 
-/* install(domains: int, profile: str | None) -> bool: whether anything changed */
+/* install(domains: int, profile: str | None, limit: int) -> bool: whether anything was taken over
+ */
 PyObject *hak_py_control_install(PyObject *self, PyObject *args);
 PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
 /* -> int, the domains as bits */
@@ -19,11 +19,6 @@ PyObject *hak_py_control_settle(PyObject *self, PyObject *args);
 PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 /* -> [(name, unit, help), …] of the statistics */
 PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
-
-/* Around every use of the heap by the control surface. Whether the lock was taken is passed on,
- * since it may come into use in between. */
-bool hak__py_enter(void);
-void hak__py_leave(bool entered);
 
 PyObject *hak_py_stats_dict(const hak_stats *stats);
 

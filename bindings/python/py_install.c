@@ -1,11 +1,13 @@
 /* Putting the functions into CPython's table of allocators, and below what wraps that table. */
 #include <errno.h>
-#include <stdint.h>
-#include <string.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "bins.h"
+#include "hakmem_python.h"
+#include "profile.h"
 #include "py_alloc.h"
-#include "py_control.h"
+#include "py_watch.h"
 #include "py_wrappers.h"
 
 static hak_py_adapter adapter;
@@ -22,160 +24,160 @@ static const unsigned bit_of[HAK_PY_DOMAINS] = {
 
 /* ------------------------------------------------------------------ several interpreters */
 
-bool hak__py_enter(void)
+bool hak_py_enter(void)
 {
     bool locked = adapter.locked;
     if (locked) hak__py_lock();
     return locked;
 }
 
-void hak__py_leave(bool entered)
+void hak_py_leave(bool entered)
 {
     if (entered) hak__py_unlock();
 }
 
-#if PY_VERSION_HEX >= 0x030c0000 && !defined(Py_GIL_DISABLED)
-/* From 3.12 on an interpreter may have a GIL of its own. */
-
-/* Exchanges the functions for those that lock. False when they cannot be found: something unknown
- * lies around them. */
-static bool lock_from_now_on(void)
+bool hak__py_lock_from_now_on(void)
 {
+    if (adapter.locked || !adapter.heap) return true;
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
         if (!(adapter.domains & bit_of[d])) continue;
         PyMemAllocatorEx from = hak__py_functions(adapter.heap, d, false);
         PyMemAllocatorEx to = hak__py_functions(adapter.heap, d, true);
         if (!hak__py_exchange(domain_of[d], &from, &to)) return false;
     }
+    hak__py_lock_respects_fork();
     adapter.locked = true;
     return true;
 }
 
-static int before_an_interpreter(const char *event, PyObject *arguments, void *data)
-{
-    (void)arguments, (void)data;
-    if (adapter.locked || !adapter.heap) return 0;
-    if (strcmp(event, "cpython.PyInterpreterState_New") != 0) return 0;
-    if (lock_from_now_on()) return 0;
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        "hakmem is not prepared for another interpreter below an unknown allocator hook");
-    return -1;
-}
-
-/* The audit event tells of a new interpreter in time, but not where it is created without a thread
- * state, as 3.13 and later do in `_interpreters.create`. Its structure comes from the raw domain
- * then: the one block of this domain that is so large and asked for in this way. A false alarm
- * costs a lock. Where the functions cannot be exchanged, there is no memory for the interpreter. */
-#define INTERPRETER_LEAST ((size_t)32 * 1024)
-
-static PyMemAllocatorEx raw;
-
-static void *raw_calloc(void *ctx, size_t count, size_t size)
-{
-    bool suspect = count == 1 && size >= INTERPRETER_LEAST;
-    if (suspect && !adapter.locked && !lock_from_now_on()) return NULL;
-    return raw.calloc(ctx, count, size);
-}
-
-static void watch_raw_domain(void)
-{
-    hak__py_innermost(PYMEM_DOMAIN_RAW, &raw);
-    PyMemAllocatorEx watched = raw, previous;
-    watched.calloc = raw_calloc;
-    hak__py_replace_innermost(PYMEM_DOMAIN_RAW, &watched, &previous);
-}
-
-/* Whether interpreters exist beside the main one. */
+/* Whether interpreters exist beside the main one that may run without its GIL. */
 static bool has_others(void)
 {
+    if (PY_VERSION_HEX < 0x030c0000 || !Py_IsInitialized()) return false;
     PyInterpreterState *first = PyInterpreterState_Head();
     return first && PyInterpreterState_Next(first);
 }
 
-static bool watch_interpreters(void)
-{
-    static bool watching;
-    if (!watching) {
-        watching = PySys_AddAuditHook(before_an_interpreter, NULL) == 0;
-        if (watching && PY_VERSION_HEX >= 0x030d0000) watch_raw_domain();
-    }
-    bool others = Py_IsInitialized() && has_others();
-    return watching && (!others || adapter.locked || lock_from_now_on());
-}
-#else
-static bool watch_interpreters(void)
-{
-    return true; /* they share the GIL */
-}
-#endif
-
 /* ------------------------------------------------------------------ installing */
 
-static const char *heap_failure(void)
+#ifdef Py_GIL_DISABLED
+enum { FREE_THREADED = true };
+#else
+enum { FREE_THREADED = false };
+#endif
+
+/* An interpreter that runs needs this much to go on and to say that it is out of memory. */
+#define LIMIT_LEAST ((size_t)64 * 1024)
+
+__attribute__((format(printf, 2, 3))) static const char *fail(int error, const char *format, ...)
 {
-    return errno == EINVAL ? "unknown profile" : "not enough memory for a heap";
+    static char message[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    errno = error;
+    return message;
 }
 
-static const char *apply_options(const hak_py_options *options)
+/* Those of `domains` where CPython's own allocator is in place, neither ours nor another hook. */
+static unsigned cpythons_own(unsigned domains)
 {
-    if (options->profile && !hak_heap_set_profile(adapter.heap, options->profile)) {
-        return heap_failure();
+    for (int d = 0; d < HAK_PY_DOMAINS; d++) {
+        PyMemAllocatorEx innermost;
+        hak__py_innermost(domain_of[d], &innermost);
+        if (!hak__py_is_cpythons_own(&innermost)) domains &= ~bit_of[d];
     }
-    if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit)) {
-        return "the limit is below the bytes in use";
+    return domains;
+}
+
+static void take_over(unsigned domains)
+{
+    for (int d = 0; d < HAK_PY_DOMAINS; d++) {
+        if (!(domains & bit_of[d])) continue;
+        PyMemAllocatorEx ours = hak__py_functions(adapter.heap, d, adapter.locked);
+        hak__py_replace_innermost(domain_of[d], &ours, &adapter.previous[d]);
+        adapter.domains |= bit_of[d];
     }
+}
+
+void hak__py_take_over_again(void)
+{
+    take_over(cpythons_own(adapter.domains));
+}
+
+static const char *check(const hak_py_options *options)
+{
+    if (options->domains & ~(HAK_PY_MEM | HAK_PY_OBJ))
+        return fail(EINVAL, "unknown domain, accepted are HAK_PY_MEM and HAK_PY_OBJ");
+    if (options->profile && !hak__profile_named(options->profile))
+        return fail(EINVAL, "unknown profile, accepted are: %s", hak_profile_names());
+    if (options->limit && options->limit < LIMIT_LEAST)
+        return fail(ERANGE,
+                    "a limit of %zu bytes is below the least that Python can work with, %zu",
+                    options->limit, LIMIT_LEAST);
+    return NULL;
+}
+
+/* The heap, with these options. */
+static const char *prepare_heap(const hak_py_options *options)
+{
+    if (!adapter.heap) {
+        adapter.heap = hak_heap_new(&(hak_heap_options){
+            .profile = options->profile, .limit = options->limit, .name = "python"});
+        if (!adapter.heap) return fail(ENOMEM, "not enough memory for a heap");
+        adapter.heap->adapter = &adapter;
+        adapter.heap->in_order = true;
+        return NULL;
+    }
+    if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))
+        return fail(ERANGE, "a limit of %zu bytes is below the %zu in use", options->limit,
+                    adapter.heap->footprint);
+    if (options->profile) hak_heap_set_profile(adapter.heap, options->profile);
     return NULL;
 }
 
 const char *hak_py_install(const hak_py_options *options)
 {
-#ifdef Py_GIL_DISABLED
-    (void)options;
-    return "this is a free-threaded CPython, whose collector needs its own allocator";
-#else
     static const hak_py_options defaults;
     if (!options) options = &defaults;
+    if (FREE_THREADED)
+        return fail(ENOTSUP,
+                    "this is a free-threaded CPython, whose collector needs its own allocator");
+    if (Py_IsInitialized() && PyInterpreterState_Get() != PyInterpreterState_Main())
+        return fail(EPERM, "hakmem is installed from the main interpreter only");
+    const char *failure = check(options);
+    if (failure) return failure;
+
     unsigned domains = options->domains ? options->domains : HAK_PY_MEM | HAK_PY_OBJ;
-    if (domains & ~(HAK_PY_MEM | HAK_PY_OBJ)) return "unknown domain";
-    if (Py_IsInitialized() && PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        return "hakmem is installed from the main interpreter only";
-    }
-    if (!adapter.heap) {
-        adapter.heap = hak_heap_new(&(hak_heap_options){
-            .profile = options->profile, .limit = options->limit, .name = "python"});
-        if (!adapter.heap) return heap_failure();
-        adapter.heap->adapter = &adapter;
-        adapter.heap->in_order = true;
-    } else {
-        const char *failure = apply_options(options);
-        if (failure) return failure;
-    }
-    if (!watch_interpreters())
-        return "other interpreters cannot be watched or locked out in this process";
-    for (int d = 0; d < HAK_PY_DOMAINS; d++) {
-        if (!(domains & bit_of[d]) || adapter.domains & bit_of[d]) continue;
-        PyMemAllocatorEx ours = hak__py_functions(adapter.heap, d, adapter.locked);
-        hak__py_replace_innermost(domain_of[d], &ours, &adapter.previous[d]);
-        adapter.domains |= bit_of[d];
-    }
-    adapter.passing = false;
-    return NULL;
-#endif
+    unsigned untaken = cpythons_own(domains);
+    if (domains & ~adapter.domains & ~untaken)
+        return fail(EBUSY, "an allocator hook of somebody else is in place, maybe another copy of "
+                           "hakmem, whose program can give scripts the module by hak_py_register");
+    if (untaken && has_others())
+        return fail(EBUSY, "other interpreters exist; install hakmem before they are created");
+    if (!hak__py_watch()) return fail(ENOMEM, "not enough memory to watch for other interpreters");
+
+    bool entered = hak_py_enter();
+    failure = prepare_heap(options);
+    if (!failure) adapter.passing = false;
+    hak_py_leave(entered);
+    if (!failure) take_over(untaken);
+    return failure;
 }
 
 void hak_py_uninstall(void)
 {
     if (!adapter.heap || adapter.passing) return;
-    bool entered = hak__py_enter();
+    bool entered = hak_py_enter();
     adapter.passing = true;
     hak__bins_empty(adapter.heap);
-    hak__py_leave(entered);
+    hak_py_leave(entered);
 }
 
 unsigned hak_py_installed(void)
 {
-    return adapter.passing ? 0 : adapter.domains;
+    return adapter.passing ? 0 : adapter.domains & ~cpythons_own(adapter.domains);
 }
 
 hak_heap *hak_py_heap(void)

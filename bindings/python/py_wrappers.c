@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "py_wrappers.h"
 
 #include <dlfcn.h>
@@ -17,11 +16,12 @@ static const char *object_around(const void *address)
     return address && dladdr(address, &info) ? info.dli_fbase : NULL;
 }
 
-/* Whether `p` points into the executable or library that CPython itself is. */
+/* Whether `p` points into the executable or library that CPython itself is. (The address of one of
+ * its functions may be that of a stub in another object.) */
 static bool is_cpythons(const void *p)
 {
     const char *object = object_around(p);
-    return object && object == object_around((const void *)(uintptr_t)&PyMem_GetAllocator);
+    return object && object == object_around(Py_GetCopyright());
 }
 
 static bool is_allocator(const PyMemAllocatorEx *candidate)
@@ -30,6 +30,11 @@ static bool is_allocator(const PyMemAllocatorEx *candidate)
            object_around((const void *)(uintptr_t)candidate->calloc) &&
            object_around((const void *)(uintptr_t)candidate->realloc) &&
            object_around((const void *)(uintptr_t)candidate->free);
+}
+
+bool hak__py_is_cpythons_own(const PyMemAllocatorEx *innermost)
+{
+    return !innermost->ctx && is_cpythons((const void *)(uintptr_t)innermost->malloc);
 }
 
 /* The allocator below `allocator`, if that is one of CPython's wrappers; else NULL. CPython's own

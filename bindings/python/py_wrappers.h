@@ -11,6 +11,10 @@
 /* The innermost allocator of a domain: the first that is not one of CPython's wrappers. */
 void hak__py_innermost(PyMemAllocatorDomain domain, PyMemAllocatorEx *innermost);
 
+/* Whether an innermost allocator is CPython's own. Else somebody else's hook is in place, which may
+ * keep headers in its blocks, and may put back into the table what it found there. */
+bool hak__py_is_cpythons_own(const PyMemAllocatorEx *innermost);
+
 /* Replaces it, and returns what it was in `*previous`. */
 void hak__py_replace_innermost(PyMemAllocatorDomain domain, const PyMemAllocatorEx *ours,
                                PyMemAllocatorEx *previous);

@@ -1,29 +1,58 @@
 # The Python package, built in place for one interpreter: PYTHONPATH=build/python/3.11 uses it.
-# (`pip install .` builds it by setup.py instead.)
+# (`pip install .` builds it by setup.py instead.) And the adapter for programs that embed that
+# interpreter.
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 PYTHON_C := $(wildcard bindings/python/*.c)
 PY := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
 	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
-PY_DIR := $(B)/python/$(word 1,$(PY))
+PY_VERSION := $(word 1,$(PY))
+PY_FLAGS   := -Ibindings -Ibindings/python -I$(word 3,$(PY))
+PY_DIR     := $(B)/python/$(PY_VERSION)
 PY_SOURCES := $(wildcard bindings/python/hakmem/*.py*) bindings/python/hakmem/py.typed
 PY_PACKAGE := $(sort $(PY_SOURCES:bindings/python/%=$(PY_DIR)/%))
 PY_MODULE  := $(PY_DIR)/hakmem/_hakmem$(word 2,$(PY))
+PY_HOST    := $(B)/libhakmem_python$(PY_VERSION).a
+PY_STATIC  := $(B)/static/python$(PY_VERSION)
 
-.PHONY: python
-python: $(PY_MODULE) $(PY_PACKAGE) ## the Python package only, for $(PYTHON)
+.PHONY: python install-python
+python: $(PY_MODULE) $(PY_PACKAGE) $(PY_HOST) ## the Python side only, for $(PYTHON)
+libs: $(PY_HOST)
 
 $(B)/swig/hakmem_python_wrap.c: bindings/hakmem.i bindings/python/hakmem_python.i
 	mkdir -p $(@D); $(call say,SWIG)
 	swig -python -Ibindings -outdir $(@D) -o $@ $<
 
-$(PY_MODULE): $(B)/swig/hakmem_python_wrap.c $(CONTROL) $(PYTHON_C) $(CORE) $(HEADERS)
+$(PY_MODULE): $(B)/swig/hakmem_python_wrap.c $(CONTROL) $(PYTHON_C) $(CORE) $(HEADERS) \
+		bindings/module.map
 	mkdir -p $(@D); $(call say,MODULE)
-	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os -Ibindings -Ibindings/python -I$(word 3,$(PY)) -c $< \
-		-o $(PY_DIR)/wrap.o
-	$(CC) $(HAK_CFLAGS) $(PIC) -flto -shared -Wl,-z,nodelete -Wl,--gc-sections -Ibindings \
-		-Ibindings/python -I$(word 3,$(PY)) $(PY_DIR)/wrap.o $(CONTROL) $(PYTHON_C) $(CORE) \
-		-o $@ -pthread -ldl
+	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os $(PY_FLAGS) -c $< -o $(PY_DIR)/wrap.o
+	$(CC) $(HAK_CFLAGS) $(PIC) -flto $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
+		$(PYTHON_C) $(CORE) -o $@ -pthread -ldl
 
 $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
 	mkdir -p $(@D); cp $< $@
+
+$(PY_STATIC)/%.o: bindings/python/%.c $(HEADERS)
+	mkdir -p $(@D); $(call say,CC)
+	$(CC) $(HAK_CFLAGS) $(LTO) $(PY_FLAGS) -c $< -o $@
+
+$(PY_STATIC)/control.o: $(CONTROL) $(HEADERS)
+	mkdir -p $(@D); $(call say,CC)
+	$(CC) $(HAK_CFLAGS) $(LTO) -c $< -o $@
+
+$(PY_STATIC)/wrap.o: $(B)/swig/hakmem_python_wrap.c $(HEADERS)
+	mkdir -p $(@D); $(call say,CC)
+	$(CC) $(HAK_CFLAGS) -w -Os $(PY_FLAGS) -c $< -o $@
+
+$(PY_HOST): $(PYTHON_C:bindings/python/%.c=$(PY_STATIC)/%.o) $(PY_STATIC)/control.o \
+		$(PY_STATIC)/wrap.o
+	$(call say,AR); rm -f $@
+	gcc-ar rcs $@ $^
+
+install-python: libs
+	install -m 644 bindings/python/hakmem_python.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(PY_HOST) $(DESTDIR)$(PREFIX)/lib
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PYTHON@|$(PY_VERSION)|' \
+		scripts/hakmem-python.pc.in \
+		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem-python-$(PY_VERSION).pc

@@ -34,6 +34,20 @@ def run(command, **options):
     return done.stdout
 
 
+PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
+PYTHON_VERSION, PYTHON_LIBRARIES = run(
+    [PYTHON, "-c", "import sys, sysconfig; "
+     "print('%d.%d' % sys.version_info[:2], sysconfig.get_config_var('LIBDIR'))"]
+).split()
+
+# What pkg-config calls the library that a document is about.
+PACKAGES = {
+    "embedding-lua.md": "hakmem-lua5.4",
+    "embedding-python.md": f"hakmem-python-{PYTHON_VERSION}",
+    "c-interface.md": "hakmem",
+}
+
+
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory):
     """Where `make install` has put everything."""
@@ -48,11 +62,14 @@ def test_install_honours_destdir(tmp_path):
     for name in (
         "include/hakmem.h",
         "include/hakmem_lua.h",
+        "include/hakmem_python.h",
         "lib/libhakmem.a",
         "lib/libhakmem.so",
         "lib/lua/5.4/hakmem.so",
         "lib/pkgconfig/hakmem.pc",
         "lib/pkgconfig/hakmem-lua5.4.pc",
+        f"lib/libhakmem_python{PYTHON_VERSION}.a",
+        f"lib/pkgconfig/hakmem-python-{PYTHON_VERSION}.pc",
     ):
         assert f"opt/hakmem/{name}" in installed
     assert "/opt/hakmem/lib" in (tmp_path / "opt/hakmem/lib/pkgconfig/hakmem.pc").read_text().replace(
@@ -65,7 +82,7 @@ def test_install_honours_destdir(tmp_path):
     "document, program, output",
     [
         (document, program, output)
-        for document in ("embedding-lua.md", "c-interface.md")
+        for document in PACKAGES
         for program, output in with_output(document, "c")
     ],
     ids=lambda value: re.match(r"/\* (\w+\.c)", value)[1] if str(value).startswith("/*") else "",
@@ -73,12 +90,27 @@ def test_install_honours_destdir(tmp_path):
 def test_c_programs_compile_and_print_what_is_said(document, program, output, flags, prefix, tmp_path):
     name = re.match(r"/\* (\w+)\.c", program)[1]
     (tmp_path / f"{name}.c").write_text(program)
-    package = "hakmem-lua5.4" if "lua" in document else "hakmem"
-    environment = dict(os.environ, PKG_CONFIG_PATH=str(prefix / "lib" / "pkgconfig"))
+    package = PACKAGES[document]
+    path = f"{prefix}/lib/pkgconfig:{PYTHON_LIBRARIES}/pkgconfig"
+    environment = dict(os.environ, PKG_CONFIG_PATH=path)
     libraries = run(["pkg-config", "--cflags", "--libs", package], env=environment).split()
     compiler = [os.environ.get("CC", "cc"), *flags, "-Wall", "-Wextra", "-Werror"]
-    run([*compiler, f"{name}.c", "-o", name, *libraries, f"-Wl,-rpath,{prefix}/lib"], cwd=tmp_path)
+    rpath = f"-Wl,-rpath,{prefix}/lib:{PYTHON_LIBRARIES}"
+    run([*compiler, f"{name}.c", "-o", name, *libraries, rpath], cwd=tmp_path)
     assert run([str(tmp_path / name)]) == output
+
+
+def test_the_command_that_builds_a_python_host_works(prefix, tmp_path):
+    programs = [text for kind, text in blocks("embedding-python.md") if kind == "c"]
+    (tmp_path / "host.c").write_text(programs[0])
+    path = f"{prefix}/lib/pkgconfig:{PYTHON_LIBRARIES}/pkgconfig"
+    environment = dict(os.environ, PKG_CONFIG_PATH=path)
+    for kind, command in blocks("embedding-python.md"):
+        if kind != "sh":
+            continue
+        command = command.replace("python-3.11", f"python-{PYTHON_VERSION}")
+        run(["sh", "-ec", command], cwd=tmp_path, env=environment)
+    assert (tmp_path / "host").exists()
 
 
 @pytest.fixture
@@ -104,12 +136,10 @@ def test_shell_commands_for_scripts_work(lua_environment, tmp_path):
 @pytest.fixture
 def python_environment(tmp_path):
     """`python3` is the interpreter that the package is built for."""
-    program = os.environ.get("PYTHON", "/usr/bin/python3")
-    version = run([program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python3").symlink_to(program)
+    (tmp_path / "bin" / "python3").symlink_to(PYTHON)
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    return dict(os.environ, PATH=path, PYTHONPATH=str(ROOT / "build" / "python" / version))
+    return dict(os.environ, PATH=path, PYTHONPATH=str(ROOT / "build" / "python" / PYTHON_VERSION))
 
 
 @pytest.mark.parametrize("program, output", with_output("python.md", "python"))
@@ -138,3 +168,12 @@ def test_every_public_function_is_in_the_reference():
     assert functions
     for name in functions:
         assert f"`{name}" in text, name
+
+
+def test_every_function_for_python_hosts_is_in_the_guide():
+    header = (ROOT / "bindings" / "python" / "hakmem_python.h").read_text()
+    text = (DOCS / "embedding-python.md").read_text()
+    functions = set(re.findall(r"\b(hak_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.S)))
+    assert functions
+    for name in functions:
+        assert name in text, name

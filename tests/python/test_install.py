@@ -129,6 +129,8 @@ assert hakmem.trim() >= 0
         ("install(profile='fast')", "ValueError", "accepted are: speed, balanced, lean"),
         ("install(limit=-1)", "ValueError", "from 0 (no limit)"),
         ("install(limit='1')", "TypeError", "not str"),
+        ("install(limit=1)", "ValueError", "a limit of 1 bytes is below"),
+        ("install(limit=4096)", "ValueError", "a limit of 4096 bytes is below"),
         ("stats()", "RuntimeError", "not installed"),
     ],
 )
@@ -169,6 +171,68 @@ except ValueError as error:
 else:
     raise SystemExit("no error")
 assert hakmem.limit(0) == 0
+"""
+    )
+
+
+def test_a_limit_below_what_is_in_use_changes_nothing(python):
+    python.code(
+        CHURN
+        + """
+hakmem.install(domains="obj", limit=512 << 20)
+kept = churn(20000)
+try:
+    hakmem.install(profile="lean", limit=1 << 20)
+except ValueError as error:
+    assert "a limit of 1048576 bytes is below the" in str(error), error
+    assert "in use" in str(error), error
+else:
+    raise SystemExit("no error")
+assert hakmem.installed() == ("obj",)
+assert hakmem.limit() == 512 << 20 and hakmem.profile() == "speed"
+assert hakmem.install(domains="obj", limit=0) is False
+assert hakmem.limit() == 0
+"""
+    )
+
+
+def test_the_least_limit_is_enough_to_go_on(python):
+    python.code(
+        """
+        import hakmem
+        hakmem.install(limit=65536)
+        try:
+            kept = [[i] for i in range(10000)]
+        except MemoryError:
+            hakmem.uninstall()
+        else:
+            raise SystemExit("no error")
+        assert len([[i] for i in range(10000)]) == 10000
+        """
+    )
+
+
+def test_below_a_hook_of_somebody_else_it_is_not_installed(python):
+    if python.run("-c", "import _testcapi", status=None).returncode:
+        pytest.skip("this CPython has no _testcapi")
+    python.code(
+        CHURN
+        + """
+import _testcapi
+_testcapi.set_nomemory(1 << 30)
+try:
+    hakmem.install()
+except RuntimeError as error:
+    reason = error
+_testcapi.remove_mem_hooks()
+assert "hook of somebody else" in str(reason), reason
+assert hakmem.installed() == ()
+assert hakmem.install() is True
+_testcapi.set_nomemory(1 << 30)
+assert hakmem.install(limit=1 << 30) is False # above ours, a hook does no harm
+churn(1000)
+_testcapi.remove_mem_hooks()
+assert set(hakmem.installed()) == {"mem", "obj"}
 """
     )
 

@@ -11,7 +11,10 @@ held, from any thread of the main interpreter.
 import gc as _gc
 import sys as _sys
 
-from . import _hakmem
+if "_hakmem" in _sys.builtin_module_names:  # the program that embeds Python has hakmem
+    import _hakmem
+else:
+    from . import _hakmem
 
 __all__ = [
     "heap_name",
@@ -85,20 +88,20 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
     domains: "obj" (objects) and "mem" (buffers), one or both.
     profile: "speed", "balanced" or "lean"; by default the environment's
         HAKMEM_PROFILE, else "speed".
-    limit: bytes the heap's pages may take, 0 for no limit.
+    limit: bytes the heap's pages may take, at least 65536; 0 for no limit.
 
     Returns True if something was taken over, False if all was before: then a
     profile and a limit that are given still take effect. Raises ValueError for
-    a wrong argument and RuntimeError, with the reason, where hakmem cannot be
-    installed safely; then nothing has changed.
+    a wrong argument or a limit below what is in use, and RuntimeError, with the
+    reason, where hakmem cannot be installed safely; then nothing has changed.
     """
     bits = _domain_bits(domains)
     _check_profile(profile)
     if limit is not None:
         _check_limit(limit)
-    anew = _hakmem.install(bits, profile)
-    if limit is not None:
-        _hakmem.limit(limit)
+    anew = _hakmem.install(bits, profile, limit or 0)
+    if limit == 0:
+        _hakmem.limit(0)
     if _after_collection not in _gc.callbacks:
         _gc.callbacks.append(_after_collection)
     _sys.getallocatedblocks = _getallocatedblocks

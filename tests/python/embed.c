@@ -1,0 +1,421 @@
+/* A program that embeds Python, for test_embedding.py: its argument names what it does. What a
+ * check finds wrong ends it with status 1. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hakmem_python.h"
+
+#define CHECK(condition)                                                              \
+    do {                                                                              \
+        if (!(condition)) {                                                           \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+            _exit(1);                                                                 \
+        }                                                                             \
+    } while (0)
+
+#define MIB ((size_t)1 << 20)
+
+#define CHURN                                                                             \
+    "def churn(n):\n"                                                                     \
+    "    kept = [{'a': i, 'b': [i] * 5, 'c': str(i) * 10} for i in range(n)]\n"           \
+    "    assert all(e['a'] == i and e['c'] == str(i) * 10 for i, e in enumerate(kept))\n" \
+    "churn(2000)\n"
+
+static void run(const char *program)
+{
+    CHECK(PyRun_SimpleString(program) == 0);
+}
+
+static void install(const hak_py_options *options)
+{
+    const char *failure = hak_py_install(options);
+    if (failure) fprintf(stderr, "%s\n", failure);
+    CHECK(!failure);
+}
+
+static void refuse(const hak_py_options *options, int error, const char *reason)
+{
+    errno = 0;
+    const char *failure = hak_py_install(options);
+    CHECK(failure && strstr(failure, reason));
+    CHECK(errno == error);
+}
+
+static void preinitialize(void)
+{
+    PyPreConfig config;
+    PyPreConfig_InitPythonConfig(&config);
+    CHECK(!PyStatus_Exception(Py_PreInitialize(&config)));
+}
+
+static hak_stats stats(void)
+{
+    hak_stats read;
+    bool entered = hak_py_enter();
+    hak_heap_stats(hak_py_heap(), &read);
+    hak_py_leave(entered);
+    return read;
+}
+
+/* Whether new blocks of Python's come from the heap. */
+static bool serves(void)
+{
+    void *object = PyObject_Malloc(100), *buffer = PyMem_Malloc(100);
+    bool ours = hak_heap_owns(hak_py_heap(), object) && hak_heap_owns(hak_py_heap(), buffer);
+    PyObject_Free(object);
+    PyMem_Free(buffer);
+    return ours && hak_py_installed() == (HAK_PY_MEM | HAK_PY_OBJ);
+}
+
+/* ------------------------------------------------------------------ when it is installed */
+
+static void before_initialize(void)
+{
+    CHECK(hak_py_installed() == 0 && !hak_py_heap());
+    install(NULL);
+    CHECK(serves());
+    Py_Initialize();
+    CHECK(serves());
+    run(CHURN);
+    CHECK(stats().live_blocks > 5000);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* This order is right whatever PYTHONMALLOC says. */
+static void after_preinitialize(void)
+{
+    preinitialize();
+    install(&(hak_py_options){.profile = "lean", .limit = 512 * MIB});
+    PyConfig config;
+    PyConfig_InitPythonConfig(&config);
+    CHECK(!PyStatus_Exception(Py_InitializeFromConfig(&config)));
+    PyConfig_Clear(&config);
+    CHECK(serves());
+    run(CHURN
+        "import tracemalloc\ntracemalloc.start()\nchurn(10)\ntracemalloc.stop()\nchurn(10)\n");
+    CHECK(serves());
+    CHECK(stats().live_blocks > 5000 && stats().limit == 512 * MIB);
+    CHECK(strcmp(hak_heap_profile(hak_py_heap()), "lean") == 0);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+static void after_initialize(void)
+{
+    Py_Initialize();
+    run(CHURN "old = [[i] for i in range(1000)]\n");
+    install(NULL);
+    CHECK(serves());
+    run("for entry in old: entry.extend(range(100))\nchurn(2000)\ndel old\n");
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* ------------------------------------------------------------------ again and again */
+
+static void cycle(void)
+{
+    Py_Initialize();
+    CHECK(serves());
+    run(CHURN "import json, re\nkept = [[i] for i in range(50000)]\n");
+    size_t used = stats().live_bytes;
+    CHECK(used > 5 * MIB);
+    CHECK(Py_FinalizeEx() == 0);
+    hak_heap_trim(hak_py_heap());
+    CHECK(stats().footprint < used / 2);
+    CHECK(stats().limit == 100 * MIB);
+}
+
+static void initialized_again(void)
+{
+    for (int i = 0; i < 5; i++) {
+        if (i == 0) install(&(hak_py_options){.limit = 100 * MIB});
+        cycle();
+    }
+}
+
+static void installed_again(void)
+{
+    for (int i = 0; i < 5; i++) {
+        preinitialize();
+        install(&(hak_py_options){.limit = 100 * MIB});
+        CHECK(!hak_py_register());
+        cycle();
+    }
+}
+
+/* ------------------------------------------------------------------ limits and refusals */
+
+static void limit(void)
+{
+    install(&(hak_py_options){.limit = 64 * MIB});
+    Py_Initialize();
+    run(CHURN "for _ in range(3):\n"
+              "    kept = []\n"
+              "    try:\n"
+              "        while True: kept.append(bytes(1000))\n"
+              "    except MemoryError: pass\n"
+              "    else: raise SystemExit('no error')\n"
+              "    assert len(kept) > 30000\n"
+              "    kept.clear()\n"
+              "churn(1000)\n");
+    CHECK(stats().footprint_peak <= 64 * MIB);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+static void wrong_options(void)
+{
+    refuse(&(hak_py_options){.domains = 4}, EINVAL, "accepted are HAK_PY_MEM and HAK_PY_OBJ");
+    refuse(&(hak_py_options){.profile = "fast"}, EINVAL, "accepted are: speed, balanced, lean");
+    refuse(&(hak_py_options){.limit = 4096}, ERANGE, "4096 bytes");
+    CHECK(hak_py_installed() == 0 && !hak_py_heap());
+
+    install(&(hak_py_options){.domains = HAK_PY_OBJ, .limit = 64 * MIB});
+    Py_Initialize();
+    run("kept = [[i] for i in range(50000)]\n");
+    hak_py_options changes = {.profile = "lean", .limit = MIB};
+    refuse(&changes, ERANGE, "in use");
+    changes = (hak_py_options){.profile = "slow", .limit = 32 * MIB};
+    refuse(&changes, EINVAL, "unknown profile");
+    CHECK(hak_py_installed() == HAK_PY_OBJ);
+    CHECK(stats().limit == 64 * MIB);
+    CHECK(strcmp(hak_heap_profile(hak_py_heap()), "speed") == 0);
+
+    changes = (hak_py_options){.profile = "lean", .limit = 32 * MIB};
+    install(&changes);
+    CHECK(serves());
+    CHECK(stats().limit == 32 * MIB);
+    CHECK(strcmp(hak_heap_profile(hak_py_heap()), "lean") == 0);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* ------------------------------------------------------------------ the module */
+
+static void builtin_module(void)
+{
+    install(NULL);
+    CHECK(!hak_py_register());
+    CHECK(!hak_py_register());
+    Py_Initialize();
+    errno = 0;
+    CHECK(hak_py_register() && errno == EBUSY);
+    run("import hakmem, sys, _hakmem\n"
+        "assert hakmem._hakmem is _hakmem and 'hakmem._hakmem' not in sys.modules\n"
+        "assert sys.builtin_module_names.count('_hakmem') == 1\n"
+        "assert set(hakmem.installed()) == {'mem', 'obj'}\n"
+        "assert hakmem.install(limit=77 << 20) is False\n"
+        "hakmem.profile('balanced')\n");
+    CHECK(stats().limit == 77 * MIB);
+    CHECK(strcmp(hak_heap_profile(hak_py_heap()), "balanced") == 0);
+    run("import hakmem\n"
+        "before = hakmem.stats()['live_blocks']\n"
+        "kept = [[i] for i in range(10000)]\n"
+        "assert hakmem.stats()['live_blocks'] > before + 10000\n"
+        "hakmem.uninstall()\n");
+    CHECK(hak_py_installed() == 0);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* The package brings another copy of hakmem where the module is not registered. */
+static void other_copy(void)
+{
+    install(NULL);
+    Py_Initialize();
+    run("import hakmem\n"
+        "assert hakmem.installed() == ()\n"
+        "try: hakmem.install()\n"
+        "except RuntimeError as error: assert 'another copy' in str(error), error\n"
+        "else: raise SystemExit('no error')\n"
+        "assert hakmem.installed() == ()\n"
+        "try: hakmem.trim()\n"
+        "except RuntimeError: pass\n"
+        "else: raise SystemExit('the heap of the other copy')\n" CHURN);
+    CHECK(serves());
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+static void other_copy_first(void)
+{
+    Py_Initialize();
+    run("import hakmem\nhakmem.install()\n" CHURN);
+    refuse(NULL, EBUSY, "another copy");
+    CHECK(hak_py_installed() == 0 && !hak_py_heap());
+    run("churn(2000)\n");
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* ------------------------------------------------------------------ interpreters */
+
+static void sub_interpreter(void)
+{
+    Py_Initialize();
+    PyThreadState *first = PyThreadState_Get();
+    PyThreadState *second = Py_NewInterpreter();
+    CHECK(second);
+    refuse(NULL, EPERM, "main interpreter");
+    CHECK(hak_py_installed() == 0);
+    Py_EndInterpreter(second);
+    PyThreadState_Swap(first);
+
+    install(NULL);
+    second = Py_NewInterpreter();
+    CHECK(second && serves());
+    run(CHURN);
+    refuse(NULL, EPERM, "main interpreter");
+    Py_EndInterpreter(second);
+    PyThreadState_Swap(first);
+    run(CHURN);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+#if PY_VERSION_HEX >= 0x030c0000
+
+enum { THREADS = 2 };
+
+static atomic_bool stop;
+
+typedef struct other {
+    PyThreadState *interpreter;
+    pthread_t thread;
+} other;
+
+static void *hammer(void *context)
+{
+    PyEval_RestoreThread(((other *)context)->interpreter);
+    run(CHURN "try: import _hakmem\n"
+              "except ImportError: pass\n"
+              "else: raise SystemExit('objects of one GIL under another')\n");
+    while (!atomic_load(&stop)) run("churn(500)\n");
+    Py_EndInterpreter(((other *)context)->interpreter);
+    return NULL;
+}
+
+/* Interpreters with a GIL of their own, each hammering in a thread of its own. */
+static void start(other *others)
+{
+    PyThreadState *first = PyThreadState_Get();
+    atomic_store(&stop, false);
+    for (int i = 0; i < THREADS; i++) {
+        PyInterpreterConfig config = {
+            .allow_threads = 1,
+            .check_multi_interp_extensions = 1,
+            .gil = PyInterpreterConfig_OWN_GIL,
+        };
+        PyStatus status = Py_NewInterpreterFromConfig(&others[i].interpreter, &config);
+        CHECK(!PyStatus_Exception(status));
+        PyEval_SaveThread();
+        PyEval_RestoreThread(first);
+    }
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&others[i].thread, NULL, hammer, &others[i]) == 0);
+}
+
+static void end(other *others)
+{
+    atomic_store(&stop, true);
+    PyThreadState *first = PyEval_SaveThread();
+    for (int i = 0; i < THREADS; i++) CHECK(pthread_join(others[i].thread, NULL) == 0);
+    PyEval_RestoreThread(first);
+}
+
+static void own_gils(void)
+{
+    install(NULL);
+    CHECK(!hak_py_register());
+    for (int cycle = 0; cycle < 3; cycle++) {
+        preinitialize();
+        install(NULL);
+        Py_Initialize();
+        run(CHURN);
+        other others[THREADS];
+        start(others);
+        for (int i = 0; i < 50; i++) {
+            run("churn(500)\n");
+            CHECK(stats().live_blocks > 1000);
+            bool entered = hak_py_enter();
+            hak_heap_trim(hak_py_heap());
+            hak_py_leave(entered);
+        }
+        end(others);
+        CHECK(Py_FinalizeEx() == 0);
+    }
+}
+
+static void installed_beside_own_gils(void)
+{
+    Py_Initialize();
+    other others[THREADS];
+    start(others);
+    refuse(NULL, EBUSY, "other interpreters exist");
+    CHECK(hak_py_installed() == 0);
+    end(others);
+    install(NULL);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* CPython's own preparations for a fork do not work beside other GILs, but the allocator does. */
+static void fork_beside_own_gils(void)
+{
+    install(NULL);
+    Py_Initialize();
+    other others[THREADS];
+    start(others);
+    for (int i = 0; i < 300; i++) {
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            alarm(10);
+            for (size_t n = 0; n < 1000; n++) PyMem_Free(PyMem_Malloc(n));
+            _exit(0);
+        }
+        int status;
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(status == 0);
+    }
+    end(others);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+#endif
+
+/* ------------------------------------------------------------------ which */
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"before_initialize", before_initialize},
+    {"after_preinitialize", after_preinitialize},
+    {"after_initialize", after_initialize},
+    {"initialized_again", initialized_again},
+    {"installed_again", installed_again},
+    {"limit", limit},
+    {"wrong_options", wrong_options},
+    {"builtin_module", builtin_module},
+    {"other_copy", other_copy},
+    {"other_copy_first", other_copy_first},
+    {"sub_interpreter", sub_interpreter},
+#if PY_VERSION_HEX >= 0x030c0000
+    {"own_gils", own_gils},
+    {"installed_beside_own_gils", installed_beside_own_gils},
+    {"fork_beside_own_gils", fork_beside_own_gils},
+#endif
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++) {
+        if (strcmp(argv[1], cases[i].name) != 0) continue;
+        cases[i].run();
+        return 0;
+    }
+    fprintf(stderr, "usage: %s case\n", argv[0]);
+    return 2;
+}
