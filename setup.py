@@ -32,7 +32,8 @@ class BuildWithSwig(build_ext):
         return made
 
 
-FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden", "-fno-semantic-interposition", "-flto"]
+# Slabs of 16 KiB: docs/design.md, "CPython".
+FLAGS = ["-DHAK_UNIT_SHIFT=14", "-std=gnu11", "-O2", "-fvisibility=hidden", "-fno-semantic-interposition", "-flto"]
 
 setup(
     version=VERSION,

@@ -50,7 +50,7 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
     size_t footprint = heap->footprint;
     if (!hak__units_use(heap, slab, begin, end)) return false;
-    heap->work += hak__purge_price(heap->footprint - footprint);
+    heap->work += hak__purge_price(heap, heap->footprint - footprint);
     hak__slab_carve(slab, step);
     return true;
 }
@@ -85,7 +85,7 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
 /* A full slab wakes when one of so many of its blocks is free, as a power of two. */
 static unsigned wake_shift(const hak_heap *heap)
 {
-    return heap->in_order ? heap->profile->reopen_in_order : heap->profile->reopen;
+    return heap->traits->in_order ? heap->profile->reopen_in_order : heap->profile->reopen;
 }
 
 /* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
@@ -125,22 +125,23 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
 hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
 {
     hak_slab *slab = choose_partial(heap, index);
-    size_t supplied = heap->profile->carve;
-    if (slab && slab->free) supplied = (size_t)(slab->carved - slab->left) * slab->block_size;
-    else hak__bins_before_peak(heap, supplied);
+    size_t size = hak__class_size(index, heap->granularity);
+    size_t supplied = (heap->profile->carve + size - 1) / size;
+    if (slab && slab->free) supplied = slab->carved - slab->left;
+    else hak__bins_before_peak(heap, heap->profile->carve);
+    heap->work += hak__purge_work(heap, size, supplied);
     hak_slab *current = heap->current[index];
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
         if (!slab->free && !add_blocks(heap, slab)) return NULL;
         unlink_partial(heap, slab);
-        if (heap->in_order) hak__slab_sort(slab);
+        if (heap->traits->in_order) hak__slab_sort(slab);
         slab->kind = HAK_SLAB_CURRENT;
         slab->left = HAK_LEFT_FAR;
     } else if (has_current && has_more(current)) {
         if (!add_blocks(heap, current)) return NULL;
         heap->refills++;
-        heap->work += supplied;
         return current;
     } else {
         slab = hak__mini_take(heap, index);
@@ -151,7 +152,6 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
     if (has_current) suspend(heap, current);
     hak__bins_set(heap, index, slab);
     heap->refills++;
-    heap->work += supplied;
     HAK_ASSERT(hak__slab_valid(slab));
     return slab;
 }

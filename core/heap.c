@@ -10,6 +10,8 @@
 #include "purge.h"
 #include "units.h"
 
+const hak_traits hak__traits_default = {.work_most = SIZE_MAX, .work_per_byte = 8};
+
 /* A free in a run of minislabs, which the fast path took for one in a slab. A class with many of
  * them moves on to a slab. */
 static void free_in_mini(hak_heap *heap, hak_slab *run, void *block)
@@ -335,6 +337,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
         .first = first,
         .granularity = options->granularity ? options->granularity : 16,
         .limit = options->limit ? options->limit : SIZE_MAX,
+        .traits = &hak__traits_default,
         .profile = options->profile ? hak__profile_named(options->profile) : hak__profile_default(),
     };
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);

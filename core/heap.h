@@ -15,6 +15,18 @@
 #include "sizeclass.h"
 #include "slab.h"
 
+/* What suits the program that uses a heap, by measurement: see docs/design.md. */
+typedef struct hak_traits {
+    /* Slabs are sorted by address before they are used again. It pays where a collector walks the
+     * objects in the order in which they were made, as CPython's does. */
+    bool in_order;
+    /* Work is counted in bytes allocated, where a block counts for no more than `work_most`, and so
+     * many bytes of it pay for giving one back. */
+    size_t work_most, work_per_byte;
+} hak_traits;
+
+extern const hak_traits hak__traits_default;
+
 struct hak_heap {
     /* Read by every allocation and free. The records are those of the shared region; `units` is
      * the end of what this heap has ever held there, so that nothing beyond is taken for ours. On
@@ -39,9 +51,6 @@ struct hak_heap {
     uint64_t mini_free, mini_all;  /* its free cells; all that can hold blocks */
     uint8_t mini_had[HAK_CLASSES]; /* minislabs each class has had; HAK_MINIS: it moved on */
 
-    /* Slabs are sorted by address before they are used again. It pays where a collector walks the
-     * objects in the order in which they were made, as CPython's does; Lua's does not. */
-    bool in_order;
     size_t granularity;
     size_t footprint, footprint_peak;
     size_t retained; /* of the footprint, bytes that hold no block and never will before they are
@@ -50,12 +59,13 @@ struct hak_heap {
     size_t grace, grace_used;
     size_t stepped_peak;    /* the last peak that was a step above the one before */
     size_t stepped_refills; /* the refills until then */
-    size_t work;            /* what refills have supplied, in bytes of blocks and of new pages */
+    size_t work;            /* what the program has done, as far as refills tell: purge.h */
     size_t look_at;         /* the work after which to look again for what it can do without */
     size_t recent_peak;     /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;
     const hak_profile *profile;
+    const hak_traits *traits;
     char name[32];
 };
 

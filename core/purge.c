@@ -7,10 +7,7 @@
 #define WORTH_A_STEP ((size_t)16 * 1024)
 #define WORTH_LEAST  ((size_t)32 * 1024)
 
-/* Giving a byte back, with the page fault when it is used again, is paid for by work on eight:
- * allocating so many, or growing by one, which is a page fault too. */
-#define WORK_PER_BYTE 8
-#define WORK_LEAST    ((size_t)256 * 1024)
+#define WORK_LEAST ((size_t)256 * 1024)
 
 /* Looking takes time too, so that a look that found little is not repeated soon. */
 #define WORK_FOR_NOTHING 2 /* times the footprint */
@@ -52,14 +49,21 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
     return heap->work < heap->look_at ? SIZE_MAX : peak / 32 + WORTH_LEAST;
 }
 
-size_t hak__purge_price(size_t bytes)
+size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count)
 {
-    return bytes * WORK_PER_BYTE;
+    size_t most = heap->traits->work_most;
+    return (size < most ? size : most) * count;
+}
+
+/* It pays for the page fault, too, when the bytes are used again. */
+size_t hak__purge_price(const hak_heap *heap, size_t bytes)
+{
+    return bytes * heap->traits->work_per_byte;
 }
 
 void hak__purge_looked(hak_heap *heap, size_t given)
 {
-    size_t wait = given ? hak__purge_price(given) : heap->footprint * WORK_FOR_NOTHING;
+    size_t wait = given ? hak__purge_price(heap, given) : heap->footprint * WORK_FOR_NOTHING;
     heap->look_at = heap->work + (wait > WORK_LEAST ? wait : WORK_LEAST);
 }
 

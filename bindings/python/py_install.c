@@ -119,6 +119,9 @@ static const char *check(const hak_py_options *options)
     return NULL;
 }
 
+/* By measurement: docs/design.md, "CPython". */
+static const hak_traits traits = {.in_order = true, .work_most = 64, .work_per_byte = 32};
+
 /* The heap, with these options. */
 static const char *prepare_heap(const hak_py_options *options)
 {
@@ -127,7 +130,7 @@ static const char *prepare_heap(const hak_py_options *options)
             .profile = options->profile, .limit = options->limit, .name = "python"});
         if (!adapter.heap) return fail(ENOMEM, "not enough memory for a heap");
         adapter.heap->adapter = &adapter;
-        adapter.heap->in_order = true;
+        adapter.heap->traits = &traits;
         return NULL;
     }
     if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))

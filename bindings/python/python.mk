@@ -8,6 +8,8 @@ PY := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
 	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
 PY_VERSION := $(word 1,$(PY))
 PY_FLAGS   := -Ibindings -Ibindings/python -I$(word 3,$(PY))
+# The module's own core has slabs of 16 KiB: docs/design.md, "CPython".
+PY_CORE    := -DHAK_UNIT_SHIFT=14
 PY_DIR     := $(B)/python/$(PY_VERSION)
 PY_SOURCES := $(wildcard bindings/python/hakmem/*.py*) bindings/python/hakmem/py.typed
 PY_PACKAGE := $(sort $(PY_SOURCES:bindings/python/%=$(PY_DIR)/%))
@@ -27,7 +29,7 @@ $(PY_MODULE): $(B)/swig/hakmem_python_wrap.c $(CONTROL) $(PYTHON_C) $(CORE) $(HE
 		bindings/module.map
 	mkdir -p $(@D); $(call say,MODULE)
 	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os $(PY_FLAGS) -c $< -o $(PY_DIR)/wrap.o
-	$(CC) $(HAK_CFLAGS) $(PIC) -flto $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
+	$(CC) $(HAK_CFLAGS) $(PY_CORE) $(PIC) -flto $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
 		$(PYTHON_C) $(CORE) -o $@ -pthread -ldl
 
 $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
