@@ -17,8 +17,15 @@ void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab)
     if (begin == 0) heap->bin[0] = slab;
 }
 
+/* Pages in use of a slab, in bytes. */
+static size_t pages_of(const hak_slab *slab)
+{
+    return hak__slab_used(slab) - (size_t)__builtin_popcount(slab->absent) * HAK_PAGE;
+}
+
 static void link_partial(hak_heap *heap, hak_slab *slab)
 {
+    heap->loose += pages_of(slab);
     hak_slab_list *list = &heap->partial[slab->size_class];
     slab->next = NULL;
     slab->prev = list->last;
@@ -29,6 +36,7 @@ static void link_partial(hak_heap *heap, hak_slab *slab)
 
 static void unlink_partial(hak_heap *heap, hak_slab *slab)
 {
+    heap->loose -= pages_of(slab);
     hak_slab_list *list = &heap->partial[slab->size_class];
     if (slab->prev) slab->prev->next = slab->next;
     else list->first = slab->next;
@@ -134,8 +142,11 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
-        if (!slab->free && !add_blocks(heap, slab)) return NULL;
         unlink_partial(heap, slab);
+        if (!slab->free && !add_blocks(heap, slab)) {
+            link_partial(heap, slab);
+            return NULL;
+        }
         if (heap->traits->in_order) hak__slab_sort(slab);
         slab->kind = HAK_SLAB_CURRENT;
         slab->left = HAK_LEFT_FAR;
@@ -178,6 +189,7 @@ void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
     HAK_ASSERT(slab->kind == HAK_SLAB_FULL && slab->left == 0);
     reopen(heap, slab);
     if (slab->left == 0) hak__bins_retire(heap, slab);
+    else hak__purge_loose(heap);
 }
 
 void hak__bins_retire(hak_heap *heap, hak_slab *slab)
@@ -190,6 +202,7 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab)
     }
     hak__units_give(heap, slab);
     hak__purge_excess(heap);
+    hak__purge_loose(heap);
 }
 
 /* Gives back a current slab without a live block. */

@@ -55,6 +55,8 @@ struct hak_heap {
     size_t footprint, footprint_peak;
     size_t retained; /* of the footprint, bytes that hold no block and never will before they are
                       * used anew: free units, ends of units in use, retained huge blocks */
+    size_t loose;    /* bytes of pages of partial slabs */
+    size_t loose_at; /* when to look for holes in them */
     size_t limit;    /* SIZE_MAX: none */
     size_t grace, grace_used;
     size_t stepped_peak;    /* the last peak that was a step above the one before */

@@ -71,6 +71,7 @@ static size_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     }
     if (kept) hak__slab_restore(slab, kept);
     hak__discharge(heap, bytes_of(pages & ~kept));
+    if (slab->kind == HAK_SLAB_PARTIAL) heap->loose -= bytes_of(pages & ~kept);
     return bytes_of(pages & ~kept);
 }
 

@@ -1,5 +1,6 @@
 #include "purge.h"
 
+#include "holes.h"
 #include "units.h"
 
 #define PEAK_STEP    ((size_t)32 * 1024)
@@ -26,6 +27,19 @@ void hak__purge_excess(hak_heap *heap)
     heap->recent_peak -= heap->recent_peak / 8;
     if (heap->recent_peak < in_use) heap->recent_peak = in_use;
     hak__purge_to(heap, hak__purge_bound(heap) / 2);
+}
+
+/* Looks again when there is a quarter more, so that a program with many partial slabs does not look
+ * at all of them for each. */
+void hak__purge_loose(hak_heap *heap)
+{
+    size_t bound = hak__purge_bound(heap);
+    if (heap->loose >= heap->loose_at && heap->loose > bound) {
+        hak__holes_punch(heap, false);
+        heap->loose_at = SIZE_MAX;
+    }
+    size_t more = heap->loose / 4 > bound ? heap->loose / 4 : bound;
+    if (heap->loose_at > heap->loose + more) heap->loose_at = heap->loose + more;
 }
 
 /* Whether `peak` is a step, a sixty-fourth or so, above the last that was; and, if it is, the heap

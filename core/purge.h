@@ -9,6 +9,10 @@
  * program that swings around it does not call the OS each time. */
 void hak__purge_excess(hak_heap *heap);
 
+/* Gives back holes when the pages of partial slabs have become more than the profile would retain:
+ * what a burst leaves behind where a few of its blocks live on. */
+void hak__purge_loose(hak_heap *heap);
+
 /* How many bytes a heap about to touch `bytes` more must find to give back first, for it to be
  * worth the calls; SIZE_MAX: not worth looking. It looks before a new peak: while it grows in
  * earnest, at each sixty-fourth, so that what is retained adds little to the peak; and otherwise
