@@ -29,13 +29,13 @@ say = printf '  %-8s %s\n' $(1) $@
 # Each begins with the check of what must be installed, and then looks at the machine afresh.
 all: deps ## everything, into build/
 	$(MAKE) --no-print-directory everything
-demo: deps ## real Lua programs, stock against hakmem, side by side
+demo: deps ## real Lua and Python programs, stock against hakmem, side by side
 	$(MAKE) --no-print-directory everything run-demo
 test: deps ## all tests
 	$(MAKE) --no-print-directory everything run-tests
-bench: deps ## measure everything: the tables of the README
+bench: deps ## measure everything (about forty minutes): the tables of the README
 	$(MAKE) --no-print-directory everything
-	bench/hakbench run random-mixed lua lua-close
+	bench/hakbench run $(SUITES) --python $(PYTHON)
 
 deps: ## check that everything needed is installed, and install what is missing
 	scripts/deps.sh
@@ -45,7 +45,7 @@ help: ## this list
 
 everything: libs modules python bench-programs
 run-demo:
-	scripts/demo.sh
+	PYTHON=$(PYTHON) scripts/demo.sh
 run-tests: test-core test-lua test-python test-bench test-docs
 
 # ------------------------------------------------------------------ the allocator

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Three real Lua programs on the stock interpreter, with its own allocator and with hakmem, side by
-# side; then what hakmem knows about the heap of one of them.
+# Real Lua and Python programs on their stock interpreters, with the interpreter's own allocator and
+# with hakmem, side by side; then what hakmem knows about the heap of one of each.
 set -eu
 cd "$(dirname "$0")/.."
+python=${PYTHON:-/usr/bin/python3}
+package=build/python/$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 echo "Lua programs (bench/lua), lua5.4 as it is against lua5.4 -l hakmem.auto:"
 echo
-bench/hakbench run lua --cases trees,strings,lru --allocators hakmem,lua-default --runs 5
+bench/hakbench run lua --cases trees,strings,lru --allocators hakmem,lua-default --runs 3
 
 echo
 echo "hakmem.stats() after bench/lua/lru.lua:"
@@ -29,3 +31,38 @@ for i = 1, math.min(5, #stats.classes) do
         class.size, class.live, class.slabs, class.footprint))
 end
 LUA
+
+echo
+echo "Python programs (bench/python), $python as it is against hakmem.install():"
+echo
+bench/hakbench run python-churn python --python "$python" \
+    --cases records,lists,json_roundtrip --allocators hakmem,pymalloc --runs 3
+
+echo
+echo "$python -m hakmem bench/python/harness.py programs json_roundtrip 0.2 says at its end:"
+PYTHONPATH=$package "$python" -m hakmem bench/python/harness.py programs json_roundtrip 0.2 \
+    2>&1 >/dev/null | sed 's/^/  /'
+
+echo
+echo "hakmem.stats() while bench/python/churn/records.py holds its orders:"
+PYTHONPATH=$package "$python" - <<'PYTHON'
+import runpy
+
+import hakmem
+
+hakmem.install()
+kept = runpy.run_path("bench/python/churn/records.py")["make_orders"](0)
+
+stats = hakmem.stats()
+for name, value in stats.items():
+    if isinstance(value, int):
+        print(f"  {name:16} {value:12}")
+print(f"  {'os_calls.total':16} {stats['os_calls']['total']:12}")
+
+print("  the size classes with the most live bytes:")
+for entry in sorted(stats["classes"], key=lambda e: e["live"] * e["size"])[:-6:-1]:
+    print(
+        f"  {entry['size']:6} bytes: {entry['live']:8} live in {entry['slabs']:4} slabs,"
+        f" {entry['footprint']:9} bytes of pages"
+    )
+PYTHON

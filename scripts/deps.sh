@@ -19,6 +19,7 @@ python3
 python3-pip
 python3-dev
 python3-pytest
+python3-prometheus-client
 swig
 lua5.4
 liblua5.4-dev
@@ -33,6 +34,7 @@ libluajit-5.1-dev
 lua-unit
 libcmocka-dev
 valgrind
+time
 libmimalloc2.0|libmimalloc3
 libmimalloc-dev
 libjemalloc2

@@ -7,7 +7,7 @@ PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
 
 test-bench: everything ## the tests of the benchmark driver
-	$(PYTEST) -q tests/bench
+	PYTHON=$(PYTHON) $(PYTEST) -q tests/bench
 
 test-python: python ## the tests of the Python side, on every CPython found
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/python

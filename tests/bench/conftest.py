@@ -44,6 +44,21 @@ class FakeBuild:
         for allocator in ALLOCATORS:
             self.program(allocator)
 
+    def python(self, body):
+        """An interpreter that says it is Python 3.11, has one program, trees, and does
+        `body`, lines of a case statement over its arguments, with anything else."""
+        path = self.folder / "python"
+        self.script(
+            path,
+            'case "$*" in\n'
+            "*version_info*) echo 3.11 ;;\n"
+            "*--list*) echo trees ;;\n"
+            "*maps*) unset LD_PRELOAD; cat /proc/self/maps ;;\n"
+            f"{body}\n"
+            "esac",
+        )
+        return path
+
     def start(self, *arguments, **variables):
         return subprocess.Popen(
             [sys.executable, str(BENCH / "hakbench"), *map(str, arguments)],

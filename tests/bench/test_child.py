@@ -1,5 +1,6 @@
 """A sample runs alone: pinned, in a cleaned environment, and it leaves nothing."""
 
+import json
 import os
 import shutil
 import signal
@@ -60,6 +61,24 @@ def test_the_profile_asked_for_reaches_hakmem_alone(build):
     seen = environments(build, "--profile", "lean")
     assert seen["hakmem"]["HAKMEM_PROFILE"] == "lean"
     assert "HAKMEM_PROFILE" not in seen["system"]
+
+
+def test_a_profile_by_name_reaches_the_samples_of_its_allocator(build):
+    output = json.dumps({"case": "trees", "peak_rss_kib": 9000, "end_rss_kib": 9000})
+    python = build.python(
+        "*hakmem.install*) exit 0 ;;\n"
+        f'*trees*) echo "profile=$HAKMEM_PROFILE" >> {build.log}; echo \'{output}\' ;;'
+    )
+    status, _, stderr = build.hakbench(
+        *("run", "python-churn", "--python", python, "--quick", "--runs", "1"),
+        *("--allocators", "hakmem-balanced,hakmem,pymalloc", "--profile", "lean"),
+    )
+    assert status == 0, stderr
+    assert {words[0] for words in build.logged()} == {
+        "profile=balanced",
+        "profile=lean",
+        "profile=",
+    }
 
 
 MODULE = Path("lua") / "5.4" / "hakmem.so"

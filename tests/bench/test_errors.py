@@ -1,6 +1,7 @@
 """Whatever is wrong is told, with what to do, and never left out in silence."""
 
 import shutil
+import sys
 
 import pytest
 
@@ -164,6 +165,66 @@ def test_an_interpreter_that_is_not_there_names_the_package(build):
     assert status == 1
     assert "no-such-lua" in stderr
     assert "lua5.4" in stderr
+
+
+def test_a_python_that_is_not_there_is_told_by_its_name(build):
+    status, _, stderr = build.hakbench("run", "python", "--python", "no-such-python")
+    assert status == 1
+    assert stderr == "hakbench: there is no Python interpreter no-such-python\n"
+
+
+@pytest.mark.parametrize("body", ["exit 0", "exit 1", "echo 2.7", "kill -9 $$"])
+def test_a_python_that_is_none_is_refused(build, tmp_path, body):
+    python = tmp_path / "python"
+    build.script(python, body)
+    for suite in ("python", "python-churn"):
+        status, stdout, stderr = build.hakbench("run", suite, "--python", python)
+        assert status == 1
+        assert not stdout
+        assert stderr == f"hakbench: {python} is no working interpreter of Python 3\n"
+
+
+@pytest.mark.parametrize("suite", ["python", "python-churn"])
+def test_a_python_program_that_does_not_exist_is_told_with_those_that_do(build, suite):
+    known = {"python": "json_roundtrip", "python-churn": "records"}[suite]
+    status, _, stderr = build.hakbench(
+        "run", suite, "--cases", "recrods", "--python", sys.executable
+    )
+    assert status == 2
+    assert "unknown case 'recrods'; accepted: " in stderr
+    assert known in stderr
+
+
+@pytest.mark.parametrize(
+    ("allocator", "told"),
+    [
+        ("mimalloc", "install the Debian package libmimalloc2.0"),
+        ("hakmem", "run `make python PYTHON="),
+        ("hakmem-balanced", "run `make python PYTHON="),
+        ("hakmem-fast", "`make fast` must build one"),
+        ("pymalloc", "did not run the case trees"),
+    ],
+)
+def test_a_python_that_would_measure_something_else_is_an_error(build, allocator, told):
+    python = build.python(
+        "*hakmem.install*) echo no module named hakmem >&2; exit 1 ;;\n"
+        '*trees*) echo \'{"case": "tuples"}\' ;;'
+    )
+    status, _, stderr = build.hakbench(
+        "run", "python-churn", "--python", python, "--allocators", allocator
+    )
+    assert status == 1
+    assert told in stderr
+
+
+@pytest.mark.parametrize("allocator", ["null", "lua-default"])
+def test_what_no_python_program_can_run_on_is_refused_with_the_reason(build, allocator):
+    status, _, stderr = build.hakbench(
+        "run", "python", "--allocators", allocator, "--python", sys.executable
+    )
+    assert status == 2
+    assert f"the suite python does not run {allocator}: " in stderr
+    assert "accepted: hakmem, pymalloc, mimalloc" in stderr
 
 
 def test_list_tells_what_is_missing_and_why(build):

@@ -98,6 +98,9 @@ def test_startup(python, tmp_path):
     for own in (False, True):
         quiet = mine.run("-c", f"{INTERPRETERS}\nrun(create({own}), 'pass')", env=on)
         assert quiet.stderr == ""
+    gone = mine.run("-c", "print(1)", env={**on, "PYTHONPATH": ""})
+    assert gone.stdout == "1\n"
+    assert gone.stderr == "hakmem: not installed: No module named 'hakmem'\n"
     assert mine.run("-m", "hakmem.startup", "disable").stdout == "disabled\n"
     assert mine.run("-m", "hakmem.startup", "disable").stdout == "was not enabled\n"
     assert mine.code(installed, env=on) == "False\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from functools import cached_property
 from pathlib import Path
@@ -52,14 +53,14 @@ class PythonSuite(Suite):
         path = shutil.which(name)
         if path is None:
             raise MissingError(f"there is no Python interpreter {name}")
+        if not re.fullmatch(r"3\.\d+", version_of(path)):
+            raise MissingError(f"{path} is no working interpreter of Python 3")
         return path
 
     @cached_property
     def package(self) -> Path:
         """Where hakmem's package for this version of CPython is built."""
-        ask = [self.interpreter, "-c", VERSION]
-        version = child.run(ask, child.clean_environment()).stdout.strip()
-        return self.settings.build / "python" / version
+        return self.settings.build / "python" / version_of(self.interpreter)
 
     def missing(self, allocator: str) -> Optional[str]:
         if allocator in LIBRARIES:
@@ -103,6 +104,15 @@ class PythonSuite(Suite):
             environment["PYTHONPATH"] = str(self.package)
             environment["HAKMEM_PYTHON"] = "1"
         return environment
+
+
+def version_of(interpreter: str) -> str:
+    """What an interpreter says its version is; nothing if it says nothing."""
+    try:
+        ask = [interpreter, "-c", VERSION]
+        return child.run(ask, child.clean_environment()).stdout.strip()
+    except SampleError:
+        return ""
 
 
 class PythonPrograms(PythonSuite):

@@ -15,7 +15,10 @@ class Collector:
             family = CounterMetricFamily if unit == "events" else GaugeMetricFamily
             yield family(f"hakmem_{name}", help, value=snapshot[name], unit=unit)
         calls = CounterMetricFamily(
-            "hakmem_os_calls", "Calls to the OS for memory, by kind.", labels=["call"]
+            "hakmem_os_calls",
+            "Calls to the OS for memory, by kind.",
+            labels=["call"],
+            unit="calls",
         )
         for kind, count in snapshot["os_calls"].items():
             if kind not in ("failed", "total"):

@@ -12,17 +12,20 @@ import sys
 import sysconfig
 
 NAME = "hakmem-startup.pth"
-# What the file runs, for every interpreter of a process. The extension module
-# cannot be imported in those with a GIL of their own; the first has done it.
+# What the file runs, for every interpreter of a process, and once in each: in a
+# venv, site reads the file twice. The extension module cannot be imported in those
+# with a GIL of their own; the first has done it.
 PROGRAM = """\
-try:
-    from hakmem.startup import begin
-except ImportError as error:
-    if "subinterpreters" not in str(error):
-        import sys
-        print("hakmem: not installed:", error, file=sys.stderr)
-else:
-    begin()
+import sys
+if not hasattr(sys, "_hakmem_startup"):
+    sys._hakmem_startup = True
+    try:
+        from hakmem.startup import begin
+    except ImportError as error:
+        if "subinterpreters" not in str(error):
+            print("hakmem: not installed:", error, file=sys.stderr)
+    else:
+        begin()
 """
 LINE = (
     "import os; os.environ.get('HAKMEM_PYTHON') == '1'"
