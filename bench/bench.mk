@@ -1,6 +1,6 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
-SUITES := random-mixed lua lua-close python-churn python
+SUITES := random-mixed lua lua-close python-churn python burst
 PEERS := mimalloc jemalloc tcmalloc system
 MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
 .PHONY: bench-programs

@@ -39,6 +39,7 @@ CLOSE_TIME = Metric("close_time", "time to close", "s", LOWER, 4, FASTER)
 WALL = Metric("wall", "wall time", "s", LOWER, 3, FASTER)
 PEAK_RSS = Metric("peak_rss", "peak RSS", "KiB", LOWER, 0, SMALLER)
 END_RSS = Metric("end_rss", "RSS at the end", "KiB", LOWER, 0, SMALLER)
+AFTER_RSS = Metric("after_rss", "RSS after a burst", "KiB", LOWER, 0, SMALLER)
 OS_CALLS = Metric("os_calls", "OS calls", "calls", LOWER, 0, FEWER)
 OS_CALLS_WARM = Metric(
     "os_calls_warm", "OS calls after warm-up", "calls", LOWER, 0, FEWER

@@ -1,5 +1,6 @@
 """The suites by name. A new one is a module here and an entry below."""
 
+from .burst import BurstSuite
 from .lua import LuaSuite
 from .lua_close import LuaCloseSuite
 from .python import PythonChurnSuite, PythonProgramsSuite
@@ -13,5 +14,6 @@ SUITES = {
         LuaCloseSuite,
         PythonChurnSuite,
         PythonProgramsSuite,
+        BurstSuite,
     )
 }
