@@ -7,6 +7,7 @@ CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
 
 CT_release  := $(OPT)
 CT_debug    := -O1 -DHAK_DEBUG
+CT_cpython  := -O1 -DHAK_DEBUG -DHAK_UNIT_SHIFT=14 -DTEST_CPYTHON
 CT_sanitize := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CT_thread   := -O1 -fsanitize=thread
 
@@ -17,6 +18,12 @@ CT_SANITIZED := test_blocks_fit_and_align test_limit_holds test_misuse_is_report
 	test_refusal_changes_nothing test_settings_are_checked test_statistics_are_exact \
 	test_zalloc_zeroes
 CT_THREADED  := test_heaps_are_independent
+
+# What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
+# sizes of the released one.
+CT_FOR_CPYTHON := test_heaps_are_small test_limit_holds test_misuse_is_reported test_model_agrees \
+	test_order_is_kept test_os_failure_is_survived test_ownership_is_known \
+	test_realloc_keeps_contents test_statistics_are_exact test_trim_gives_back test_zalloc_zeroes
 
 # $(1): the build; $(CT_$(1)) are its flags.
 define core_tests
@@ -33,16 +40,18 @@ $(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CORE:%.c=$(CT)/$(1
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
 endef
-$(foreach build,release debug sanitize thread,$(eval $(call core_tests,$(build))))
+$(foreach build,release debug cpython sanitize thread,$(eval $(call core_tests,$(build))))
 
 # Refuses the core's system calls, one after the other.
 CT_CALLS := mmap mprotect madvise mremap munmap
 $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
-test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%)
+test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%) \
+		$(CT_FOR_CPYTHON:%=$(CT)/cpython/%)
 	@status=0; \
 	tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%) || status=1; \
 	tests/core/run.sh debug $(CT_NAMES:%=$(CT)/debug/%) || status=1; \
+	tests/core/run.sh cpython $(CT_FOR_CPYTHON:%=$(CT)/cpython/%) || status=1; \
 	exit $$status
 
 test-sanitize: $(CT_SANITIZED:%=$(CT)/sanitize/%) $(CT_THREADED:%=$(CT)/thread/%)

@@ -3,6 +3,9 @@
  * when it is freed or resized; now and then no two blocks overlap, and the statistics are those of
  * the model. For both granularities, on the caller's memory, under a limit, and for heaps in turn.
  */
+#ifdef TEST_CPYTHON
+#include "heap.h"
+#endif
 #include "support.h"
 
 #include <errno.h>
@@ -30,6 +33,13 @@ typedef struct model {
 
 /* ------------------------------------------------------------------ the model */
 
+#ifdef TEST_CPYTHON
+static const hak_traits traits = {.in_order = true, .work_most = 64, .work_per_byte = 32};
+#define LARGE_ALIGNMENTS 8 /* 8 KiB to 1 MiB, its superslab */
+#else
+#define LARGE_ALIGNMENTS 10 /* 8 KiB to 4 MiB */
+#endif
+
 static model model_new(const hak_heap_options *options, uint64_t salt)
 {
     model made = {
@@ -42,6 +52,9 @@ static model model_new(const hak_heap_options *options, uint64_t salt)
         .most_bytes = 48 * MIB,
     };
     REQUIRE(made.heap);
+#ifdef TEST_CPYTHON
+    made.heap->traits = &traits;
+#endif
     made.blocks = malloc(made.room * sizeof *made.blocks);
     made.sorted = malloc(made.room * sizeof *made.sorted);
     REQUIRE(made.blocks && made.sorted);
@@ -141,7 +154,7 @@ static void do_aligned(model *m)
     size_t size = draw_size(m) / 2;
     size_t alignment = (size_t)1 << support_below(&m->random, 13);
     if (!m->memory && support_below(&m->random, 50) == 0) {
-        alignment = 8 * KIB << support_below(&m->random, 10);
+        alignment = 8 * KIB << support_below(&m->random, LARGE_ALIGNMENTS);
     }
     errno = 0;
     void *start = hak_heap_aligned_alloc(m->heap, alignment, size);
