@@ -2,6 +2,8 @@
 include tests/core/core.mk
 include tests/lua/lua.mk
 
+# What takes long or downloads much is no part of `test`.
+.PHONY: test-python-regression
 .PHONY: test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
@@ -11,6 +13,9 @@ test-bench: everything ## the tests of the benchmark driver
 
 test-python: python ## the tests of the Python side, on every CPython found
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/python
+
+test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
+	tests/python/regression.py --python $(PYTHON)
 
 test-docs: libs modules python ## the programs and commands in the documents
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/docs

@@ -1,6 +1,7 @@
 """The interpreters these tests run in: the one the package is built for, and every other CPython
 from 3.9 on that this machine has with its headers. Each test runs programs in all of them."""
 
+import functools
 import glob
 import os
 import subprocess
@@ -88,9 +89,9 @@ class Python:
         return self.run(*flags, "-c", textwrap.dedent(source), **options).stdout
 
 
-@pytest.fixture(scope="session", params=INTERPRETERS)
-def python(request):
-    version = request.param
+@functools.lru_cache(maxsize=None)
+def built(version):
+    """The interpreter of this version, with the package built for it."""
     program = INTERPRETERS[version]
     subprocess.run(
         ["make", "-s", "python", f"PYTHON={program}"],
@@ -99,3 +100,15 @@ def python(request):
         stdout=sys.stderr,
     )
     return Python(version, program)
+
+
+@pytest.fixture(scope="session", params=INTERPRETERS)
+def python(request):
+    """Each interpreter in turn."""
+    return built(request.param)
+
+
+@pytest.fixture(scope="session")
+def system_python():
+    """The interpreter the package is built for: $PYTHON, or the system's."""
+    return built(next(iter(INTERPRETERS)))
