@@ -3,7 +3,7 @@ include tests/core/core.mk
 include tests/lua/lua.mk
 
 # What takes long or downloads much is no part of `test`.
-.PHONY: test-python-regression
+.PHONY: test-python-regression soak-python
 .PHONY: test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
@@ -16,6 +16,10 @@ test-python: python ## the tests of the Python side, on every CPython found
 
 test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
 	tests/python/regression.py --python $(PYTHON)
+
+SECONDS ?= 600
+soak-python: python ## threads, install and uninstall, checked contents, for SECONDS=600 on $(PYTHON)
+	PYTHONPATH=$(PY_DIR) $(PYTHON) tests/python/soak.py $(SECONDS)
 
 test-docs: libs modules python ## the programs and commands in the documents
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/docs

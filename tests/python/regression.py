@@ -39,7 +39,7 @@ MORE = """
     test_sort test_long test_code test_types test_zlib test_bz2 test_lzma test_hashlib test_csv
     test_ast test_compile test_marshal test_ctypes test_mmap test_buffer test_queue test_contextlib
     test_dataclasses test_enum test_xml_etree test_xml_etree_c test_pyexpat test_sqlite3
-    test_threading test_threading_local test_concurrent_futures test_subprocess test_faulthandler
+    test_threading test_threading_local test_subprocess test_faulthandler
     test_fork1 test_embed test_atexit test_audit test_threadsignals test_signal
     test_multiprocessing_fork test_multiprocessing_spawn test_multiprocessing_forkserver
     test_asyncio test__xxsubinterpreters test__interpreters test_interpreters
