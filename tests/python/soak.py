@@ -54,6 +54,14 @@ def data(rng):
         sums.append(zlib.crc32(kept[-1]))
 
 
+def zeroes(rng):
+    kept = []
+    while True:
+        yield
+        assert not any(map(any, kept))
+        kept.append(bytes(some_size(rng) % 5000))
+
+
 def buffers(rng):
     kept, step = bytearray(), some_size(rng)
     while True:
@@ -170,6 +178,7 @@ def cycles(rng):
 
 
 KINDS = [
+    zeroes,
     texts,
     data,
     buffers,
