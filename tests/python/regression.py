@@ -239,7 +239,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", default="/usr/bin/python3", metavar="PROGRAM")
     parser.add_argument(
-        "--timeout", type=float, default=300, metavar="S", help="of a file's run"
+        "--timeout", type=float, default=600, metavar="S", help="of a file's run"
     )
     parser.add_argument(
         "--quick", action="store_true", help="those of about a minute only"
