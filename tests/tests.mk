@@ -17,6 +17,15 @@ test-python: python ## the tests of the Python side, on every CPython found
 test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
 	tests/python/regression.py --python $(PYTHON)
 
+# The extension module under the sanitizers, in an interpreter that is not.
+PY_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.PHONY: test-python-sanitize
+test-sanitize: test-python-sanitize
+test-python-sanitize:
+	$(MAKE) --no-print-directory python B=$(B)/sanitize OPT=-O1 CFLAGS="$(PY_SANITIZE)"
+	HAK_BUILD=$(B)/sanitize HAK_SANITIZER=$$($(CC) -print-file-name=libasan.so) PYTHON=$(PYTHON) \
+		$(PYTEST) -q tests/python/test_install.py tests/python/test_company.py
+
 SECONDS ?= 600
 soak-python: python ## threads, install and uninstall, checked contents, for SECONDS=600 on $(PYTHON)
 	PYTHONPATH=$(PY_DIR) $(PYTHON) tests/python/soak.py $(SECONDS)
