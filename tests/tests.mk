@@ -3,7 +3,7 @@ include tests/core/core.mk
 include tests/lua/lua.mk
 
 # What takes long or downloads much is no part of `test`.
-.PHONY: test-python-regression soak-python
+.PHONY: test-python-regression test-python-packages soak-python
 .PHONY: test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
@@ -15,7 +15,10 @@ test-python: python ## the tests of the Python side, on every CPython found
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/python
 
 test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
-	tests/python/regression.py --python $(PYTHON)
+	$(PYTHON) tests/python/regression.py --python $(PYTHON)
+
+test-python-packages: python ## tests of packages from PyPI with hakmem and without, for $(PYTHON): 10 minutes
+	$(PYTHON) tests/python/packages.py --python $(PYTHON)
 
 # The extension module under the sanitizers, in an interpreter that is not.
 PY_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

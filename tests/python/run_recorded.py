@@ -1,17 +1,19 @@
-"""Runs one of CPython's own test files by CPython's own runner, and writes down what became of each
-test method:
+"""Runs tests by one of their runners, and writes down what became of each:
 
-    record_outcomes.py FILE stock|hakmem NAME [RUNNER'S FLAGS…]
+    run_recorded.py FILE stock|hakmem regrtest NAME [FLAG…]   a file of CPython's own tests
+    run_recorded.py FILE stock|hakmem pytest ARGUMENT…
+    run_recorded.py FILE stock|hakmem script PATH [ARGUMENT…]
 
 FILE gets a line for each event, at once, so that a crash or a hang leaves all that came before it.
 Who is the allocator is checked in the process that runs the tests, before and after them.
 """
 
 import os
+import runpy
 import sys
 import unittest
 
-EVENTS = {
+UNITTEST_EVENTS = {
     "startTest": "started",
     "addSuccess": "passed",
     "addExpectedFailure": "passed",
@@ -52,7 +54,7 @@ def writer(path):
     return note
 
 
-def record(note):
+def record_unittest(note):
     """Makes every unittest result, of whatever class, note its events."""
 
     def recording(method, event):
@@ -68,28 +70,75 @@ def record(note):
             note("failed", test.id())
         return method(self, test, subtest, error)
 
-    for name, event in EVENTS.items():
+    for name, event in UNITTEST_EVENTS.items():
         method = recording(getattr(unittest.TestResult, name), event)
         setattr(unittest.TestResult, name, method)
     unittest.TestResult.addSubTest = add_sub_test
 
 
-def main(path, wanted, name, *flags):
+def run_regrtest(note, name, *flags):
     from test.libregrtest.main import main as run
 
-    check_allocator(wanted)
-    note = writer(path)
-    record(note)
+    record_unittest(note)
     sys.argv = ["regrtest", *flags, name]
-    status = 0
     try:
         run()
     except SystemExit as end:
-        status = end.code
+        return end.code
+
+
+class PytestRecorder:
+    """A plugin of pytest."""
+
+    def __init__(self, note):
+        self.note = note
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.note("failed", report.nodeid)
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.note("started", nodeid)
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.note("failed", report.nodeid)
+        elif report.skipped and not hasattr(report, "wasxfail"):
+            self.note("skipped", report.nodeid)
+        elif report.skipped or report.when == "call":
+            self.note("passed", report.nodeid)
+
+
+def run_pytest(note, *arguments):
+    import pytest
+
+    flags = ["-q", "-p", "no:cacheprovider"]
+    return int(pytest.main([*flags, *arguments], plugins=[PytestRecorder(note)]))
+
+
+def run_script(note, path, *arguments):
+    note("started", path)
+    sys.path.insert(0, os.path.dirname(path))
+    sys.argv = [path, *arguments]
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            raise
+    note("passed", path)
+    return 0
+
+
+def main(path, wanted, runner, *arguments):
+    run = {"regrtest": run_regrtest, "pytest": run_pytest, "script": run_script}[runner]
+    check_allocator(wanted)
+    note = writer(path)
+    status = run(note, *arguments)
     check_allocator(wanted)
     note("allocator", wanted)
     sys.exit(status)
 
 
 if __name__ == "__main__":
+    sys.path.pop(0)  # this folder, which none of the tests should see
     main(*sys.argv[1:])
