@@ -34,6 +34,8 @@ class Environment:
     """
 
     def __init__(self, program, folder, packages=()):
+        # Started in the background, this program ignores it and so would the tests, to their harm.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self.version = subprocess.run(
             [program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
             check=True,

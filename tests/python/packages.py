@@ -71,7 +71,8 @@ def commands(environment):
             + ["--worker", "--debug-single-value"]
             for name in PERFORMANCE
         },
-        "numpy": ["pytest", "--hypothesis-seed=0", "--pyargs", "numpy.lib"]
+        "numpy": ["pytest", "-m", "not slow", "--hypothesis-seed=0"]
+        + ["--pyargs", "numpy.lib"]
         + [f"numpy._core.tests.test_{name}" for name in NUMPY],
     }
 
