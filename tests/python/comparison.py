@@ -213,7 +213,7 @@ class Verdict:
             if self.count(outcome):
                 text += f", {self.count(outcome)} {outcome} both ways"
         if not stock.outcomes and not ours.outcomes:
-            text += " (the file skips itself)" if stock.ended == ours.ended else ""
+            text += f" (no test runs: status {stock.ended} stock, {ours.ended})"
         text += f", {stock.seconds:.1f} s stock, {ours.seconds:.1f} s"
         if stock.ended == "timeout":
             text += f"; stock hangs in {' '.join(self.hung())}: what it finished is compared"
