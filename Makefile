@@ -41,7 +41,7 @@ deps: ## check that everything needed is installed, and install what is missing
 	scripts/deps.sh
 
 help: ## this list
-	grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
 everything: libs modules python bench-programs
 run-demo:

@@ -19,6 +19,8 @@ python3
 python3-pip
 python3-dev
 python3-pytest
+python3-venv
+libpython3.11-testsuite|libpython3.13-testsuite|libpython3.12-testsuite
 python3-prometheus-client
 swig
 lua5.4

@@ -2,6 +2,8 @@
 include tests/core/core.mk
 include tests/lua/lua.mk
 
+# What takes long or downloads much is no part of `test`.
+.PHONY: test-python-regression test-python-packages soak-python
 .PHONY: test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
@@ -11,6 +13,25 @@ test-bench: everything ## the tests of the benchmark driver
 
 test-python: python ## the tests of the Python side, on every CPython found
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/python
+
+test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
+	$(PYTHON) tests/python/regression.py --python $(PYTHON)
+
+test-python-packages: python ## tests of packages from PyPI with hakmem and without, for $(PYTHON): 10 minutes
+	$(PYTHON) tests/python/packages.py --python $(PYTHON)
+
+# The extension module under the sanitizers, in an interpreter that is not.
+PY_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.PHONY: test-python-sanitize
+test-sanitize: test-python-sanitize
+test-python-sanitize:
+	$(MAKE) --no-print-directory python B=$(B)/sanitize OPT=-O1 CFLAGS="$(PY_SANITIZE)"
+	HAK_BUILD=$(B)/sanitize HAK_SANITIZER=$$($(CC) -print-file-name=libasan.so) PYTHON=$(PYTHON) \
+		$(PYTEST) -q tests/python/test_install.py tests/python/test_company.py
+
+SECONDS ?= 600
+soak-python: python ## threads, install and uninstall, checked contents, for SECONDS=600 on $(PYTHON)
+	PYTHONPATH=$(PY_DIR) $(PYTHON) tests/python/soak.py $(SECONDS)
 
 test-docs: libs modules python ## the programs and commands in the documents
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/docs

@@ -2,6 +2,7 @@
 
 %{
 #include "py_control.h"
+#include "sizeclass.h"
 
 #define CONTROL_ENTER bool entered = hak_py_enter();
 #define CONTROL_LEAVE hak_py_leave(entered);
@@ -43,3 +44,6 @@
 
 %rename(profile_names) hak_profile_names;
 const char *hak_profile_names(void);
+
+/* Larger blocks are of whole pages. */
+%constant int slab_block_max = HAK_MEDIUM_MAX;

@@ -1,6 +1,7 @@
 """The interpreters these tests run in: the one the package is built for, and every other CPython
 from 3.9 on that this machine has with its headers. Each test runs programs in all of them."""
 
+import functools
 import glob
 import os
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("HAK_BUILD", "build")
+# The library of the sanitizer that the package in BUILD was built with for $PYTHON, if it was.
+SANITIZER = os.environ.get("HAK_SANITIZER")
 
 PROBE = """
 import os, sys, sysconfig
@@ -23,6 +26,8 @@ print("%d.%d" % sys.version_info[:2], os.path.exists(header), free_threaded)
 
 def candidates():
     yield os.environ.get("PYTHON", "/usr/bin/python3")
+    if SANITIZER:
+        return
     for minor in range(9, 20):
         yield f"python3.{minor}"
     for root in (os.environ.get("PYENV_ROOT"), Path.home() / ".pyenv"):
@@ -70,6 +75,9 @@ class Python:
     def run(self, *arguments, status=0, env=None, cwd=None, input=None):
         """Runs it with these arguments, and checks the exit status."""
         clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.package)}
+        if SANITIZER:
+            # CPython itself gives not everything back.
+            clean.update(LD_PRELOAD=SANITIZER, ASAN_OPTIONS="detect_leaks=0")
         ended = subprocess.run(
             [self.program, *map(str, arguments)],
             env={**clean, **(env or {})},
@@ -88,14 +96,23 @@ class Python:
         return self.run(*flags, "-c", textwrap.dedent(source), **options).stdout
 
 
+@functools.lru_cache(maxsize=None)
+def built(version):
+    """The interpreter of this version, with the package built for it."""
+    program = INTERPRETERS[version]
+    make = ["make", "-s", "python", f"PYTHON={program}"]
+    if not SANITIZER:
+        subprocess.run(make, cwd=ROOT, check=True, stdout=sys.stderr)
+    return Python(version, program)
+
+
 @pytest.fixture(scope="session", params=INTERPRETERS)
 def python(request):
-    version = request.param
-    program = INTERPRETERS[version]
-    subprocess.run(
-        ["make", "-s", "python", f"PYTHON={program}"],
-        cwd=ROOT,
-        check=True,
-        stdout=sys.stderr,
-    )
-    return Python(version, program)
+    """Each interpreter in turn."""
+    return built(request.param)
+
+
+@pytest.fixture(scope="session")
+def system_python():
+    """The interpreter the package is built for: $PYTHON, or the system's."""
+    return built(next(iter(INTERPRETERS)))

@@ -224,10 +224,26 @@ hakmem.install()
 assert 10000 <= sys.getallocatedblocks() - count < 10200
 del more
 assert sys.getallocatedblocks() - count < 200
-sys._debugmallocstats()
 faulthandler.dump_traceback()
 """
     )
+
+
+def test_malloc_statistics_show_the_size_classes(python):
+    ended = python.run(
+        "-c",
+        CHURN
+        + """
+import sys
+hakmem.install()
+kept = churn(1000)
+sys.stderr = None
+sys._debugmallocstats()
+""",
+    )
+    before, ours = ended.stderr.split("Small block threshold = 16384, in ")
+    assert "free Py" in before
+    assert len(ours.splitlines()) > 40 and "# live_blocks " in ours
 
 
 def test_the_interpreter_ends_with_objects_alive(python):

@@ -82,6 +82,17 @@ def _getallocatedblocks():
     return _previous_getallocatedblocks() + _hakmem.live_blocks()
 
 
+_previous_debugmallocstats = _sys._debugmallocstats
+
+
+def _debugmallocstats():
+    """Print information to stderr about free lists and hakmem's size classes."""
+    from . import _mallocstats
+
+    _previous_debugmallocstats()
+    _mallocstats.write(stats(), _hakmem.slab_block_max)
+
+
 def install(domains=("obj", "mem"), profile=None, limit=None):
     """Take CPython's allocation domains over.
 
@@ -105,6 +116,7 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
     if _after_collection not in _gc.callbacks:
         _gc.callbacks.append(_after_collection)
     _sys.getallocatedblocks = _getallocatedblocks
+    _sys._debugmallocstats = _debugmallocstats
     return anew
 
 

@@ -1,49 +1,51 @@
-"""The statistics as OpenMetrics text (the exposition format of version 1.0)."""
+"""The statistics as metric families, and as OpenMetrics text (the exposition format, version 1.0)."""
 
 
-def _family(name, kind, unit, help):
-    return [f"# TYPE {name} {kind}", f"# UNIT {name} {unit}", f"# HELP {name} {help}"]
+def families(stats, fields):
+    """Yields (name, kind, unit, help, label, [(value of the label, number), …]) for each family.
 
-
-def _plain(stats, fields):
+    `fields` is (name, unit, help) for each number of `stats` by itself. A family
+    without a label has one number.
+    """
     for name, unit, help in fields:
-        if unit == "events":
-            family = f"hakmem_{name}_events"
-            yield from _family(family, "counter", unit, help)
-            yield f"{family}_total {stats[name]}"
-        else:
-            family = f"hakmem_{name}"
-            if not family.endswith(unit):
-                family = f"{family}_{unit}"
-            yield from _family(family, "gauge", unit, help)
-            yield f"{family} {stats[name]}"
+        kind = "counter" if unit == "events" else "gauge"
+        # Other units than bytes say what is counted, as the name does.
+        unit = "bytes" if unit == "bytes" else ""
+        suffix = "_bytes" if unit and not name.endswith("_bytes") else ""
+        yield f"hakmem_{name}{suffix}", kind, unit, help, None, [(None, stats[name])]
 
+    calls = dict(stats["os_calls"])
+    del calls["total"]
+    failed = calls.pop("failed")
+    help = "Calls to the OS for memory, by kind."
+    yield "hakmem_os_calls", "counter", "", help, "call", list(calls.items())
+    help = "Calls to the OS for memory that failed."
+    yield "hakmem_os_failures", "counter", "", help, None, [(None, failed)]
 
-def _os_calls(stats):
-    family = "hakmem_os_calls"
-    yield from _family(family, "counter", "calls", "Calls to the OS for memory, by kind.")
-    for kind, count in stats["os_calls"].items():
-        if kind not in ("failed", "total"):
-            yield f'{family}_total{{call="{kind}"}} {count}'
-
-
-def _classes(stats):
     for name, unit, key, help in (
-        ("hakmem_class_live_blocks", "blocks", "live", "Blocks handed out, by size."),
-        ("hakmem_class_slabs", "slabs", "slabs", "Slabs, by the size of their blocks."),
+        ("live_blocks", "", "live", "Blocks handed out, by size."),
+        ("slabs", "", "slabs", "Slabs, by the size of their blocks."),
         (
-            "hakmem_class_footprint_bytes",
+            "footprint_bytes",
             "bytes",
             "footprint",
             "Bytes of pages in slabs, by the size of their blocks.",
         ),
     ):
-        yield from _family(name, "gauge", unit, help)
-        for entry in stats["classes"]:
-            yield f'{name}{{size="{entry["size"]}"}} {entry[key]}'
+        samples = [(str(entry["size"]), entry[key]) for entry in stats["classes"]]
+        yield f"hakmem_class_{name}", "gauge", unit, help, "size", samples
 
 
 def text(stats, fields):
-    """All metrics of `stats`; `fields` is (name, unit, help) for each number."""
-    lines = [*_plain(stats, fields), *_os_calls(stats), *_classes(stats), "# EOF"]
-    return "\n".join(lines) + "\n"
+    """All families as text."""
+    lines = []
+    for name, kind, unit, help, label, samples in families(stats, fields):
+        lines.append(f"# TYPE {name} {kind}")
+        if unit:
+            lines.append(f"# UNIT {name} {unit}")
+        lines.append(f"# HELP {name} {help}")
+        sample = f"{name}_total" if kind == "counter" else name
+        for value, number in samples:
+            labels = f'{{{label}="{value}"}}' if label else ""
+            lines.append(f"{sample}{labels} {number}")
+    return "\n".join([*lines, "# EOF", ""])

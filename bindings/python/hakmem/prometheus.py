@@ -1,39 +1,42 @@
 """A collector for prometheus_client, where that package is installed."""
 
-from . import _hakmem, stats
+import hakmem
+
+from . import _hakmem, _openmetrics
 
 
 class Collector:
     """Reads the heap's statistics whenever metrics are collected."""
 
     def collect(self):
-        """Yields one metric family for each number, and one for the OS calls."""
+        """Yields the metric families that hakmem.openmetrics() writes."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        snapshot = stats()
-        for name, unit, help in _hakmem.fields():
-            family = CounterMetricFamily if unit == "events" else GaugeMetricFamily
-            yield family(f"hakmem_{name}", help, value=snapshot[name], unit=unit)
-        calls = CounterMetricFamily(
-            "hakmem_os_calls",
-            "Calls to the OS for memory, by kind.",
-            labels=["call"],
-            unit="calls",
-        )
-        for kind, count in snapshot["os_calls"].items():
-            if kind not in ("failed", "total"):
-                calls.add_metric([kind], count)
-        yield calls
+        families = _openmetrics.families(hakmem.stats(), _hakmem.fields())
+        for name, kind, unit, help, label, samples in families:
+            make = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+            family = make(name, help, labels=[label] if label else [], unit=unit)
+            for value, number in samples:
+                family.add_metric([value] if label else [], number)
+            yield family
 
 
 def register(registry=None):
     """Registers a collector with `registry`, by default prometheus_client's own.
 
     Returns the collector, for registry.unregister. ImportError where
-    prometheus_client is missing.
+    prometheus_client is missing, RuntimeError before hakmem.install().
     """
-    from prometheus_client.core import REGISTRY
+    try:
+        from prometheus_client.core import REGISTRY
+    except ImportError as error:
+        raise ImportError(
+            "hakmem.prometheus needs the package prometheus_client"
+            f" (on PyPI: prometheus-client): {error}",
+            name=error.name,
+        ) from error
 
+    hakmem.stats()  # so that what can fail fails here, and not in the server that is asked
     collector = Collector()
-    (registry or REGISTRY).register(collector)
+    (REGISTRY if registry is None else registry).register(collector)
     return collector

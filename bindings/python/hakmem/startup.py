@@ -9,7 +9,6 @@ otherwise it does nothing but look.
 
 import os
 import sys
-import sysconfig
 
 NAME = "hakmem-startup.pth"
 # What the file runs, for every interpreter of a process, and once in each: in a
@@ -45,6 +44,8 @@ def begin():
 
 
 def _path():
+    import sysconfig  # here, since begin() should not pay for it
+
     return os.path.join(sysconfig.get_path("purelib"), NAME)
 
 
