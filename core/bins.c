@@ -56,9 +56,9 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     if (slab->absent) return hak__holes_fill(heap, slab);
     size_t step = heap->profile->carve;
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
-    size_t footprint = heap->footprint;
+    size_t peak = heap->footprint_peak;
     if (!hak__units_use(heap, slab, begin, end)) return false;
-    heap->work += hak__purge_price(heap, heap->footprint - footprint);
+    heap->work += hak__purge_price(heap->footprint_peak - peak);
     hak__slab_carve(slab, step);
     return true;
 }

@@ -10,7 +10,7 @@
 #include "purge.h"
 #include "units.h"
 
-const hak_traits hak__traits_default = {.work_most = SIZE_MAX, .work_per_byte = 8};
+const hak_traits hak__traits_default = {.work_most = SIZE_MAX};
 
 /* A free in a run of minislabs, which the fast path took for one in a slab. A class with many of
  * them moves on to a slab. */

@@ -20,9 +20,9 @@ typedef struct hak_traits {
     /* Slabs are sorted by address before they are used again. It pays where a collector walks the
      * objects in the order in which they were made, as CPython's does. */
     bool in_order;
-    /* Work is counted in bytes allocated, where a block counts for no more than `work_most`, and so
-     * many bytes of it pay for giving one back. */
-    size_t work_most, work_per_byte;
+    /* What pays for giving memory back is counted in bytes allocated, where a block counts for no
+     * more than this: the larger the blocks, the less a program does with a byte of them. */
+    size_t work_most;
 } hak_traits;
 
 extern const hak_traits hak__traits_default;

@@ -8,7 +8,10 @@
 #define WORTH_A_STEP ((size_t)16 * 1024)
 #define WORTH_LEAST  ((size_t)32 * 1024)
 
-#define WORK_LEAST ((size_t)256 * 1024)
+/* Giving a byte back, with the page fault when it is used again, is paid for by work on eight, or
+ * by growing by one: a new byte is a page fault too. */
+#define WORK_PER_BYTE 8
+#define WORK_LEAST    ((size_t)256 * 1024)
 
 /* Looking takes time too, so that a look that found little is not repeated soon. */
 #define WORK_FOR_NOTHING 2 /* times the footprint */
@@ -69,15 +72,14 @@ size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count)
     return (size < most ? size : most) * count;
 }
 
-/* It pays for the page fault, too, when the bytes are used again. */
-size_t hak__purge_price(const hak_heap *heap, size_t bytes)
+size_t hak__purge_price(size_t bytes)
 {
-    return bytes * heap->traits->work_per_byte;
+    return bytes * WORK_PER_BYTE;
 }
 
 void hak__purge_looked(hak_heap *heap, size_t given)
 {
-    size_t wait = given ? hak__purge_price(heap, given) : heap->footprint * WORK_FOR_NOTHING;
+    size_t wait = given ? hak__purge_price(given) : heap->footprint * WORK_FOR_NOTHING;
     heap->look_at = heap->work + (wait > WORK_LEAST ? wait : WORK_LEAST);
 }
 

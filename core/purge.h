@@ -24,7 +24,7 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes);
 size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count);
 
 /* The work that pays for giving back `bytes`. */
-size_t hak__purge_price(const hak_heap *heap, size_t bytes);
+size_t hak__purge_price(size_t bytes);
 
 /* To be told of each look, and the bytes that were given back. */
 void hak__purge_looked(hak_heap *heap, size_t given);

@@ -34,7 +34,7 @@ typedef struct model {
 /* ------------------------------------------------------------------ the model */
 
 #ifdef TEST_CPYTHON
-static const hak_traits traits = {.in_order = true, .work_most = 64, .work_per_byte = 32};
+static const hak_traits traits = {.in_order = true, .work_most = 64};
 #define LARGE_ALIGNMENTS 8 /* 8 KiB to 1 MiB, its superslab */
 #else
 #define LARGE_ALIGNMENTS 10 /* 8 KiB to 4 MiB */
