@@ -33,7 +33,7 @@ demo: deps ## real Lua and Python programs, stock against hakmem, side by side
 	$(MAKE) --no-print-directory everything run-demo
 test: deps ## all tests
 	$(MAKE) --no-print-directory everything run-tests
-bench: deps ## measure everything (about forty minutes): the tables of the README
+bench: deps ## measure everything (more than an hour): the tables of the README
 	$(MAKE) --no-print-directory everything
 	bench/hakbench run $(SUITES) --python $(PYTHON)
 

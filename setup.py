@@ -33,7 +33,8 @@ class BuildWithSwig(build_ext):
 
 
 # Slabs of 16 KiB: docs/design.md, "CPython".
-FLAGS = ["-DHAK_UNIT_SHIFT=14", "-std=gnu11", "-O2", "-fvisibility=hidden", "-fno-semantic-interposition", "-flto"]
+FLAGS = ["-DHAK_UNIT_SHIFT=14", "-std=gnu11", "-O2", "-flto"]
+FLAGS += ["-fvisibility=hidden", "-fno-semantic-interposition"]
 
 setup(
     version=VERSION,

@@ -9,7 +9,7 @@
 #define WORTH_LEAST  ((size_t)32 * 1024)
 
 /* Giving a byte back, with the page fault when it is used again, is paid for by work on eight, or
- * by growing by one: a new byte is a page fault too. */
+ * by growing by one above the last peak: a new byte is a page fault too. */
 #define WORK_PER_BYTE 8
 #define WORK_LEAST    ((size_t)256 * 1024)
 

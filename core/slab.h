@@ -1,6 +1,6 @@
 /* A slab holds blocks of one size class; its record lies out of line, one cache line for each unit
- * of address space. A unit is 64 KiB in the shared region (less on a caller's memory); a slab or a
- * span is a run of units, described by the record of the first.
+ * of address space. A unit is 64 KiB in the shared region (16 in CPython's module, less on a
+ * caller's memory); a slab or a span is a run of units, described by the record of the first.
  *
  * This header holds the record and what can be done knowing nothing but the record. */
 #ifndef HAK_SLAB_H

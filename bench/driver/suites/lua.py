@@ -16,11 +16,9 @@ from ..allocators import (
     mapped_path,
     missing_library,
 )
-from ..child import Outcome
 from ..errors import MissingError, SampleError
-from ..metrics import END_RSS, OS_CALLS, PEAK_RSS, TIME, WALL
 from ..settings import ROOT
-from ..suite import Suite
+from .program import ProgramSuite
 
 HARNESS = ROOT / "bench" / "lua" / "harness.lua"
 # Every round meets the collector at another phase; all allocators of a round at the same.
@@ -29,7 +27,7 @@ QUICK_SCALE = "0.08"
 READ_MAPS = "io.write(io.open('/proc/self/maps'):read('*a'))"
 
 
-class LuaSuite(Suite):
+class LuaSuite(ProgramSuite):
     """A case is a program of bench/lua, run by the interpreter given with --lua.
 
     The time is the processor time of the whole process, so that the start and the
@@ -38,8 +36,6 @@ class LuaSuite(Suite):
 
     name = "lua"
     title = "Lua programs, from the interpreter's start to its exit"
-    metrics = (TIME, PEAK_RSS, OS_CALLS)
-    silent_metrics = (WALL, END_RSS)
     allocators = (HAKMEM, "lua-default", *LIBRARIES)
     on_request = tuple(VARIANTS)
     excluded = {
@@ -112,14 +108,3 @@ class LuaSuite(Suite):
         if allocator == HAKMEM:
             environment["LUA_CPATH"] = f"{self.modules}/?.so;;"
         return environment
-
-    def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
-        if outcome.printed().get("case") != case:
-            raise outcome.error(f"it did not run the case {case}")
-        return {
-            TIME.name: outcome.cpu,
-            WALL.name: outcome.wall,
-            PEAK_RSS.name: outcome.required_number("peak_rss_kib"),
-            END_RSS.name: outcome.required_number("end_rss_kib"),
-            OS_CALLS.name: outcome.number("os_calls"),
-        }

@@ -19,11 +19,10 @@ from ..allocators import (
     mapped_path,
     missing_library,
 )
-from ..child import Outcome
 from ..errors import MissingError, SampleError
-from ..metrics import END_RSS, OS_CALLS, PEAK_RSS, TIME, WALL
 from ..settings import ROOT
 from ..suite import Suite
+from .program import ProgramSuite
 
 HARNESS = ROOT / "bench" / "python" / "harness.py"
 QUICK_SCALE = "0.05"
@@ -115,15 +114,13 @@ def version_of(interpreter: str) -> str:
         return ""
 
 
-class PythonPrograms(PythonSuite):
+class PythonPrograms(ProgramSuite, PythonSuite):
     """A case is a program of a folder in bench/python.
 
     The time is the processor time of the whole process, so that the start and the
     exit of the interpreter count too.
     """
 
-    metrics = (TIME, PEAK_RSS, OS_CALLS)
-    silent_metrics = (WALL, END_RSS)
     runs = 7
     folder: str
 
@@ -134,17 +131,6 @@ class PythonPrograms(PythonSuite):
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         scale = QUICK_SCALE if self.settings.quick else "1"
         return [self.interpreter, str(HARNESS), self.folder, case, scale]
-
-    def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
-        if outcome.printed().get("case") != case:
-            raise outcome.error(f"it did not run the case {case}")
-        return {
-            TIME.name: outcome.cpu,
-            WALL.name: outcome.wall,
-            PEAK_RSS.name: outcome.required_number("peak_rss_kib"),
-            END_RSS.name: outcome.required_number("end_rss_kib"),
-            OS_CALLS.name: outcome.number("os_calls"),
-        }
 
 
 class PythonChurnSuite(PythonPrograms):
