@@ -7,6 +7,13 @@
 
 #define LOOK_AT 16 /* partial slabs, before one is chosen */
 
+/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free. */
+#define WAKE_LOOK_AT 8
+#define WAKE_SHIFT   4
+
+/* Times that an empty slab of medium blocks retires, before its class counts as busy. */
+#define IDLE_MOST 32
+
 void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab)
 {
     heap->current[index] = slab;
@@ -63,6 +70,13 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     return true;
 }
 
+/* Whether a current slab of such blocks counts those that are live: medium ones, none of which the
+ * hot path hands out. */
+static bool counts_live(size_t block_size)
+{
+    return block_size > HAK_SMALL_MAX;
+}
+
 /* How many units a slab of such blocks should have: one, where waste at its end does not matter or
  * is at most an eighth. */
 static size_t slab_units(const hak_heap *heap, size_t block_size)
@@ -82,7 +96,7 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
     if (!slab) return NULL;
     slab->block_size = (uint32_t)size;
     slab->size_class = (uint8_t)index;
-    slab->left = HAK_LEFT_FAR;
+    slab->left = counts_live(size) ? 0 : HAK_LEFT_FAR;
     size_t unit_size = hak__heap_unit_size(heap);
     slab->capacity = (uint32_t)(count * unit_size / size);
     if (add_blocks(heap, slab)) return slab;
@@ -135,8 +149,11 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
     hak_slab *slab = choose_partial(heap, index);
     size_t size = hak__class_size(index, heap->granularity);
     size_t supplied = (heap->profile->carve + size - 1) / size;
+    if (!slab || !slab->free) {
+        hak__bins_before_peak(heap, heap->profile->carve);
+        slab = choose_partial(heap, index);
+    }
     if (slab && slab->free) supplied = slab->carved - slab->left;
-    else hak__bins_before_peak(heap, heap->profile->carve);
     heap->work += hak__purge_work(heap, size, supplied);
     hak_slab *current = heap->current[index];
     bool has_current = current != &hak__no_slab;
@@ -149,7 +166,7 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
         }
         if (heap->traits->in_order) hak__slab_sort(slab);
         slab->kind = HAK_SLAB_CURRENT;
-        slab->left = HAK_LEFT_FAR;
+        if (!counts_live(size)) slab->left = HAK_LEFT_FAR;
     } else if (has_current && has_more(current)) {
         if (!add_blocks(heap, current)) return NULL;
         heap->refills++;
@@ -218,6 +235,18 @@ static void retire_current(hak_heap *heap, hak_slab *slab)
     }
 }
 
+void hak__bins_idle(hak_heap *heap, hak_slab *slab)
+{
+    unsigned index = slab->size_class;
+    if (!counts_live(slab->block_size) || heap->idled[index] == IDLE_MOST) {
+        slab->left = HAK_LEFT_FAR;
+        return;
+    }
+    heap->idled[index]++;
+    hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
+    retire_current(heap, slab);
+}
+
 size_t hak__bins_retire_idle(hak_heap *heap)
 {
     size_t before = heap->retires;
@@ -271,14 +300,49 @@ size_t hak__bins_wake(hak_heap *heap)
     return woken;
 }
 
+/* The next unit the hand points at; NULL when it has been over all, and begins anew. */
+static hak_slab *hand_next(hak_heap *heap)
+{
+    hak_hand *hand = &heap->hand;
+    if (hand->super && hand->unit == HAK_SUPERSLAB_UNITS) {
+        hand->super = hand->super->next;
+        hand->unit = 0;
+    }
+    if (!hand->super) {
+        hand->full = !hand->full;
+        hand->super = hand->full ? heap->supers_full : heap->supers;
+        hand->unit = 0;
+    }
+    return hand->super ? &hak__superslab_slabs(hand->super)[hand->unit++] : NULL;
+}
+
+/* Where full slabs sleep long, holes add up in them: opens some, so that a heap at its peak fills
+ * holes as it grows. */
+static void wake_some(hak_heap *heap)
+{
+    if (wake_shift(heap) >= WAKE_SHIFT) return;
+    for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
+        hak_slab *slab = hand_next(heap);
+        if (!slab || slab->kind != HAK_SLAB_FULL) continue;
+        if (slab->asleep - slab->left > slab->capacity >> WAKE_SHIFT) reopen(heap, slab);
+    }
+}
+
 void hak__bins_before_peak(hak_heap *heap, size_t bytes)
 {
+    if (heap->footprint + bytes <= heap->footprint_peak) return;
+    wake_some(heap);
     size_t worth = hak__purge_worth(heap, bytes);
     if (worth == SIZE_MAX) return;
     size_t given = 0;
-    if (heap->retained + hak__holes_find(heap) >= worth) {
-        hak__bins_retire_idle(heap);
-        given = hak__holes_punch(heap, false) + hak__purge_to(heap, 0);
+    if (heap->retained >= worth || heap->retained + hak__holes_find(heap) >= worth) {
+        size_t share = hak__purge_share(heap, bytes);
+        given = hak__purge_some(heap, share);
+        if (given < share) {
+            hak__bins_retire_idle(heap);
+            given += hak__holes_punch(heap, false);
+            if (given < share) given += hak__purge_some(heap, share - given);
+        }
     }
     hak__purge_looked(heap, given);
 }

@@ -25,6 +25,16 @@ void hak__bins_reopen(hak_heap *heap, hak_slab *slab);
 /* The last block of a partial slab, or of a minislab that only drains, has been freed. */
 void hak__bins_retire(hak_heap *heap, hak_slab *slab);
 
+/* Counts a medium block of a current slab that is handed out: their frees are counted too. */
+static inline void hak__bins_count(hak_slab *slab)
+{
+    if (slab->left < HAK_LEFT_FAR / 2) slab->left++;
+}
+
+/* The counter of a current slab's frees has run out. One of medium blocks is empty, and retires
+ * unless this has happened to its class before, and often: the class is busy then. */
+void hak__bins_idle(hak_heap *heap, hak_slab *slab);
+
 /* Retires the current slabs that are empty; an empty bin is filled again on demand. Returns how
  * many. */
 size_t hak__bins_retire_idle(hak_heap *heap);

@@ -50,7 +50,7 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
     switch (slab->kind) {
     case HAK_SLAB_FULL: hak__bins_reopen(heap, slab); break;
     case HAK_SLAB_PARTIAL: hak__bins_retire(heap, slab); break;
-    case HAK_SLAB_CURRENT: slab->left = HAK_LEFT_FAR; break;
+    case HAK_SLAB_CURRENT: hak__bins_idle(heap, slab); break;
     case HAK_UNIT_MINI: free_in_mini(heap, slab, block); break;
     case HAK_SPAN: hak__span_free(heap, slab, block); break;
     case HAK_UNIT_INTERIOR: hak__fatal("free", block, "points into a block, not at its start");
@@ -98,7 +98,9 @@ void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
     unsigned index = hak__class_of(size, heap->granularity);
     hak_slab *slab = heap->current[index];
     if (!slab->free) WITH_RETRY(heap, slab, hak__bins_refill(heap, index));
-    return slab ? hak__slab_pop(slab) : NULL;
+    if (!slab) return NULL;
+    if (size > HAK_SMALL_MAX) hak__bins_count(slab);
+    return hak__slab_pop(slab);
 }
 
 void *hak_heap_alloc(hak_heap *heap, size_t size)

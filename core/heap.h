@@ -27,6 +27,13 @@ typedef struct hak_traits {
 
 extern const hak_traits hak__traits_default;
 
+/* Goes over the heap's units a few at a time. */
+typedef struct hak_hand {
+    hak_superslab *super; /* NULL: begins with the next list */
+    unsigned unit;
+    bool full; /* whether it is in the list of the superslabs without free units */
+} hak_hand;
+
 struct hak_heap {
     /* Read by every allocation and free. The records are those of the shared region; `units` is
      * the end of what this heap has ever held there, so that nothing beyond is taken for ours. On
@@ -43,12 +50,14 @@ struct hak_heap {
     hak_superslab *supers;      /* with free units */
     hak_superslab *supers_full; /* without */
     hak_superslab *huge;        /* huge blocks, live and retained */
-    hak_region *region;         /* the caller's memory, or NULL */
-    hak_superslab *first;       /* where the heap keeps itself */
-    void *adapter;              /* of whoever hands pointers of others to this heap */
+    hak_hand hand;
+    hak_region *region;   /* the caller's memory, or NULL */
+    hak_superslab *first; /* where the heap keeps itself */
+    void *adapter;        /* of whoever hands pointers of others to this heap */
 
     hak_slab *mini_run;            /* the run of minislabs, or NULL */
     uint64_t mini_free, mini_all;  /* its free cells; all that can hold blocks */
+    uint8_t idled[HAK_CLASSES];    /* slabs of medium blocks that were retired for being empty */
     uint8_t mini_had[HAK_CLASSES]; /* minislabs each class has had; HAK_MINIS: it moved on */
 
     size_t granularity;

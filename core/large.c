@@ -41,14 +41,13 @@ static void *span_alloc(hak_heap *heap, size_t size, bool zero)
 {
     hak_slab *span = hak__units_take(heap, units_for(heap, size), HAK_SPAN);
     if (!span) return NULL;
+    span->span_size = size; /* so that its own pages stay */
     hak__bins_before_peak(heap, hak__units_untouched(heap, span, 0, size));
     if (zero) zero_span(heap, span, size, hak__heap_unit_size(heap));
-    if (!hak__units_use(heap, span, 0, size)) {
-        hak__units_give(heap, span);
-        return NULL;
-    }
-    span->span_size = size;
-    return span->start;
+    if (hak__units_use(heap, span, 0, size)) return span->start;
+    span->span_size = 0;
+    hak__units_give(heap, span);
+    return NULL;
 }
 
 void hak__span_free(hak_heap *heap, hak_slab *span, void *block)
@@ -94,13 +93,12 @@ static void link_huge(hak_heap *heap, hak_superslab *huge)
     heap->huge = huge;
 }
 
-/* The smallest retained block of at least `size` bytes that would not waste a quarter. */
+/* The smallest retained block of at least `size` bytes. */
 static hak_superslab *find_retained(const hak_heap *heap, size_t size)
 {
     hak_superslab *best = NULL;
     for (hak_superslab *huge = heap->huge; huge; huge = huge->next) {
         if (!huge->huge_retained || huge->huge_size < size) continue;
-        if (huge->huge_size - size > size / 4) continue;
         if (!best || huge->huge_size < best->huge_size) best = huge;
     }
     return best;
@@ -109,6 +107,8 @@ static hak_superslab *find_retained(const hak_heap *heap, size_t size)
 static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
 {
     hak_superslab *huge = find_retained(heap, size);
+    size_t most = up_to_page(size + size / 4);
+    if (huge && huge->huge_size > most) hak__units_cut_huge(heap, huge, most);
     if (huge) {
         char *start = hak__superslab_start(huge);
         if (zero && !hak__os_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
@@ -185,7 +185,10 @@ void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
 
 void *hak__large_alloc_growing(hak_heap *heap, size_t size)
 {
-    if (heap->region || size < GROWING_MIN) {
+    /* Where a span of it fits into pages that are there already, copying once more costs less than
+     * as many page faults. */
+    bool fits = size <= SPAN_MAX && size <= heap->retained;
+    if (heap->region || size < GROWING_MIN || fits) {
         return hak__large_alloc(heap, size, HAK_PAGE, false);
     }
     return huge_alloc(heap, up_to_page(size), false);

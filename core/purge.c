@@ -7,6 +7,8 @@
 #define IN_EARNEST   64 /* a heap that grows takes new pages in one refill of that many */
 #define WORTH_A_STEP ((size_t)16 * 1024)
 #define WORTH_LEAST  ((size_t)32 * 1024)
+#define LARGE        ((size_t)64 * 1024) /* growing by so much at once pays for itself */
+#define HUGE_LEAST   ((size_t)64 * 1024) /* a huge block cut below this goes whole */
 
 /* Giving a byte back, with the page fault when it is used again, is paid for by work on eight, or
  * by growing by one above the last peak: a new byte is a page fault too. */
@@ -63,7 +65,15 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
     size_t peak = heap->footprint + bytes;
     if (peak <= heap->footprint_peak) return SIZE_MAX;
     if (grows_in_earnest(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
+    if (bytes >= LARGE) return HAK_PAGE;
     return heap->work < heap->look_at ? SIZE_MAX : peak / 32 + WORTH_LEAST;
+}
+
+size_t hak__purge_share(const hak_heap *heap, size_t bytes)
+{
+    size_t peak = heap->footprint + bytes, above = peak - heap->footprint_peak;
+    size_t least = peak / 32 + WORTH_LEAST;
+    return bytes >= LARGE || above > least ? above : least;
 }
 
 size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count)
@@ -113,13 +123,41 @@ static size_t purge_superslabs(hak_heap *heap, size_t keep)
     return given;
 }
 
+/* Retained huge blocks, cut or whole. */
+static size_t purge_some_huge(hak_heap *heap, size_t bytes)
+{
+    size_t given = 0;
+    hak_superslab *next;
+    for (hak_superslab *super = heap->huge; super && given < bytes; super = next) {
+        next = super->next;
+        if (!super->huge_retained) continue;
+        size_t rest = (bytes - given + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+        if (super->huge_size < rest + HUGE_LEAST) given += hak__units_drop_huge(heap, super);
+        else given += hak__units_cut_huge(heap, super, super->huge_size - rest);
+    }
+    return given;
+}
+
+size_t hak__purge_some(hak_heap *heap, size_t bytes)
+{
+    size_t given = 0;
+    hak_superslab *lists[] = {heap->supers, heap->supers_full};
+    for (size_t i = 0; i < 2; i++) {
+        for (hak_superslab *super = lists[i]; super && given < bytes; super = super->next) {
+            given += hak__units_purge(heap, super, bytes - given);
+        }
+    }
+    if (given < bytes && !heap->region) given += purge_some_huge(heap, bytes - given);
+    return given;
+}
+
 size_t hak__purge_to(hak_heap *heap, size_t keep)
 {
     size_t given = heap->region ? 0 : purge_huge(heap, keep) + purge_superslabs(heap, keep);
     hak_superslab *lists[] = {heap->supers, heap->supers_full};
     for (size_t i = 0; i < 2; i++) {
         for (hak_superslab *super = lists[i]; super && heap->retained > keep; super = super->next) {
-            given += hak__units_purge(heap, super);
+            given += hak__units_purge(heap, super, heap->retained - keep);
         }
     }
     return given;

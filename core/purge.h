@@ -17,8 +17,13 @@ void hak__purge_loose(hak_heap *heap);
  * worth the calls; SIZE_MAX: not worth looking. It looks before a new peak: while it grows in
  * earnest, at each sixty-fourth, so that what is retained adds little to the peak; and otherwise
  * when the program has done enough work since the last time to pay for it, and if there is much. So
- * a program in a steady state makes hardly any calls. */
+ * a program in a steady state makes hardly any calls. A large block pays for itself: its pages are
+ * as many faults as those given back for it. */
 size_t hak__purge_worth(hak_heap *heap, size_t bytes);
+
+/* How many bytes to give back then: what is above the last peak and, unless a large block is what
+ * takes it there, some more, so that it is not reached again at once. */
+size_t hak__purge_share(const hak_heap *heap, size_t bytes);
 
 /* The work that a program does with `count` new blocks of `size` bytes. */
 size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count);
@@ -28,6 +33,10 @@ size_t hak__purge_price(size_t bytes);
 
 /* To be told of each look, and the bytes that were given back. */
 void hak__purge_looked(hak_heap *heap, size_t given);
+
+/* Purges at least `bytes` of what is retained, units first, if there is so much; returns how many.
+ */
+size_t hak__purge_some(hak_heap *heap, size_t bytes);
 
 /* Purges until at most `keep` bytes are retained; returns how many were given back. */
 size_t hak__purge_to(hak_heap *heap, size_t keep);

@@ -2,6 +2,8 @@
 
 #include "os.h"
 
+#define LOOK_AT 16 /* superslabs, for a run of several units */
+
 /* ------------------------------------------------------------------ accounts */
 
 /* The footprint the heap may have now. */
@@ -124,7 +126,7 @@ bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
     size_t touched = hak__units_retained(super);
     heap->retained += touched;
     heap->footprint += touched;
-    if (heap->footprint > allowance(heap) && hak__units_purge(heap, super) < touched &&
+    if (heap->footprint > allowance(heap) && hak__units_purge(heap, super, touched) < touched &&
         heap->footprint > allowance(heap)) {
         touched = hak__units_drop(heap, super);
         heap->retained -= touched;
@@ -150,6 +152,7 @@ size_t hak__units_drop(hak_heap *heap, hak_superslab *super)
     }
     unlink_super(super->free ? &heap->supers : &heap->supers_full, super);
     super->free = ~(uint64_t)0;
+    if (heap->hand.super == super) heap->hand.super = NULL;
     heap->super_count--;
     return touched;
 }
@@ -164,6 +167,17 @@ size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge)
     hak__discharge(heap, size);
     heap->purges++;
     return size;
+}
+
+size_t hak__units_cut_huge(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    HAK_ASSERT(huge->huge_retained && size <= huge->huge_size);
+    size_t rest = huge->huge_size - size;
+    hak__region_cut_huge(huge, size);
+    heap->retained -= rest;
+    hak__discharge(heap, rest);
+    heap->purges++;
+    return rest;
 }
 
 size_t hak__units_retained(const hak_superslab *super)
@@ -245,19 +259,51 @@ static place find_across(const hak_region *region, size_t count)
     return (place){0};
 }
 
+/* The lowest place for `count` units in a superslab among those where the most of them have pages;
+ * 64 when there is none. */
+static unsigned find_dirtiest(const hak_superslab *super, size_t count, unsigned *dirty)
+{
+    unsigned best = 64;
+    for (unsigned bit = 0; bit + count <= 64; bit++) {
+        uint64_t mask = mask_of(count) << bit;
+        if ((super->free & mask) != mask) continue;
+        unsigned here = (unsigned)__builtin_popcountll(super->dirty & mask);
+        if (best < 64 && here <= *dirty) continue;
+        best = bit;
+        *dirty = here;
+    }
+    return best;
+}
+
+/* The same among a heap's first superslabs that have a place. */
+static place find_several(const hak_heap *heap, size_t count)
+{
+    place best = {0};
+    unsigned most = 0, looked_at = 0;
+    for (hak_superslab *super = heap->supers; super; super = super->next) {
+        if (find_bits(super->free, count) == 64) continue;
+        unsigned dirty = 0, bit = find_dirtiest(super, count, &dirty);
+        if (!best.super || dirty > most) {
+            best = (place){super, bit};
+            most = dirty;
+        }
+        if (most == count || ++looked_at == LOOK_AT || !heap->retained) break;
+    }
+    return best;
+}
+
 /* Units that have pages already come first: they cost neither a page fault nor footprint. */
 static place find_run(const hak_heap *heap, size_t count)
 {
-    if (heap->region && count > 1) return find_across(heap->region, count);
+    if (count > 1)
+        return heap->region ? find_across(heap->region, count) : find_several(heap, count);
     for (hak_superslab *super = heap->retained ? heap->supers : NULL; super; super = super->next) {
-        unsigned bit = find_bits(super->free & super->dirty, count);
-        if (bit < 64) return (place){super, bit};
+        uint64_t dirty = super->free & super->dirty;
+        if (dirty) return (place){super, (unsigned)__builtin_ctzll(dirty)};
     }
-    for (hak_superslab *super = heap->supers; super; super = super->next) {
-        unsigned bit = find_bits(super->free, count);
-        if (bit < 64) return (place){super, bit};
-    }
-    return (place){0};
+    /* A superslab in this list has a free unit. */
+    hak_superslab *first = heap->supers;
+    return first ? (place){first, (unsigned)__builtin_ctzll(first->free)} : (place){0};
 }
 
 /* Marks `count` units from `unit` on as free or taken. */
@@ -356,13 +402,13 @@ bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
     return true;
 }
 
-size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
+size_t hak__units_purge(hak_heap *heap, hak_superslab *super, size_t most)
 {
     hak_slab *slabs = hak__superslab_slabs(super);
     size_t unit_size = hak__heap_unit_size(heap);
-    size_t given = 0;
+    size_t given = 0, found = 0;
     page_gap gap = {0};
-    for (uint64_t rest = super->dirty; rest; rest &= rest - 1) {
+    for (uint64_t rest = super->dirty; rest && found < most; rest &= rest - 1) {
         size_t i = (size_t)__builtin_ctzll(rest);
         hak_slab *run = hak__slab_head(&slabs[i]);
         size_t kept = part_in_unit(hak__slab_used(run), (size_t)(&slabs[i] - run), unit_size);
@@ -379,6 +425,7 @@ size_t hak__units_purge(hak_heap *heap, hak_superslab *super)
         }
         gap.last = i;
         gap.end = i * unit_size + slabs[i].touched;
+        found += slabs[i].touched - kept;
     }
     return given + purge_gap(heap, super, &gap);
 }

@@ -39,12 +39,16 @@ size_t hak__units_drop(hak_heap *heap, hak_superslab *super);
 /* Gives a retained huge block back; returns its bytes. */
 size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge);
 
+/* Gives the end of a retained huge block back, so that `size` bytes are left, a multiple of the
+ * page; returns how many. */
+size_t hak__units_cut_huge(hak_heap *heap, hak_superslab *huge, size_t size);
+
 /* Bytes of a superslab's free units that have been touched. */
 size_t hak__units_retained(const hak_superslab *super);
 
-/* Purges the free units of a superslab by as few calls as possible; returns the bytes given back.
- */
-size_t hak__units_purge(hak_heap *heap, hak_superslab *super);
+/* Purges what is retained in a superslab, until that is at least `most` bytes, by as few calls as
+ * possible; returns the bytes given back. */
+size_t hak__units_purge(hak_heap *heap, hak_superslab *super, size_t most);
 
 /* Whether `bytes` more are within the limit. */
 bool hak__may_charge(const hak_heap *heap, size_t bytes);

@@ -17,7 +17,7 @@
 %native(install) PyObject *hak_py_control_install(PyObject *self, PyObject *args);
 %native(uninstall) PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
 %native(installed) PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
-%native(settle) PyObject *hak_py_control_settle(PyObject *self, PyObject *args);
+%native(after_collection) PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args);
 %native(live_blocks) PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 %native(fields) PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 

@@ -13,8 +13,9 @@ PyObject *hak_py_control_install(PyObject *self, PyObject *args);
 PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
 /* -> int, the domains as bits */
 PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
-/* To be called after a full collection. */
-PyObject *hak_py_control_settle(PyObject *self, PyObject *args);
+/* For gc.callbacks: after a full collection, gives back what the profile lets go. In C, since it is
+ * called twice for each of the small collections too. */
+PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args);
 /* -> int, the blocks handed out */
 PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 /* -> [(name, unit, help), …] of the statistics */

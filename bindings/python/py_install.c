@@ -1,5 +1,6 @@
 /* Putting the functions into CPython's table of allocators, and below what wraps that table. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -140,6 +141,14 @@ static const char *prepare_heap(const hak_py_options *options)
     return NULL;
 }
 
+/* What the C library holds free goes back: it will hardly be asked for again. */
+static void give_back_others(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 const char *hak_py_install(const hak_py_options *options)
 {
     static const hak_py_options defaults;
@@ -165,8 +174,10 @@ const char *hak_py_install(const hak_py_options *options)
     failure = prepare_heap(options);
     if (!failure) adapter.passing = false;
     hak_py_leave(entered);
-    if (!failure) take_over(untaken);
-    return failure;
+    if (failure) return failure;
+    take_over(untaken);
+    if (untaken) give_back_others();
+    return NULL;
 }
 
 void hak_py_uninstall(void)

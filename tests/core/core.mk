@@ -21,9 +21,10 @@ CT_THREADED  := test_heaps_are_independent
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
-CT_FOR_CPYTHON := test_heaps_are_small test_limit_holds test_misuse_is_reported test_model_agrees \
-	test_order_is_kept test_os_failure_is_survived test_ownership_is_known \
-	test_realloc_keeps_contents test_statistics_are_exact test_trim_gives_back test_zalloc_zeroes
+CT_FOR_CPYTHON := test_heaps_are_small test_limit_holds test_memory_is_used_again \
+	test_misuse_is_reported test_model_agrees test_order_is_kept test_os_failure_is_survived \
+	test_ownership_is_known test_realloc_keeps_contents test_statistics_are_exact \
+	test_trim_gives_back test_zalloc_zeroes
 
 # $(1): the build; $(CT_$(1)) are its flags.
 define core_tests

@@ -69,11 +69,6 @@ def _check_limit(bytes):
         )
 
 
-def _after_collection(phase, info):
-    if phase == "stop" and info["generation"] == 2:
-        _hakmem.settle()
-
-
 _previous_getallocatedblocks = _sys.getallocatedblocks
 
 
@@ -113,8 +108,8 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
     anew = _hakmem.install(bits, profile, limit or 0)
     if limit == 0:
         _hakmem.limit(0)
-    if _after_collection not in _gc.callbacks:
-        _gc.callbacks.append(_after_collection)
+    if _hakmem.after_collection not in _gc.callbacks:
+        _gc.callbacks.append(_hakmem.after_collection)
     _sys.getallocatedblocks = _getallocatedblocks
     _sys._debugmallocstats = _debugmallocstats
     return anew
@@ -126,8 +121,8 @@ def uninstall():
     Blocks of hakmem are still known, and freed where they belong.
     """
     _hakmem.uninstall()
-    if _after_collection in _gc.callbacks:
-        _gc.callbacks.remove(_after_collection)
+    if _hakmem.after_collection in _gc.callbacks:
+        _gc.callbacks.remove(_hakmem.after_collection)
 
 
 def installed():

@@ -1,0 +1,167 @@
+/* What a heap has is used again, by blocks of whatever size, before its footprint passes its last
+ * peak: pages of free units, of retained huge blocks, of empty slabs, and holes. */
+#include "heap.h"
+#include "support.h"
+
+static hak_heap *fresh_heap(void)
+{
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
+    assert_non_null(heap);
+    hak_heap_trim(heap); /* what destroyed heaps have left */
+    return heap;
+}
+
+static size_t peak_of(hak_heap *heap)
+{
+    return support_stats(heap).footprint_peak;
+}
+
+static void fill(hak_heap *heap, void **blocks, size_t count, size_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        blocks[i] = hak_heap_alloc(heap, size);
+        assert_non_null(blocks[i]);
+        support_fill(blocks[i], size, i);
+    }
+}
+
+static void check_and_free(hak_heap *heap, void **blocks, size_t count, size_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!blocks[i]) continue;
+        REQUIRE(support_intact(blocks[i], size, i) == size);
+        hak_heap_free(heap, blocks[i]);
+    }
+}
+
+#define BLOCKS 40000
+
+static void *small[BLOCKS];
+
+/* A buffer that grows through all the classes of medium blocks leaves no slab to each. */
+static void a_growing_block_leaves_no_slabs(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap();
+    void *block = hak_heap_alloc(heap, 1100);
+    for (size_t size = 1200; size <= 16 * KIB; size += 100) {
+        support_fill(block, size - 100, size);
+        block = hak_heap_realloc(heap, block, size);
+        assert_non_null(block);
+        REQUIRE(support_intact(block, size - 100, size) == size - 100);
+    }
+    REQUIRE_THAT(peak_of(heap) <= 96 * KIB, "%zu", peak_of(heap));
+    support_check_live(heap, 1, hak_heap_usable_size(heap, block));
+    hak_heap_free(heap, block);
+    hak_heap_destroy(heap);
+}
+
+/* A class whose only block comes and goes keeps its slab in the end. */
+static void a_busy_class_keeps_its_slab(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap();
+    for (size_t i = 0; i < 1000; i++) {
+        void *block = hak_heap_alloc(heap, 5000);
+        assert_non_null(block);
+        hak_heap_free(heap, block);
+    }
+    size_t retires = support_stats(heap).retires;
+    REQUIRE_THAT(retires > 0 && retires < 100, "%zu", retires);
+    support_check_live(heap, 0, 0);
+    hak_heap_destroy(heap);
+}
+
+static void large_blocks_come_from_what_small_ones_left(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {100000, 400 * KIB, 2 * MIB};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        hak_heap *heap = fresh_heap();
+        fill(heap, small, BLOCKS, 64);
+        check_and_free(heap, small, BLOCKS, 64);
+        size_t peak = peak_of(heap);
+        char *block = hak_heap_alloc(heap, sizes[i]);
+        assert_non_null(block);
+        support_fill(block, sizes[i], i);
+        REQUIRE_THAT(peak_of(heap) == peak, "%zu, %zu", peak_of(heap), peak);
+        REQUIRE(support_intact(block, sizes[i], i) == sizes[i]);
+        support_check_stats(heap);
+        hak_heap_free(heap, block);
+        hak_heap_destroy(heap);
+    }
+}
+
+static void small_blocks_come_from_what_a_huge_one_left(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap();
+    hak_heap_free(heap, hak_heap_alloc(heap, 4 * MIB));
+    size_t peak = peak_of(heap);
+    fill(heap, small, BLOCKS, 64);
+    size_t grown = peak_of(heap) - peak;
+    REQUIRE_THAT(grown < BLOCKS * 64 / 2, "%zu of %d", grown, BLOCKS * 64);
+    support_check_stats(heap);
+    check_and_free(heap, small, BLOCKS, 64);
+    hak_heap_destroy(heap);
+}
+
+/* Whether zeroed or not, a smaller huge block is cut from a retained one. */
+static void a_huge_block_is_cut_from_a_larger_one(void **state)
+{
+    (void)state;
+    for (int zeroed = 0; zeroed < 2; zeroed++) {
+        hak_heap *heap = fresh_heap();
+        char *large = hak_heap_alloc(heap, 8 * MIB);
+        assert_non_null(large);
+        support_fill(large, 8 * MIB, 1);
+        hak_heap_free(heap, large);
+        size_t size = 3 * MIB;
+        char *block = zeroed ? hak_heap_zalloc(heap, 1, size) : hak_heap_alloc(heap, size);
+        assert_ptr_equal(block, large);
+        assert_true(hak_heap_usable_size(heap, block) <= size + size / 4);
+        REQUIRE(!zeroed || support_zeros(block, size) == size);
+        REQUIRE_THAT(support_stats(heap).footprint <= size + size / 4, "%zu",
+                     support_stats(heap).footprint);
+        support_check_stats(heap);
+        hak_heap_free(heap, block);
+        hak_heap_destroy(heap);
+    }
+}
+
+/* Where full slabs sleep until a quarter is free, a growing heap wakes them earlier. */
+static void holes_are_filled_at_a_peak(void **state)
+{
+    (void)state;
+    static const hak_traits in_order = {.in_order = true, .work_most = SIZE_MAX};
+    hak_heap *heap = fresh_heap();
+    heap->traits = &in_order;
+    fill(heap, small, BLOCKS, 64);
+    size_t peak = peak_of(heap), freed = 0;
+    for (size_t i = 0; i < BLOCKS; i += 6) {
+        hak_heap_free(heap, small[i]);
+        small[i] = NULL;
+        freed++;
+    }
+    static void *again[BLOCKS];
+    fill(heap, again, freed, 64);
+    size_t grown = peak_of(heap) - peak;
+    REQUIRE_THAT(grown < freed * 64 / 4, "%zu of %zu", grown, freed * 64);
+    support_check_stats(heap);
+    check_and_free(heap, small, BLOCKS, 64);
+    check_and_free(heap, again, freed, 64);
+    hak_heap_destroy(heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_growing_block_leaves_no_slabs),
+        cmocka_unit_test(a_busy_class_keeps_its_slab),
+        cmocka_unit_test(large_blocks_come_from_what_small_ones_left),
+        cmocka_unit_test(small_blocks_come_from_what_a_huge_one_left),
+        cmocka_unit_test(a_huge_block_is_cut_from_a_larger_one),
+        cmocka_unit_test(holes_are_filled_at_a_peak),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
