@@ -50,10 +50,10 @@ struct hak_heap {
     hak_superslab *supers;      /* with free units */
     hak_superslab *supers_full; /* without */
     hak_superslab *huge;        /* huge blocks, live and retained */
-    hak_hand hand;
-    hak_region *region;   /* the caller's memory, or NULL */
-    hak_superslab *first; /* where the heap keeps itself */
-    void *adapter;        /* of whoever hands pointers of others to this heap */
+    hak_hand hand;              /* wakes full slabs at a peak */
+    hak_region *region;         /* the caller's memory, or NULL */
+    hak_superslab *first;       /* where the heap keeps itself */
+    void *adapter;              /* of whoever hands pointers of others to this heap */
 
     hak_slab *mini_run;            /* the run of minislabs, or NULL */
     uint64_t mini_free, mini_all;  /* its free cells; all that can hold blocks */

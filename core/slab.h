@@ -30,14 +30,16 @@ typedef enum hak_slab_kind {
 } hak_slab_kind;
 
 /* `left` counts frees down to the next event, so that freeing needs one test for all of them:
- *   CURRENT  far away (HAK_LEFT_FAR, renewed when reached), since an empty current slab is kept;
- *            of medium blocks, which the hot path does not hand out, the live ones: at 0 the slab
- * is empty and may retire; PARTIAL  the live blocks: at 0 the slab is empty and retires; FULL the
- * frees until it is worth using again, and becomes PARTIAL: so that a slab with a single hole is
- * not taken up for it (snmalloc calls such slabs sleeping); all else 1: a span is freed by its
- * first free, a minislab has a record of its own, and anything else is a wild pointer. The hot
- * path's allocating does not count: a current slab's live blocks are the carved ones that are not
- * in its list, and when the list runs dry they are all live. */
+ *   CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when reached);
+ *            of medium blocks, which the hot path never hands out, the live ones: at 0 the slab
+ *            is empty and may retire;
+ *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
+ *   FULL     the frees until it is worth using again, and becomes PARTIAL: so that a slab with a
+ *            single hole is not taken up for it (snmalloc calls such slabs sleeping);
+ *   all else 1: a span is freed by its first free, a minislab has a record of its own, and anything
+ *            else is a wild pointer.
+ * The hot path's allocating does not count: a current slab's live blocks are the carved ones that
+ * are not in its list, and when the list runs dry they are all live. */
 typedef struct hak_slab {
     void *free;          /* list of free blocks, linked through their first word */
     uint32_t left;       /* frees until the slow path looks at this slab */
