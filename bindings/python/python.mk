@@ -8,8 +8,9 @@ PY := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
 	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
 PY_VERSION := $(word 1,$(PY))
 PY_FLAGS   := -Ibindings -Ibindings/python -I$(word 3,$(PY))
-# The module's own core has slabs of 16 KiB: docs/design.md, "CPython".
-PY_CORE    := -DHAK_UNIT_SHIFT=14
+# The module's own core has slabs of 16 KiB, and its functions are aligned: docs/design.md,
+# "CPython".
+PY_CORE    := -DHAK_UNIT_SHIFT=14 -falign-functions=32
 PY_DIR     := $(B)/python/$(PY_VERSION)
 PY_SOURCES := $(wildcard bindings/python/hakmem/*.py*) bindings/python/hakmem/py.typed
 PY_PACKAGE := $(sort $(PY_SOURCES:bindings/python/%=$(PY_DIR)/%))
