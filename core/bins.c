@@ -300,20 +300,23 @@ size_t hak__bins_wake(hak_heap *heap)
     return woken;
 }
 
-/* The next unit the hand points at; NULL when it has been over all, and begins anew. */
+/* The next unit in use that the hand comes to; NULL where a list of superslabs ends. */
 static hak_slab *hand_next(hak_heap *heap)
 {
     hak_hand *hand = &heap->hand;
-    if (hand->super && hand->unit == HAK_SUPERSLAB_UNITS) {
+    while (hand->super) {
+        uint64_t rest = ~hand->super->free & hand->super->dirty & ~hand->passed;
+        if (rest) {
+            hand->passed |= rest & -rest;
+            return &hak__superslab_slabs(hand->super)[__builtin_ctzll(rest)];
+        }
         hand->super = hand->super->next;
-        hand->unit = 0;
+        hand->passed = 0;
     }
-    if (!hand->super) {
-        hand->full = !hand->full;
-        hand->super = hand->full ? heap->supers_full : heap->supers;
-        hand->unit = 0;
-    }
-    return hand->super ? &hak__superslab_slabs(hand->super)[hand->unit++] : NULL;
+    hand->full = !hand->full;
+    hand->super = hand->full ? heap->supers_full : heap->supers;
+    hand->passed = 0;
+    return NULL;
 }
 
 /* Where full slabs sleep long, holes add up in them: opens some, so that a heap at its peak fills

@@ -30,8 +30,8 @@ extern const hak_traits hak__traits_default;
 /* Goes over the heap's units a few at a time. */
 typedef struct hak_hand {
     hak_superslab *super; /* NULL: begins with the next list */
-    unsigned unit;
-    bool full; /* whether it is in the list of the superslabs without free units */
+    uint64_t passed;      /* units of that one */
+    bool full;            /* whether it is in the list of the superslabs without free units */
 } hak_hand;
 
 struct hak_heap {

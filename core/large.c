@@ -144,8 +144,7 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
     if (size < HUGE_KEEP) return NULL;
     if (size <= had) {
         if (had - size < had / 8) return hak__superslab_start(huge);
-        hak__region_cut_huge(huge, size);
-        hak__discharge(heap, had - size);
+        if (hak__region_cut_huge(huge, size)) hak__discharge(heap, had - size);
         return hak__superslab_start(huge);
     }
     size_t more = size - had;

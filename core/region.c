@@ -559,20 +559,26 @@ bool hak__region_extend_huge(hak_superslab *super, size_t size)
     return extended;
 }
 
-void hak__region_cut_huge(hak_superslab *super, size_t size)
+static bool cut_huge(hak_superslab *super, size_t size)
 {
-    take_lock();
-    hak_region *region = super->region;
     size_t first = hak__superslab_index(super);
-    size_t count = superslabs_for(size);
+    size_t count = superslabs_for(size), end = count * HAK_SUPERSLAB_SIZE;
+    if (end > super->huge_size) end = super->huge_size;
+    if (size < end && !hak__os_purge(hak__superslab_start(super) + size, end - size)) return false;
     if (count < super->run) {
-        reset(region, first + count, first + super->run);
+        reset(super->region, first + count, first + super->run);
         super->run = (uint32_t)count;
     }
-    size_t end = count * HAK_SUPERSLAB_SIZE;
-    if (size < end) hak__os_purge(hak__superslab_start(super) + size, end - size);
     super->huge_size = size;
+    return true;
+}
+
+bool hak__region_cut_huge(hak_superslab *super, size_t size)
+{
+    take_lock();
+    bool cut = cut_huge(super, size);
     pthread_mutex_unlock(&lock);
+    return cut;
 }
 
 /* Copies what could not be moved; its source is purged after. */

@@ -81,8 +81,9 @@ void hak__region_give_huge(hak_superslab *super);
 /* Makes a huge block reach `size` bytes where it is. False when its room is used up. */
 bool hak__region_extend_huge(hak_superslab *super, size_t size);
 
-/* Cuts a huge block down to `size` bytes, giving back what lies behind. */
-void hak__region_cut_huge(hak_superslab *super, size_t size);
+/* Cuts a huge block down to `size` bytes, giving back what lies behind. False, and no change, when
+ * the OS refuses. */
+bool hak__region_cut_huge(hak_superslab *super, size_t size);
 
 /* Makes a larger huge block out of `super` by moving its pages, and gives the old address space
  * back. NULL when that cannot be done; then nothing has changed. */

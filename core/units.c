@@ -173,7 +173,7 @@ size_t hak__units_cut_huge(hak_heap *heap, hak_superslab *huge, size_t size)
 {
     HAK_ASSERT(huge->huge_retained && size <= huge->huge_size);
     size_t rest = huge->huge_size - size;
-    hak__region_cut_huge(huge, size);
+    if (!hak__region_cut_huge(huge, size)) return 0;
     heap->retained -= rest;
     hak__discharge(heap, rest);
     heap->purges++;
@@ -223,16 +223,16 @@ static size_t purge_gap(hak_heap *heap, hak_superslab *super, const page_gap *ga
 
 /* ------------------------------------------------------------------ runs */
 
-/* The lowest of `count` adjacent set bits (1 … 64); 64 when there are none. */
-static unsigned find_bits(uint64_t bits, size_t count)
+/* The bits at which `count` adjacent set ones begin (1 … 64). */
+static uint64_t run_starts(uint64_t bits, size_t count)
 {
-    /* After each step a set bit stands for `have` adjacent ones above it. */
+    /* After each step a set bit stands for `have` adjacent ones from it on. */
     for (size_t have = 1; have < count && bits;) {
         size_t step = count - have < have ? count - have : have;
         bits &= bits >> step;
         have += step;
     }
-    return bits ? (unsigned)__builtin_ctzll(bits) : 64;
+    return bits;
 }
 
 static uint64_t mask_of(size_t count)
@@ -259,31 +259,19 @@ static place find_across(const hak_region *region, size_t count)
     return (place){0};
 }
 
-/* The lowest place for `count` units in a superslab among those where the most of them have pages;
- * 64 when there is none. */
-static unsigned find_dirtiest(const hak_superslab *super, size_t count, unsigned *dirty)
-{
-    unsigned best = 64;
-    for (unsigned bit = 0; bit + count <= 64; bit++) {
-        uint64_t mask = mask_of(count) << bit;
-        if ((super->free & mask) != mask) continue;
-        unsigned here = (unsigned)__builtin_popcountll(super->dirty & mask);
-        if (best < 64 && here <= *dirty) continue;
-        best = bit;
-        *dirty = here;
-    }
-    return best;
-}
-
-/* The same among a heap's first superslabs that have a place. */
-static place find_several(const hak_heap *heap, size_t count)
+/* On shared regions: where the most of `count` adjacent free units have pages, among the first few
+ * superslabs that have such a run. */
+static place find_dirtiest(const hak_heap *heap, size_t count)
 {
     place best = {0};
-    unsigned most = 0, looked_at = 0;
+    size_t most = 0, looked_at = 0;
     for (hak_superslab *super = heap->supers; super; super = super->next) {
-        if (find_bits(super->free, count) == 64) continue;
-        unsigned dirty = 0, bit = find_dirtiest(super, count, &dirty);
-        if (!best.super || dirty > most) {
+        uint64_t starts = run_starts(super->free, count);
+        if (!starts) continue;
+        for (uint64_t rest = starts; rest; rest &= rest - 1) {
+            unsigned bit = (unsigned)__builtin_ctzll(rest);
+            size_t dirty = (size_t)__builtin_popcountll(super->dirty & mask_of(count) << bit);
+            if (best.super && dirty <= most) continue;
             best = (place){super, bit};
             most = dirty;
         }
@@ -296,7 +284,7 @@ static place find_several(const hak_heap *heap, size_t count)
 static place find_run(const hak_heap *heap, size_t count)
 {
     if (count > 1)
-        return heap->region ? find_across(heap->region, count) : find_several(heap, count);
+        return heap->region ? find_across(heap->region, count) : find_dirtiest(heap, count);
     for (hak_superslab *super = heap->retained ? heap->supers : NULL; super; super = super->next) {
         uint64_t dirty = super->free & super->dirty;
         if (dirty) return (place){super, (unsigned)__builtin_ctzll(dirty)};

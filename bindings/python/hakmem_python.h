@@ -34,6 +34,9 @@ typedef struct hak_py_options {
  * time Python is initialized. (CPython from 3.12 on forgets allocators when it is initialized
  * again. Where hak_py_install is not called again, ours come back during Py_Initialize.)
  *
+ * With glibc, what malloc holds free at this moment goes back to the OS (malloc_trim): little of it
+ * will be asked for again, and it would stay resident.
+ *
  * Returns NULL, or else a message that says why it could not be done, valid until the next call;
  * then nothing has changed, and errno is
  *   EINVAL   a domain or a profile is unknown

@@ -39,14 +39,14 @@ PyObject *hak_py_control_installed(PyObject *self, PyObject *args)
 /* Whether these are the arguments of a gc callback at the end of a full collection. */
 static bool ends_full_collection(PyObject *args)
 {
-    PyObject *phase, *info;
     if (PyTuple_GET_SIZE(args) != 2) return false;
-    phase = PyTuple_GET_ITEM(args, 0);
-    info = PyTuple_GET_ITEM(args, 1);
+    PyObject *phase = PyTuple_GET_ITEM(args, 0), *info = PyTuple_GET_ITEM(args, 1);
     if (!PyUnicode_Check(phase) || !PyDict_Check(info)) return false;
     if (PyUnicode_CompareWithASCIIString(phase, "stop") != 0) return false;
     PyObject *generation = PyDict_GetItemString(info, "generation");
-    return generation && PyLong_Check(generation) && PyLong_AsLong(generation) == 2;
+    int overflow;
+    return generation && PyLong_Check(generation) &&
+           PyLong_AsLongAndOverflow(generation, &overflow) == 2;
 }
 
 PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)

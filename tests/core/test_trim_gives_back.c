@@ -277,7 +277,7 @@ static void pages_inside_a_slab_are_given_back(void **state)
 }
 
 /* One size after the other, of each a few blocks live on: what they leave is given back before the
- * footprint grows to half of the sum. */
+ * footprint grows to half of the sum, since a byte given back is paid for by growing by one. */
 static void a_peak_is_not_the_sum_of_what_was(void **state)
 {
     (void)state;

@@ -301,8 +301,8 @@ static const char *const small_life =
     "local co = coroutine.wrap(function() coroutine.yield(1) end) co()\n"
     "kept = {t, co, io and io.tmpfile and true, string.rep('x', 30000), function() return t end}";
 
-/* Address space and resident memory after `cycles` lives are no more than after any in the first half
- * of them: what the pool keeps of the last may differ from one to the next. */
+/* Address space and resident memory after `cycles` lives are no more than after one in the first
+ * tenth of them: what the pool keeps of the last may differ from one to the next. */
 static void assert_no_growth(const life *way, int cycles, bool libraries, const char *code)
 {
     size_t rss_then = 0, space_then = 0;
@@ -312,7 +312,7 @@ static void assert_no_growth(const life *way, int cycles, bool libraries, const 
         if (libraries) luaL_openlibs(L);
         if (code) run(L, code);
         way->end(L);
-        if (i >= cycles / 2) continue;
+        if (i >= cycles / 10) continue;
         if (rss() > rss_then) rss_then = rss();
         if (address_space() > space_then) space_then = address_space();
     }

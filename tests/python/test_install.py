@@ -265,3 +265,58 @@ def test_a_profile_for_a_while(python):
         assert hakmem.profile() == "speed"
         """
     )
+
+
+def test_a_full_collection_gives_back_what_the_profile_lets_go(python):
+    """Of most bursts the frees give it back already, of some only the collection."""
+    python.code(
+        """
+import gc, hakmem
+hakmem.install(profile="lean")
+gc.disable()
+callback = gc.callbacks[-1]
+def purges():
+    return hakmem.stats()["purges"]
+given = 0
+for n in range(20_000, 120_000, 5_000):
+    lists = []
+    for i in range(n):
+        entry = [i * 1000]
+        entry.append(entry)
+        lists.append(entry)
+    kept = lists[::97]
+    del lists, entry
+    gc.callbacks.remove(callback)
+    gc.collect()
+    gc.callbacks.append(callback)
+    before = purges()
+    gc.collect(0)
+    assert purges() == before
+    gc.collect()
+    given += purges() - before
+assert given > 0
+callback("stop", {}), callback("stop", {"generation": 2**100}), callback(), callback(1, 2)
+"""
+    )
+
+
+def test_what_the_c_library_holds_free_is_given_back(python):
+    python.code(
+        """
+import ctypes, hakmem
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+blocks = [libc.malloc(1000) for _ in range(20_000)]
+for block in blocks:
+    ctypes.memset(block, 1, 1000)
+for block in blocks[:-1]:
+    libc.free(block)
+before = resident()
+hakmem.install()
+assert before - resident() > 15_000_000, before - resident()
+"""
+    )
