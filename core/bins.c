@@ -1,7 +1,7 @@
 #include "bins.h"
 
 #include "holes.h"
-#include "minislab.h"
+#include "nest.h"
 #include "purge.h"
 #include "units.h"
 
@@ -14,11 +14,17 @@
 /* Times that an empty slab of medium blocks retires, before its class counts as busy. */
 #define IDLE_MOST 32
 
+const hak_lists hak__no_lists = {
+    .medium = {[0 ... HAK_MEDIUM_CLASSES - 1] = (hak_slab *)&hak__no_slab},
+};
+
 void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab)
 {
-    heap->current[index] = slab;
     size_t end = hak__class_size(index, heap->granularity);
-    if (end > HAK_SMALL_MAX) return;
+    if (end > HAK_SMALL_MAX) {
+        heap->lists->medium[index - HAK_MEDIUM_FIRST] = slab;
+        return;
+    }
     size_t begin = hak__class_size(index - 1, heap->granularity);
     for (size_t size = begin; size < end; size += 8) heap->bin[size / 8 + 1] = slab;
     if (begin == 0) heap->bin[0] = slab;
@@ -33,22 +39,26 @@ static size_t pages_of(const hak_slab *slab)
 static void link_partial(hak_heap *heap, hak_slab *slab)
 {
     heap->loose += pages_of(slab);
-    hak_slab_list *list = &heap->partial[slab->size_class];
+    hak_slab **list = &heap->lists->partial[slab->size_class];
     slab->next = NULL;
-    slab->prev = list->last;
-    if (list->last) list->last->next = slab;
-    else list->first = slab;
-    list->last = slab;
+    slab->prev = slab;
+    if (*list) {
+        slab->prev = (*list)->prev;
+        slab->prev->next = slab;
+        (*list)->prev = slab;
+    } else {
+        *list = slab;
+    }
 }
 
 static void unlink_partial(hak_heap *heap, hak_slab *slab)
 {
     heap->loose -= pages_of(slab);
-    hak_slab_list *list = &heap->partial[slab->size_class];
-    if (slab->prev) slab->prev->next = slab->next;
-    else list->first = slab->next;
+    hak_slab **list = &heap->lists->partial[slab->size_class];
     if (slab->next) slab->next->prev = slab->prev;
-    else list->last = slab->prev;
+    else (*list)->prev = slab->prev;
+    if (slab == *list) *list = slab->next;
+    else slab->prev->next = slab->next;
 }
 
 /* Whether a slab has blocks beyond those in its list. */
@@ -115,9 +125,7 @@ static unsigned wake_shift(const hak_heap *heap)
 static void suspend(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
-    if (slab->mini) {
-        hak__mini_drain(slab);
-    } else if (!has_more(slab)) {
+    if (!has_more(slab)) {
         slab->kind = HAK_SLAB_FULL;
         slab->asleep = (uint16_t)(1 + (slab->capacity >> wake_shift(heap)));
         slab->left = slab->asleep;
@@ -132,7 +140,7 @@ static void suspend(hak_heap *heap, hak_slab *slab)
  * ones can run empty; among the first few, if there is none, the fullest. */
 static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
 {
-    hak_slab *first = heap->partial[index].first;
+    hak_slab *first = heap->lists->partial[index];
     hak_slab *best = NULL;
     size_t looked_at = 0;
     for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
@@ -144,7 +152,7 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
     return best ? best : first;
 }
 
-hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
+static hak_slab *refill(hak_heap *heap, unsigned index)
 {
     hak_slab *slab = choose_partial(heap, index);
     size_t size = hak__class_size(index, heap->granularity);
@@ -155,7 +163,7 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
     }
     if (slab && slab->free) supplied = slab->carved - slab->left;
     heap->work += hak__purge_work(heap, size, supplied);
-    hak_slab *current = heap->current[index];
+    hak_slab *current = hak__heap_current(heap, index);
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
@@ -172,10 +180,8 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
         heap->refills++;
         return current;
     } else {
-        slab = hak__mini_take(heap, index);
-        if (!slab) slab = slab_new(heap, index);
+        slab = slab_new(heap, index);
         if (!slab) return NULL;
-        if (!slab->mini) heap->mini_had[index] = HAK_MINIS;
     }
     if (has_current) suspend(heap, current);
     hak__bins_set(heap, index, slab);
@@ -184,14 +190,16 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
     return slab;
 }
 
-void hak__bins_outgrow(hak_heap *heap, hak_slab *mini)
+hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
 {
-    unsigned index = mini->size_class;
-    hak_slab *slab = slab_new(heap, index);
-    if (!slab) return;
-    hak__bins_set(heap, index, slab);
-    heap->mini_had[index] = HAK_MINIS;
-    if (!hak__mini_drain(mini)) hak__bins_retire(heap, mini);
+    if (heap->lists == &hak__no_lists && !hak__nest_give_lists(heap)) return NULL;
+    /* A VM that has hit its limit, and has to say so, needs a few blocks of sizes that it did not
+     * run out of. */
+    bool has_slab = hak__heap_current(heap, index) != &hak__no_slab || heap->lists->partial[index];
+    heap->held_back = has_slab ? heap->reserve : 0;
+    hak_slab *slab = refill(heap, index);
+    heap->held_back = 0;
+    return slab;
 }
 
 static void reopen(hak_heap *heap, hak_slab *slab)
@@ -213,10 +221,6 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab)
 {
     if (slab->kind == HAK_SLAB_PARTIAL) unlink_partial(heap, slab);
     heap->retires++;
-    if (slab->mini) {
-        hak__mini_give(heap, slab);
-        return;
-    }
     hak__units_give(heap, slab);
     hak__purge_excess(heap);
     hak__purge_loose(heap);
@@ -225,52 +229,47 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab)
 /* Gives back a current slab without a live block. */
 static void retire_current(hak_heap *heap, hak_slab *slab)
 {
-    unsigned index = slab->size_class;
+    hak__bins_set(heap, slab->size_class, (hak_slab *)&hak__no_slab);
     heap->retires++;
-    if (slab->mini) {
-        hak__mini_give(heap, slab);
-        heap->mini_had[index] = 0;
-    } else {
-        hak__units_give(heap, slab);
-    }
+    hak__units_give(heap, slab);
 }
 
 void hak__bins_idle(hak_heap *heap, hak_slab *slab)
 {
-    unsigned index = slab->size_class;
-    if (!counts_live(slab->block_size) || heap->idled[index] == IDLE_MOST) {
+    if (!counts_live(slab->block_size)) {
         slab->left = HAK_LEFT_FAR;
         return;
     }
-    heap->idled[index]++;
-    hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
+    uint8_t *idled = &heap->lists->idled[slab->size_class - HAK_MEDIUM_FIRST];
+    if (*idled == IDLE_MOST) {
+        slab->left = HAK_LEFT_FAR;
+        return;
+    }
+    ++*idled;
     retire_current(heap, slab);
 }
 
 size_t hak__bins_retire_idle(hak_heap *heap)
 {
     size_t before = heap->retires;
-    for (unsigned index = 1; index < HAK_CLASSES; index++) {
-        hak_slab *slab = heap->current[index];
+    for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
+        hak_slab *slab = hak__heap_current(heap, index);
         if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
-        hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
         retire_current(heap, slab);
     }
-    hak__mini_trim(heap);
+    hak__nest_trim(heap);
     return heap->retires - before;
 }
 
 void hak__bins_empty(hak_heap *heap)
 {
-    for (unsigned index = 1; index < HAK_CLASSES; index++) {
-        hak_slab *slab = heap->current[index];
+    for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
+        hak_slab *slab = hak__heap_current(heap, index);
         if (slab == &hak__no_slab) continue;
         hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
         size_t live = hak__slab_live(slab);
         if (live == 0) {
             retire_current(heap, slab);
-        } else if (slab->mini) {
-            hak__mini_drain(slab);
         } else if (!slab->free) {
             suspend(heap, slab);
         } else {
@@ -279,7 +278,7 @@ void hak__bins_empty(hak_heap *heap)
             link_partial(heap, slab);
         }
     }
-    hak__mini_trim(heap);
+    hak__nest_trim(heap);
 }
 
 size_t hak__bins_wake(hak_heap *heap)

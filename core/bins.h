@@ -15,14 +15,10 @@ void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab);
  * frees have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
 hak_slab *hak__bins_refill(hak_heap *heap, unsigned index);
 
-/* Moves a class with a busy minislab to a slab of its own; if there is no memory for one, it stays.
- */
-void hak__bins_outgrow(hak_heap *heap, hak_slab *mini);
-
 /* A full slab has been freed from often enough to be used again. */
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab);
 
-/* The last block of a partial slab, or of a minislab that only drains, has been freed. */
+/* The last block of a partial slab has been freed. */
 void hak__bins_retire(hak_heap *heap, hak_slab *slab);
 
 /* Counts a medium block of a current slab that is handed out: their frees are counted too. */
@@ -35,8 +31,8 @@ static inline void hak__bins_count(hak_slab *slab)
  * unless this has happened to its class before, and often: the class is busy then. */
 void hak__bins_idle(hak_heap *heap, hak_slab *slab);
 
-/* Retires the current slabs that are empty; an empty bin is filled again on demand. Returns how
- * many. */
+/* Retires the current slabs that are empty, and trims the nest; an empty bin is filled again on
+ * demand. Returns how many. */
 size_t hak__bins_retire_idle(hak_heap *heap);
 
 /* Leaves every bin empty: the next allocation of each class takes the long way. */

@@ -107,7 +107,9 @@ HAK_API size_t hak_heap_settle(hak_heap *heap);
 /* The limit is a bound on the footprint: the bytes of pages that hold, or have held and still
  * retain, blocks. It is checked where a heap takes memory, so it is exact to one carving step (a
  * page of 4 KiB, or the block's own pages when it is larger). A heap about to pass it first gives
- * back what it retains; then the allocation fails with ENOMEM.
+ * back what it retains; then the allocation fails with ENOMEM. Sizes up to 16
+ * KiB of which the heap has a page already leave the last 32nd of the limit, 64 KiB at most, to
+ * others: so a VM that has run out of one size can still say so.
  *
  * `bytes` 0 lifts the limit. Returns false with errno ERANGE, and changes nothing, when more than
  * `bytes` are in use even after a trim. */

@@ -5,30 +5,26 @@
 
 #include "bins.h"
 #include "holes.h"
+#include "hugespace.h"
 #include "large.h"
-#include "minislab.h"
+#include "nest.h"
 #include "purge.h"
+#include "supply.h"
 #include "units.h"
+
+/* What is kept of a limit for classes without a slab. */
+#define RESERVE_PART 32
+#define RESERVE_MOST ((size_t)64 * 1024)
 
 const hak_traits hak__traits_default = {.work_most = SIZE_MAX};
 
-/* A free in a run of minislabs, which the fast path took for one in a slab. A class with many of
- * them moves on to a slab. */
-static void free_in_mini(hak_heap *heap, hak_slab *run, void *block)
+/* A free in a nest, which the fast path took for one in a slab. */
+static void free_in_nest(hak_heap *heap, hak_slab *run, void *block)
 {
     run->free = NULL;
     run->left = 1;
-    hak_slab *mini = hak__mini_of(heap, block);
-    if (mini == &hak__no_slab) {
-        hak__fatal("free", block, "no block lives there, or it is free already");
-    }
-    *(void **)block = mini->free;
-    mini->free = block;
-    if (--mini->left == 0) {
-        hak__heap_free_event(heap, mini, block);
-    } else if (mini->left < HAK_LEFT_FAR - HAK_MINI_FREES && mini->kind == HAK_SLAB_CURRENT) {
-        hak__bins_outgrow(heap, mini);
-    }
+    if (run != heap->nest.run) hak__fatal("free", block, "not a block of this heap");
+    hak__nest_free(heap, block);
 }
 
 /* A free where no unit is in use. In a small region, huge blocks may lie below the end of what the
@@ -51,7 +47,7 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
     case HAK_SLAB_FULL: hak__bins_reopen(heap, slab); break;
     case HAK_SLAB_PARTIAL: hak__bins_retire(heap, slab); break;
     case HAK_SLAB_CURRENT: hak__bins_idle(heap, slab); break;
-    case HAK_UNIT_MINI: free_in_mini(heap, slab, block); break;
+    case HAK_UNIT_NEST: free_in_nest(heap, slab, block); break;
     case HAK_SPAN: hak__span_free(heap, slab, block); break;
     case HAK_UNIT_INTERIOR: hak__fatal("free", block, "points into a block, not at its start");
     default: free_huge_below(heap, slab, block);
@@ -63,12 +59,13 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
 /* Finds whatever memory the heap has; false if there is no more than before. */
 static bool reclaim(hak_heap *heap)
 {
-    size_t found = hak__bins_wake(heap);
+    size_t before = heap->footprint;
+    size_t found = hak__nest_come_back(heap) + hak__bins_wake(heap);
     found += hak__bins_retire_idle(heap);
-    found += hak__holes_punch(heap, true);
-    found += hak__purge_to(heap, 0);
-    if (!heap->region) found += hak__region_flush();
-    return found > 0;
+    hak__holes_punch(heap, true);
+    hak__purge_to(heap, 0);
+    if (!heap->region) found += hak__supply_flush();
+    return found > 0 || heap->footprint < before;
 }
 
 /* Tries `allocate` again after that. */
@@ -87,20 +84,40 @@ static bool impossible(size_t size)
     return true;
 }
 
+static void *alloc_large(hak_heap *heap, size_t size)
+{
+    void *block;
+    if (impossible(size)) return NULL;
+    WITH_RETRY(heap, block, hak__large_alloc(heap, size, HAK_PAGE, false));
+    return block;
+}
+
+static void *alloc_from_slab(hak_heap *heap, unsigned index)
+{
+    hak_slab *slab = hak__heap_current(heap, index);
+    if (!slab->free) slab = hak__bins_refill(heap, index);
+    if (!slab) return NULL;
+    if (slab->block_size > HAK_SMALL_MAX) hak__bins_count(slab);
+    return hak__slab_pop(slab);
+}
+
+static void *alloc_class(hak_heap *heap, unsigned index, size_t size)
+{
+    if (size <= HAK_SMALL_MAX || !hak__heap_current(heap, index)->free) {
+        void *block = hak__nest_alloc(heap, index, size);
+        if (block) return block;
+    }
+    return alloc_from_slab(heap, index);
+}
+
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
-    if (impossible(size)) return NULL;
-    if (size > HAK_MEDIUM_MAX) {
-        void *block;
-        WITH_RETRY(heap, block, hak__large_alloc(heap, size, HAK_PAGE, false));
-        return block;
-    }
+    if (size > HAK_MEDIUM_MAX) return alloc_large(heap, size);
     unsigned index = hak__class_of(size, heap->granularity);
-    hak_slab *slab = heap->current[index];
-    if (!slab->free) WITH_RETRY(heap, slab, hak__bins_refill(heap, index));
-    if (!slab) return NULL;
-    if (size > HAK_SMALL_MAX) hak__bins_count(slab);
-    return hak__slab_pop(slab);
+    void *block;
+    size = hak__class_size(index, heap->granularity);
+    WITH_RETRY(heap, block, alloc_class(heap, index, size));
+    return block;
 }
 
 void *hak_heap_alloc(hak_heap *heap, size_t size)
@@ -139,11 +156,11 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
         size = (size + alignment - 1) & ~(alignment - 1);
         if (size == 0) size = alignment;
         size_t granularity = heap->granularity;
-        size_t block_size = hak__class_size(hak__class_of(size, granularity), granularity);
-        while (block_size % alignment) {
-            block_size = hak__class_size(hak__class_of(block_size + 1, granularity), granularity);
-        }
-        return hak__heap_alloc(heap, block_size);
+        unsigned index = hak__class_of(size, granularity);
+        while (hak__class_size(index, granularity) % alignment) index++;
+        void *block;
+        WITH_RETRY(heap, block, alloc_from_slab(heap, index));
+        return block;
     }
     if (impossible(size)) return NULL;
     void *block;
@@ -153,33 +170,27 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 
 /* Where a block lies that is not in the hot path's range. */
 typedef struct location {
-    hak_slab *slab;      /* of a slab or span, or … */
+    hak_slab *slab;      /* of a slab, a span or the nest, or … */
     hak_superslab *huge; /* … a huge block; both NULL: not this heap's */
 } location;
 
-static hak_slab *slab_around(const hak_heap *heap, const hak_region *region, const void *p)
-{
-    hak_slab *run = hak__slab_head(&region->slabs[hak__unit_index(region, p)]);
-    if (run->kind != HAK_UNIT_MINI) return run;
-    hak_slab *mini = hak__mini_of(heap, p);
-    return mini == &hak__no_slab ? NULL : mini;
-}
-
 static location locate(const hak_heap *heap, const void *p)
 {
-    hak_region *region = heap->region;
-    if (region) {
-        if (!hak__region_contains(region, p)) return (location){0};
-        return (location){.slab = slab_around(heap, region, p)};
+    if ((uintptr_t)p - (uintptr_t)heap->nest.start < heap->nest.end) {
+        return (location){.slab = heap->nest.run};
     }
-    region = hak__region_of(p);
-    if (!region) return (location){0};
+    hak_region *region = heap->region ? heap->region : hak__region_of(p);
+    if (!region || !hak__region_contains(region, p)) return (location){0};
     hak_superslab *super = hak__superslab_of(region, p);
     if (super->kind == HAK_SUPERSLAB_TAIL) super -= super->run;
+    hak_slab *unit = &region->slabs[hak__unit_index(region, p)];
+    if (super->kind == HAK_SUPERSLAB_NESTS) {
+        return (location){.slab = unit == heap->nest.run ? unit : NULL};
+    }
     if (super->heap != heap) return (location){0};
     if (super->kind == HAK_SUPERSLAB_HUGE) return (location){.huge = super};
     if (super->kind != HAK_SUPERSLAB_SLABS) return (location){0};
-    return (location){.slab = slab_around(heap, region, p)};
+    return (location){.slab = hak__slab_head(unit)};
 }
 
 void hak__heap_free_outside(hak_heap *heap, void *block)
@@ -189,10 +200,6 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
         hak__huge_free(heap, at.huge, block);
     } else if (at.slab) {
         hak__heap_check_free(heap, at.slab, block);
-        if (at.slab->mini) {
-            free_in_mini(heap, heap->mini_run, block);
-            return;
-        }
         *(void **)block = at.slab->free;
         at.slab->free = block;
         if (--at.slab->left == 0) hak__heap_free_event(heap, at.slab, block);
@@ -206,11 +213,8 @@ void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
 {
     location at = locate(heap, block);
     if (at.huge) return;
-    if (at.slab != slab && !(at.slab && at.slab->mini)) {
-        hak__fatal("free", block, "not a block of this heap");
-    }
-    slab = at.slab;
-    if (!slab->block_size) return; /* spans and free units are checked by hak__heap_free_event */
+    if (at.slab != slab) hak__fatal("free", block, "not a block of this heap");
+    if (!slab->block_size) return; /* the others are checked by hak__heap_free_event */
     size_t offset = (size_t)((char *)block - slab->start);
     if (offset % slab->block_size)
         hak__fatal("free", block, "points into a block, not at its start");
@@ -231,19 +235,28 @@ void hak_heap_free(hak_heap *heap, void *block)
     if (block) hak__heap_free(heap, block);
 }
 
+/* How many bytes the block at `p` can hold; 0 if it is not one. */
+static size_t size_of(const hak_heap *heap, location at, const void *p)
+{
+    if (at.huge) return at.huge->huge_retained ? 0 : at.huge->huge_size;
+    if (!at.slab) return 0;
+    if (at.slab->kind == HAK_UNIT_NEST) return hak__nest_block_size(heap, p);
+    return at.slab->block_size ? at.slab->block_size : at.slab->span_size;
+}
+
 size_t hak_heap_usable_size(hak_heap *heap, const void *block)
 {
     if (!block) return 0;
-    location at = locate(heap, block);
-    if (at.huge && !at.huge->huge_retained) return at.huge->huge_size;
-    if (!at.slab) hak__fatal("usable_size", block, "not a block of this heap");
-    return at.slab->block_size ? at.slab->block_size : at.slab->span_size;
+    size_t size = size_of(heap, locate(heap, block), block);
+    if (size == 0) hak__fatal("usable_size", block, "not a block of this heap");
+    return size;
 }
 
 bool hak_heap_owns(const hak_heap *heap, const void *p)
 {
     location at = locate(heap, p);
     if (at.huge) return !at.huge->huge_retained;
+    if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
     return at.slab && at.slab->kind != HAK_UNIT_FREE;
 }
 
@@ -252,10 +265,30 @@ bool hak_owns(const void *p)
     hak_region *region = hak__region_of(p);
     if (!region) return false;
     hak_superslab *super = hak__superslab_of(region, p);
+    if (super->kind == HAK_SUPERSLAB_NESTS) {
+        const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
+        return nest->kind == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
+    }
     return super->heap && hak_heap_owns(super->heap, p);
 }
 
 /* ------------------------------------------------------------------ realloc */
+
+/* Makes a block `size` bytes long without copying it; NULL if that cannot be done. */
+static void *resize(hak_heap *heap, const location *at, void *block, size_t had, size_t size)
+{
+    if (at->huge) return size > HAK_MEDIUM_MAX ? hak__huge_resize(heap, at->huge, size) : NULL;
+    if (at->slab->kind == HAK_SPAN) {
+        return size > HAK_MEDIUM_MAX ? hak__span_resize(heap, at->slab, size) : NULL;
+    }
+    if (size > HAK_MEDIUM_MAX) return NULL;
+    size_t granularity = heap->granularity;
+    bool fits = hak__class_of(size, granularity) == hak__class_within(had, granularity);
+    if (!fits && size > had && at->slab->kind == HAK_UNIT_NEST) {
+        fits = hak__nest_extend(heap, block, size);
+    }
+    return fits ? block : NULL;
+}
 
 void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
 {
@@ -266,23 +299,10 @@ void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
     }
     if (impossible(size)) return NULL;
     location at = locate(heap, block);
-    if (!at.huge && !at.slab) hak__fatal("realloc", block, "not a block of this heap");
-
-    size_t had;
-    if (at.slab && at.slab->block_size) {
-        had = at.slab->block_size;
-        if (size <= HAK_MEDIUM_MAX &&
-            hak__class_of(size, heap->granularity) == at.slab->size_class) {
-            return block;
-        }
-    } else {
-        had = at.huge ? at.huge->huge_size : at.slab->span_size;
-        if (size > HAK_MEDIUM_MAX) {
-            void *resized = at.huge ? hak__huge_resize(heap, at.huge, size)
-                                    : hak__span_resize(heap, at.slab, size);
-            if (resized) return resized;
-        }
-    }
+    size_t had = size_of(heap, at, block);
+    if (had == 0) hak__fatal("realloc", block, "not a block of this heap");
+    void *resized = resize(heap, &at, block, had, size);
+    if (resized) return resized;
     void *other;
     if (size > had && size > HAK_MEDIUM_MAX) {
         WITH_RETRY(heap, other, hak__large_alloc_growing(heap, size));
@@ -313,12 +333,44 @@ static bool options_valid(const hak_heap_options *options)
     return true;
 }
 
-/* The superslab a new heap begins with. */
-static hak_superslab *first_superslab(const hak_heap_options *options)
+/* A heap in a nest of its own. */
+static hak_heap *heap_in_nest(void)
 {
-    if (!options->memory) return hak__region_take(NULL);
-    hak_region *region = hak__region_on_memory(options->memory, options->memory_size);
-    return region ? &region->supers[0] : NULL;
+    hak_slab *nest = hak__supply_take_nest();
+    if (!nest) return NULL;
+    if (nest->touched < HAK_PAGE) nest->touched = HAK_PAGE;
+    const hak_region *shared = hak__region_shared();
+    hak_heap *heap = (hak_heap *)nest->start;
+    *heap = (hak_heap){
+        .base = shared->base,
+        .slabs = shared->slabs,
+        .footprint = nest->touched - HAK_PAGE,
+        .retained = nest->touched - HAK_PAGE,
+        .limit = SIZE_MAX,
+        .lists = (hak_lists *)&hak__no_lists,
+    };
+    if (hak__region_contains(shared, heap)) heap->units = hak__unit_index(shared, heap) + 1;
+    hak__nest_open(heap, nest, (sizeof *heap + 15) & ~(size_t)15);
+    return heap;
+}
+
+static hak_heap *heap_on_memory(void *memory, size_t size)
+{
+    hak_region *region = hak__region_on_memory(memory, size);
+    if (!region) return NULL;
+    hak_heap *heap = region->control;
+    *heap = (hak_heap){.region = region, .limit = SIZE_MAX, .lists = (hak_lists *)(heap + 1)};
+    *heap->lists = hak__no_lists;
+    for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);
+    return heap;
+}
+
+/* `bytes` 0: none. */
+static void limit(hak_heap *heap, size_t bytes)
+{
+    size_t reserve = bytes / RESERVE_PART & ~(HAK_PAGE - 1);
+    heap->limit = bytes ? bytes : SIZE_MAX;
+    heap->reserve = reserve < RESERVE_MOST ? reserve : RESERVE_MOST;
 }
 
 hak_heap *hak_heap_new(const hak_heap_options *options)
@@ -326,32 +378,21 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     static const hak_heap_options defaults;
     if (!options) options = &defaults;
     if (!options_valid(options)) return NULL;
-    hak_superslab *first = first_superslab(options);
-    if (!first) {
+    hak_heap *heap =
+        options->memory ? heap_on_memory(options->memory, options->memory_size) : heap_in_nest();
+    if (!heap) {
         errno = ENOMEM;
         return NULL;
     }
-    hak_heap *heap = hak__superslab_control(first);
-    *heap = (hak_heap){
-        .base = options->memory ? 0 : hak__region_shared()->base,
-        .slabs = options->memory ? NULL : hak__region_shared()->slabs,
-        .region = options->memory ? first->region : NULL,
-        .first = first,
-        .granularity = options->granularity ? options->granularity : 16,
-        .limit = options->limit ? options->limit : SIZE_MAX,
-        .traits = &hak__traits_default,
-        .profile = options->profile ? hak__profile_named(options->profile) : hak__profile_default(),
-    };
+    heap->granularity = options->granularity ? options->granularity : 16;
+    limit(heap, options->limit);
+    if (heap->footprint > heap->limit) hak__nest_purge(heap);
+    hak__charge(heap, 0);
+    heap->traits = &hak__traits_default;
+    heap->profile =
+        options->profile ? hak__profile_named(options->profile) : hak__profile_default();
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
-    heap->bin[0] = (hak_slab *)&hak__no_slab;
-    for (unsigned i = 1; i < HAK_CLASSES; i++) hak__bins_set(heap, i, (hak_slab *)&hak__no_slab);
-    if (heap->region) {
-        hak_region *region = heap->region;
-        for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);
-    } else if (!hak__units_adopt(heap, first)) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
     return heap;
 }
 
@@ -359,22 +400,19 @@ void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap || heap->region) return;
     size_t pool = heap->profile->pool;
-    hak_superslab *first = heap->first;
     while (heap->huge) {
         hak_superslab *huge = heap->huge;
         heap->huge = huge->next;
-        hak__region_give_huge(huge);
+        hak__hugespace_give(huge);
     }
     hak_superslab **lists[] = {&heap->supers, &heap->supers_full};
     for (size_t i = 0; i < 2; i++) {
-        hak_superslab *next;
-        for (hak_superslab *super = *lists[i]; super; super = next) {
-            next = super->next;
-            if (super != first) hak__region_give(super, hak__units_drop(heap, super), pool);
+        while (*lists[i]) {
+            hak_superslab *super = *lists[i];
+            hak__supply_give(super, hak__units_drop(heap, super), pool);
         }
     }
-    /* The heap itself goes with its first superslab. */
-    hak__region_give(first, hak__units_drop(heap, first), pool);
+    hak__supply_give_nest(heap->nest.run, pool);
 }
 
 size_t hak_heap_trim(hak_heap *heap)
@@ -383,7 +421,7 @@ size_t hak_heap_trim(hak_heap *heap)
     hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(heap, 0);
-    return before - heap->footprint + (heap->region ? 0 : hak__region_flush());
+    return before - heap->footprint + (heap->region ? 0 : hak__supply_flush());
 }
 
 size_t hak_heap_settle(hak_heap *heap)
@@ -406,7 +444,7 @@ bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
             return false;
         }
     }
-    heap->limit = bytes ? bytes : SIZE_MAX;
+    limit(heap, bytes);
     return true;
 }
 

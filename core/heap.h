@@ -1,7 +1,7 @@
 /* The heap: bins by size class over the slabs of its superslabs. This header holds the structure
  * and the whole hot path; adapters inline it, everybody else calls hakmem.h.
  *
- * A heap keeps itself in the control page of its first superslab. */
+ * A heap keeps itself in its nest, in front of its first blocks. */
 #ifndef HAK_HEAP_H
 #define HAK_HEAP_H
 
@@ -34,6 +34,34 @@ typedef struct hak_hand {
     bool full;            /* whether it is in the list of the superslabs without free units */
 } hak_hand;
 
+/* Which slabs a heap has, by size class. */
+typedef struct hak_lists {
+    hak_slab *medium[HAK_MEDIUM_CLASSES]; /* to allocate from, above HAK_SMALL_MAX */
+    /* Further slabs that have blocks to give, first opened first used: so that they have more than
+     * the one that opened them when their turn comes. The first one's `prev` is the last. */
+    hak_slab *partial[HAK_CLASSES];
+    uint8_t idled[HAK_MEDIUM_CLASSES]; /* how many were retired for being empty */
+} hak_lists;
+
+extern const hak_lists hak__no_lists;
+
+#define HAK_NEST_STEPS (((size_t)1 << HAK_UNIT_SHIFT) / 8)
+
+/* Where a heap begins: see nest.h. */
+typedef struct hak_nest {
+    hak_slab *run;         /* its units; NULL: none yet */
+    char *start;           /* of the run */
+    uint32_t begin;        /* of the blocks, in bytes from the start */
+    uint32_t carved;       /* where the next block will begin */
+    uint32_t end;          /* of the room for blocks */
+    uint32_t gap, gap_end; /* a free block that is being cut for smaller ones */
+    uint32_t live;         /* blocks */
+    uint64_t to_cut; /* bit set for each class with free blocks that may be cut for smaller ones */
+    uint16_t free[HAK_CLASSES];           /* first free block, in steps of 8 bytes from the start */
+    uint16_t reused[HAK_CLASSES];         /* blocks taken from there so far */
+    uint64_t starts[HAK_NEST_STEPS / 64]; /* bit set where a block begins */
+} hak_nest;
+
 struct hak_heap {
     /* Read by every allocation and free. The records are those of the shared region; `units` is
      * the end of what this heap has ever held there, so that nothing beyond is taken for ours. On
@@ -43,30 +71,23 @@ struct hak_heap {
     hak_slab *slabs;
     hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* slab to allocate from, by size in steps of 8 bytes */
 
-    hak_slab *current[HAK_CLASSES]; /* the same by class */
-    /* Further slabs that have blocks to give, first opened first used: so that they have more than
-     * the one that opened them when their turn comes. */
-    hak_slab_list partial[HAK_CLASSES];
+    hak_lists *lists;           /* of slabs; while there are none, hak__no_lists */
     hak_superslab *supers;      /* with free units */
     hak_superslab *supers_full; /* without */
     hak_superslab *huge;        /* huge blocks, live and retained */
     hak_hand hand;              /* wakes full slabs at a peak */
     hak_region *region;         /* the caller's memory, or NULL */
-    hak_superslab *first;       /* where the heap keeps itself */
     void *adapter;              /* of whoever hands pointers of others to this heap */
-
-    hak_slab *mini_run;            /* the run of minislabs, or NULL */
-    uint64_t mini_free, mini_all;  /* its free cells; all that can hold blocks */
-    uint8_t idled[HAK_CLASSES];    /* slabs of medium blocks that were retired for being empty */
-    uint8_t mini_had[HAK_CLASSES]; /* minislabs each class has had; HAK_MINIS: it moved on */
 
     size_t granularity;
     size_t footprint, footprint_peak;
-    size_t retained; /* of the footprint, bytes that hold no block and never will before they are
-                      * used anew: free units, ends of units in use, retained huge blocks */
-    size_t loose;    /* bytes of pages of partial slabs */
-    size_t loose_at; /* when to look for holes in them */
-    size_t limit;    /* SIZE_MAX: none */
+    size_t retained;  /* of the footprint, bytes that hold no block and never will before they are
+                       * used anew: free units, ends of units in use, retained huge blocks */
+    size_t loose;     /* bytes of pages of partial slabs */
+    size_t loose_at;  /* when to look for holes in them */
+    size_t limit;     /* SIZE_MAX: none */
+    size_t reserve;   /* of the limit, bytes that classes with a slab leave to others */
+    size_t held_back; /* that, while such a class is served; else 0 */
     size_t grace, grace_used;
     size_t stepped_peak;    /* the last peak that was a step above the one before */
     size_t stepped_refills; /* the refills until then */
@@ -78,9 +99,10 @@ struct hak_heap {
     const hak_profile *profile;
     const hak_traits *traits;
     char name[32];
+    hak_nest nest;
 };
 
-_Static_assert(sizeof(hak_heap) <= HAK_PAGE, "a heap fits its control page");
+_Static_assert(sizeof(hak_heap) + sizeof(hak_lists) <= HAK_PAGE, "a heap fits a page");
 
 /* The long ways. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
@@ -96,6 +118,20 @@ static inline void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *bl
     (void)heap, (void)slab, (void)block;
 }
 #endif
+
+/* The class of the largest blocks that lie in slabs. */
+static inline unsigned hak__heap_last_class(const hak_heap *heap)
+{
+    return hak__class_of(HAK_MEDIUM_MAX, heap->granularity);
+}
+
+/* The slab that class `index` allocates from; hak__no_slab where there is none. */
+static inline hak_slab *hak__heap_current(const hak_heap *heap, unsigned index)
+{
+    size_t size = hak__class_size(index, heap->granularity);
+    return size <= HAK_SMALL_MAX ? heap->bin[size / 8]
+                                 : heap->lists->medium[index - HAK_MEDIUM_FIRST];
+}
 
 /* Whether `block` surely is one of this heap's in the shared region. */
 static inline bool hak__heap_maps(const hak_heap *heap, const void *block)

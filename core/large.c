@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bins.h"
+#include "hugespace.h"
 #include "os.h"
 #include "purge.h"
 #include "units.h"
@@ -119,7 +120,7 @@ static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
     }
     hak__bins_before_peak(heap, size);
     if (!hak__may_charge(heap, size)) return NULL;
-    huge = hak__region_take_huge(heap, size);
+    huge = hak__hugespace_take(heap, size);
     if (!huge) return NULL;
     hak__charge(heap, size);
     link_huge(heap, huge);
@@ -144,7 +145,7 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
     if (size < HUGE_KEEP) return NULL;
     if (size <= had) {
         if (had - size < had / 8) return hak__superslab_start(huge);
-        if (hak__region_cut_huge(huge, size)) hak__discharge(heap, had - size);
+        if (hak__hugespace_cut(huge, size)) hak__discharge(heap, had - size);
         return hak__superslab_start(huge);
     }
     size_t more = size - had;
@@ -153,13 +154,13 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
         hak__purge_to(heap, 0);
         if (!hak__may_charge(heap, more)) return NULL;
     }
-    if (hak__region_extend_huge(huge, size)) {
+    if (hak__hugespace_extend(huge, size)) {
         hak__charge(heap, more);
         return hak__superslab_start(huge);
     }
 
     hak_superslab *prev = huge->prev, *next = huge->next;
-    hak_superslab *moved = hak__region_move_huge(huge, size);
+    hak_superslab *moved = hak__hugespace_move(huge, size);
     if (!moved) return NULL;
     hak__charge(heap, more);
     moved->prev = prev;

@@ -1,6 +1,8 @@
 #include "purge.h"
 
 #include "holes.h"
+#include "nest.h"
+#include "supply.h"
 #include "units.h"
 
 #define PEAK_STEP    ((size_t)32 * 1024)
@@ -105,20 +107,20 @@ static size_t purge_huge(hak_heap *heap, size_t keep)
     return given;
 }
 
-/* Superslabs without a block go back to the region, but for the one the heap lives in. */
+/* Superslabs without a block go back to the supply. */
 static size_t purge_superslabs(hak_heap *heap, size_t keep)
 {
     size_t given = 0;
     hak_superslab *next;
     for (hak_superslab *super = heap->supers; super && heap->retained > keep; super = next) {
         next = super->next;
-        if (super->free != ~(uint64_t)0 || super == heap->first) continue;
+        if (super->free != ~(uint64_t)0) continue;
         size_t touched = hak__units_drop(heap, super);
         heap->retained -= touched;
         hak__discharge(heap, touched);
         if (touched) heap->purges++;
         given += touched;
-        hak__region_give(super, touched, 0);
+        hak__supply_give(super, touched, 0);
     }
     return given;
 }
@@ -160,5 +162,6 @@ size_t hak__purge_to(hak_heap *heap, size_t keep)
             given += hak__units_purge(heap, super, heap->retained - keep);
         }
     }
+    if (!heap->region && heap->retained > keep) given += hak__nest_purge(heap);
     return given;
 }

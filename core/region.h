@@ -4,9 +4,11 @@
  *   spill regions       when the shared one is refused or full: smaller, found by a search;
  *   a caller's memory   the whole of it belongs to one heap, in units of 4 KiB and more.
  *
- * A superslab belongs to one heap at a time, or is part of a huge block. What a heap does within
- * its superslabs needs no lock; taking them and giving them back is done here under one lock for
- * the process, which fork() respects. */
+ * A superslab belongs to one heap at a time, or its units to heaps that begin in them, or it is
+ * part of a huge block. What a heap does within its superslabs needs no lock; taking them and
+ * giving them back, in supply.h and hugespace.h, is done under one lock for the process, which
+ * fork() respects.
+ */
 #ifndef HAK_REGION_H
 #define HAK_REGION_H
 
@@ -22,16 +24,17 @@
 typedef enum hak_superslab_kind {
     HAK_SUPERSLAB_FREE = 0,
     HAK_SUPERSLAB_SLABS, /* cut into units by its heap */
+    HAK_SUPERSLAB_NESTS, /* its units are nests, each of another heap, or free ones */
     HAK_SUPERSLAB_HUGE,  /* the first of a huge block */
     HAK_SUPERSLAB_TAIL,  /* a further one of a huge block */
     HAK_SUPERSLAB_LOST   /* its addresses may belong to others: never to be used again */
 } hak_superslab_kind;
 
 typedef struct hak_superslab {
-    uint64_t free;                     /* SLABS: bit set for each free unit */
-    uint64_t dirty;                    /* SLABS: bit set for each unit with touched pages */
-    struct hak_heap *heap;             /* its owner */
-    struct hak_superslab *next, *prev; /* in a list of its owner */
+    uint64_t free;         /* SLABS, NESTS: bit set for each free unit */
+    uint64_t dirty;        /* bit set for each unit with touched pages; NESTS: free ones */
+    struct hak_heap *heap; /* its owner; NESTS: none */
+    struct hak_superslab *next, *prev; /* in a list of its owner; NESTS: of those with free units */
     struct hak_region *region;
     size_t huge_size;   /* HUGE: usable bytes, a multiple of the page */
     uint32_t run;       /* HUGE: superslabs in the block; TAIL: distance from the first */
@@ -51,43 +54,14 @@ typedef struct hak_region {
     bool dedicated;        /* made for one huge block, and released with it */
     hak_slab *slabs;       /* one record a unit */
     hak_superslab *supers; /* one record a superslab */
-    char *controls;        /* one page a superslab, for the heap that begins there */
-    size_t ready;          /* slab records and controls are committed for that many superslabs */
+    void *control;         /* on a caller's memory: a page for the heap itself */
+    size_t ready;          /* slab records are committed for that many superslabs */
     size_t hint;           /* no superslab before this one is free */
     size_t huge_hint;      /* where to look for room for the next huge block */
     size_t units;          /* usable; on a caller's memory the last superslab may be cut short */
     void *mapping;         /* of a spill region: all of it, with the records */
     size_t mapping_size;
 } hak_region;
-
-/* Takes a committed superslab for `heap`, all its units free. They are clean, or, from the pool,
- * touched as their records say. NULL when memory is exhausted. */
-hak_superslab *hak__region_take(struct hak_heap *heap);
-
-/* Gives a superslab of free units back, `touched` bytes of which are in use by no one. Up to
- * `pool_max` such bytes stay in a pool for the next taker; the others go to the OS. */
-void hak__region_give(hak_superslab *super, size_t touched, size_t pool_max);
-
-/* Gives the pool's pages to the OS; returns how many bytes. */
-size_t hak__region_flush(void);
-
-/* Takes address space for a huge block of `size` bytes, a multiple of the page; committed and all
- * zero, with room to grow behind it as far as there is any. NULL when memory is exhausted. */
-hak_superslab *hak__region_take_huge(struct hak_heap *heap, size_t size);
-
-/* Gives a huge block and its address space back. */
-void hak__region_give_huge(hak_superslab *super);
-
-/* Makes a huge block reach `size` bytes where it is. False when its room is used up. */
-bool hak__region_extend_huge(hak_superslab *super, size_t size);
-
-/* Cuts a huge block down to `size` bytes, giving back what lies behind. False, and no change, when
- * the OS refuses. */
-bool hak__region_cut_huge(hak_superslab *super, size_t size);
-
-/* Makes a larger huge block out of `super` by moving its pages, and gives the old address space
- * back. NULL when that cannot be done; then nothing has changed. */
-hak_superslab *hak__region_move_huge(hak_superslab *super, size_t size);
 
 /* The shared region; without superslabs when the OS refused it. */
 const hak_region *hak__region_shared(void);
@@ -145,12 +119,6 @@ static inline hak_slab *hak__superslab_slabs(const hak_superslab *super)
 static inline char *hak__superslab_start(const hak_superslab *super)
 {
     return hak__unit_start(super->region, hak__superslab_index(super) * HAK_SUPERSLAB_UNITS);
-}
-
-/* The page in which the heap that begins with this superslab keeps itself. */
-static inline void *hak__superslab_control(const hak_superslab *super)
-{
-    return super->region->controls + hak__superslab_index(super) * HAK_PAGE;
 }
 
 #endif

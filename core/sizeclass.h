@@ -15,15 +15,18 @@
 #ifndef HAK_CLASS_STEPS
 #define HAK_CLASS_STEPS ((size_t)8)
 #endif
-#define HAK_CLASSES (1 + 12 * HAK_CLASS_STEPS) /* index 0 is unused */
+#define HAK_CLASSES        (1 + 9 * HAK_CLASS_STEPS) /* at granularity 8; index 0 is unused */
+#define HAK_MEDIUM_FIRST   (1 + 4 * HAK_CLASS_STEPS) /* no medium class is below, at either */
+#define HAK_MEDIUM_CLASSES (HAK_CLASSES - HAK_MEDIUM_FIRST)
 
 /* The class of `size` bytes, 0 … HAK_MEDIUM_MAX, at `granularity` 8 or 16. */
 static inline unsigned hak__class_of(size_t size, size_t granularity)
 {
     size_t base = HAK_CLASS_STEPS * granularity;
-    if (size <= base) return (unsigned)((size + granularity - 1) / granularity) + (size == 0);
+    unsigned shift = granularity == 8 ? 3 : 4;
+    if (size <= base) return (unsigned)((size + granularity - 1) >> shift) + (size == 0);
     unsigned doubling = (unsigned)(__builtin_clzll(base) - __builtin_clzll(size - 1));
-    unsigned step_shift = (unsigned)__builtin_ctzll(granularity) + doubling;
+    unsigned step_shift = shift + doubling;
     size_t above = size - (base << doubling);
     size_t steps = (above + ((size_t)1 << step_shift) - 1) >> step_shift;
     return (unsigned)(HAK_CLASS_STEPS * (doubling + 1) + steps);
@@ -36,6 +39,15 @@ static inline size_t hak__class_size(unsigned index, size_t granularity)
     size_t doubling = (index - 1) / HAK_CLASS_STEPS - 1;
     size_t steps = HAK_CLASS_STEPS + (index - 1) % HAK_CLASS_STEPS + 1;
     return steps * granularity << doubling;
+}
+
+/* The largest class whose blocks have at most `size` bytes, the granularity or more. */
+static inline unsigned hak__class_within(size_t size, size_t granularity)
+{
+    if (size <= HAK_CLASS_STEPS * granularity)
+        return (unsigned)(size >> (granularity == 8 ? 3 : 4));
+    unsigned index = hak__class_of(size, granularity);
+    return index - (hak__class_size(index, granularity) > size);
 }
 
 #endif

@@ -29,7 +29,7 @@ size_t hak__slab_used(const hak_slab *slab)
     case HAK_SLAB_FULL:
         return ((size_t)slab->carved * slab->block_size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
     case HAK_SPAN:
-    case HAK_UNIT_MINI: return slab->span_size;
+    case HAK_UNIT_NEST: return slab->span_size;
     default: return 0;
     }
 }
@@ -143,7 +143,7 @@ bool hak__slab_valid(const hak_slab *slab)
     switch (slab->kind) {
     case HAK_UNIT_FREE:
     case HAK_UNIT_INTERIOR: return slab->left == 1 && !slab->free;
-    case HAK_UNIT_MINI:
+    case HAK_UNIT_NEST:
     case HAK_SPAN: return slab->left == 1 && !slab->free && slab->units > 0;
     case HAK_SLAB_FULL: return slab->left > 0 && slab->carved == slab->capacity && !slab->absent;
     case HAK_SLAB_PARTIAL:

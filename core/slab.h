@@ -25,7 +25,7 @@ typedef enum hak_slab_kind {
     HAK_SLAB_PARTIAL, /* has free or uncarved blocks: in its class's list */
     HAK_SLAB_FULL,    /* has few free blocks or none: in no list */
     HAK_SPAN,         /* one block of whole pages */
-    HAK_UNIT_MINI,    /* cut into minislabs */
+    HAK_UNIT_NEST,    /* where a heap begins, with blocks of all sizes */
     HAK_UNIT_INTERIOR /* not the first unit of its run */
 } hak_slab_kind;
 
@@ -36,8 +36,8 @@ typedef enum hak_slab_kind {
  *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
  *   FULL     the frees until it is worth using again, and becomes PARTIAL: so that a slab with a
  *            single hole is not taken up for it (snmalloc calls such slabs sleeping);
- *   all else 1: a span is freed by its first free, a minislab has a record of its own, and anything
- *            else is a wild pointer.
+ *   all else 1: a span is freed by its first free, a nest has its own way, and anything else is a
+ *            wild pointer.
  * The hot path's allocating does not count: a current slab's live blocks are the carved ones that
  * are not in its list, and when the list runs dry they are all live. */
 typedef struct hak_slab {
@@ -51,7 +51,7 @@ typedef struct hak_slab {
             uint32_t carved;   /* blocks that have been handed to the list so far */
             uint32_t capacity; /* blocks that fit */
         };
-        uint64_t span_size; /* bytes in use of a span, or of a run of minislabs */
+        uint64_t span_size; /* bytes in use of a span or nest */
     };
     uint32_t touched; /* bytes at the head of this one unit that were used since the last purge */
     uint32_t units;   /* in the run; for an interior unit: its distance from the first */
@@ -59,15 +59,10 @@ typedef struct hak_slab {
     uint8_t size_class;
     uint16_t asleep; /* FULL: blocks that will be free when it wakes */
     uint16_t absent; /* bit for each of its pages that was given back while it is in use */
-    bool mini;       /* a minislab: lies in a run of them */
-    uint8_t reserved[1];
+    uint8_t reserved[2];
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
-
-typedef struct hak_slab_list {
-    hak_slab *first, *last;
-} hak_slab_list;
 
 #define HAK_UNIT_PAGES 16 /* at most, of a unit that can have absent pages */
 _Static_assert((size_t)1 << HAK_UNIT_SHIFT <= HAK_UNIT_PAGES * HAK_PAGE,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "heap.h"
-#include "minislab.h"
+#include "nest.h"
 #include "os.h"
 
 #define FIELD(name, unit, help)                      \
@@ -37,8 +37,7 @@ const hak_stats_field *hak_stats_fields(size_t *count)
 }
 
 /* Adds a slab or span to the totals; classes are gathered by index first. */
-static void add_run(const hak_heap *heap, hak_stats *stats, hak_class_stats *classes,
-                    const hak_slab *slab)
+static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *slab)
 {
     if (slab->kind == HAK_SPAN) {
         stats->large_blocks++;
@@ -48,24 +47,40 @@ static void add_run(const hak_heap *heap, hak_stats *stats, hak_class_stats *cla
         class->block_size = slab->block_size;
         class->live += hak__slab_live(slab);
         class->slabs++;
-        class->footprint += slab->mini ? HAK_CELL : hak__slab_used(slab);
+        class->footprint += hak__slab_used(slab);
         class->footprint -= (size_t)__builtin_popcount(slab->absent) * HAK_PAGE;
-    } else if (slab->kind == HAK_UNIT_MINI) {
-        for (uint64_t rest = heap->mini_all & ~heap->mini_free; rest; rest &= rest - 1) {
-            add_run(heap, stats, classes, hak__mini_record(slab, (size_t)__builtin_ctzll(rest)));
-        }
     }
 }
 
-static void add_superslabs(const hak_heap *heap, hak_stats *stats, hak_class_stats *classes,
-                           const hak_superslab *list)
+/* What a visit to the nest gathers. */
+typedef struct nest_visit {
+    const hak_heap *heap;
+    hak_class_stats *classes;
+} nest_visit;
+
+static void add_in_nest(void *context, size_t size, int count)
+{
+    nest_visit *visit = context;
+    size_t granularity = visit->heap->granularity;
+    unsigned index = hak__class_within(size, granularity);
+    hak_class_stats *class = &visit->classes[index];
+    class->block_size = hak__class_size(index, granularity);
+    if (count < 0) {
+        class->live--;
+        return;
+    }
+    class->live++;
+    class->footprint += size;
+}
+
+static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_superslab *list)
 {
     for (const hak_superslab *super = list; super; super = super->next) {
         const hak_slab *slabs = hak__superslab_slabs(super);
         for (uint64_t rest = ~super->free; rest; rest &= rest - 1) {
             size_t unit = (size_t)__builtin_ctzll(rest);
             size_t index = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS + unit;
-            if (index < super->region->units) add_run(heap, stats, classes, &slabs[unit]);
+            if (index < super->region->units) add_run(stats, classes, &slabs[unit]);
         }
     }
 }
@@ -84,9 +99,11 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
         .purges = heap->purges,
     };
     size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
-    stats->metadata = HAK_PAGE + heap->super_count * records;
-    add_superslabs(heap, stats, classes, heap->supers);
-    add_superslabs(heap, stats, classes, heap->supers_full);
+    stats->metadata = sizeof(hak_slab) + heap->super_count * records;
+    if (heap->region || heap->nest.run->span_size == 0) stats->metadata += HAK_PAGE;
+    hak__nest_visit(heap, add_in_nest, &(nest_visit){heap, classes});
+    add_superslabs(stats, classes, heap->supers);
+    add_superslabs(stats, classes, heap->supers_full);
     for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
         if (huge->huge_retained) continue;
         stats->large_blocks++;
@@ -95,7 +112,7 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     stats->live_blocks = stats->large_blocks;
     stats->live_bytes = stats->large_bytes;
     for (size_t i = 0; i < HAK_CLASSES; i++) {
-        if (!classes[i].slabs) continue;
+        if (!classes[i].footprint) continue;
         stats->live_blocks += classes[i].live;
         stats->live_bytes += classes[i].live * classes[i].block_size;
         stats->class_stats[stats->classes++] = classes[i];

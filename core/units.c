@@ -1,6 +1,8 @@
 #include "units.h"
 
+#include "hugespace.h"
 #include "os.h"
+#include "supply.h"
 
 #define LOOK_AT 16 /* superslabs, for a run of several units */
 
@@ -9,6 +11,7 @@
 /* The footprint the heap may have now. */
 static size_t allowance(const hak_heap *heap)
 {
+    if (heap->grace == 0) return heap->limit - heap->held_back;
     return heap->grace > SIZE_MAX - heap->limit ? SIZE_MAX : heap->limit + heap->grace;
 }
 
@@ -76,6 +79,10 @@ bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
     heap->retained -= end - begin - more;
     hak__charge(heap, more);
     if (more == 0) return true;
+    if (run->kind == HAK_UNIT_NEST && !heap->region) {
+        run->touched = (uint32_t)end;
+        return true;
+    }
     hak_region *region = hak__region_of_run(heap, run);
     size_t unit_size = hak__heap_unit_size(heap);
     for (size_t i = begin / unit_size; i < run->units; i++) {
@@ -131,7 +138,7 @@ bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
         touched = hak__units_drop(heap, super);
         heap->retained -= touched;
         heap->footprint -= touched;
-        hak__region_give(super, touched, SIZE_MAX);
+        hak__supply_give(super, touched, SIZE_MAX);
         return false;
     }
     hak__charge(heap, 0);
@@ -162,7 +169,7 @@ size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge)
     size_t size = huge->huge_size;
     HAK_ASSERT(huge->huge_retained);
     unlink_super(&heap->huge, huge);
-    hak__region_give_huge(huge);
+    hak__hugespace_give(huge);
     heap->retained -= size;
     hak__discharge(heap, size);
     heap->purges++;
@@ -173,7 +180,7 @@ size_t hak__units_cut_huge(hak_heap *heap, hak_superslab *huge, size_t size)
 {
     HAK_ASSERT(huge->huge_retained && size <= huge->huge_size);
     size_t rest = huge->huge_size - size;
-    if (!hak__region_cut_huge(huge, size)) return 0;
+    if (!hak__hugespace_cut(huge, size)) return 0;
     heap->retained -= rest;
     hak__discharge(heap, rest);
     heap->purges++;
@@ -334,7 +341,7 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind)
     place found = find_run(heap, count);
     if (!found.super) {
         if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
-        found.super = hak__region_take(heap);
+        found.super = hak__supply_take(heap);
         if (!found.super) return NULL;
         if (!hak__units_adopt(heap, found.super)) return NULL;
     }

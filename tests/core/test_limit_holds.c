@@ -68,7 +68,9 @@ static void check_full(const held *in, size_t size)
     hak_stats stats = support_stats(in->heap);
     size_t step = up_to_page(size < PAGE ? PAGE : size);
     assert_true(stats.footprint <= stats.limit);
-    assert_true(stats.footprint + step > stats.limit);
+    size_t reserve = stats.limit / 32 < 64 * KIB ? stats.limit / 32 : 64 * KIB;
+    REQUIRE_THAT(stats.footprint + step + reserve > stats.limit, "footprint %zu, limit %zu, size %zu",
+                 stats.footprint, stats.limit, size);
     assert_int_equal(stats.retained, 0);
     assert_int_equal(stats.live_blocks, in->count);
     support_check_stats(in->heap);
@@ -113,12 +115,10 @@ static void a_heap_of_all_sizes_is_full_to_one_step_each(void **state)
     }
 }
 
-/* Of small blocks a page's worth may be lost: the first ones of a class live in minislabs, to which
- * the class does not return. */
 static void check_refilled(size_t limit, size_t size, size_t freed, size_t again)
 {
     size_t lost = again < freed ? freed - again : 0;
-    REQUIRE_THAT(lost * size <= (size <= 1024 ? PAGE : 0),
+    REQUIRE_THAT(lost == 0,
                  "limit %zu: %zu blocks of %zu bytes freed, %zu had again", limit, freed, size,
                  again);
 }
@@ -307,7 +307,7 @@ static void grace_allows_so_much_more(void **state)
     void *block = hak_heap_alloc(in.heap, 100000);
     assert_non_null(block);
     size_t used = hak_heap_grace_used(in.heap);
-    assert_true(used > 90000 && used <= up_to_page(100000));
+    assert_true(used > 90000 - MIB / 32 && used <= up_to_page(100000));
     fill(&in, 1000);
     hak_stats stats = support_stats(in.heap);
     assert_true(stats.footprint <= MIB + 256 * KIB);

@@ -209,7 +209,7 @@ function TestStats:test_numbers_agree_with_each_other()
   local blocks, bytes, footprint, last = 0, 0, 0, 0
   for _, class in ipairs(s.classes) do
     luaunit.assertTrue(class.size > last)
-    luaunit.assertTrue(class.slabs > 0)
+    luaunit.assertTrue(class.footprint > 0)
     last = class.size
     blocks = blocks + class.live
     bytes = bytes + class.live * class.size

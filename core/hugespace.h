@@ -1,0 +1,26 @@
+/* Address space for huge blocks: runs of whole superslabs, with room behind them to grow. Every
+ * function takes the region's lock. */
+#ifndef HAK_HUGESPACE_H
+#define HAK_HUGESPACE_H
+
+#include "region.h"
+
+/* Takes address space for a huge block of `size` bytes, a multiple of the page; committed and all
+ * zero, with room to grow behind it as far as there is any. NULL when memory is exhausted. */
+hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size);
+
+/* Gives a huge block and its address space back. */
+void hak__hugespace_give(hak_superslab *super);
+
+/* Makes a huge block reach `size` bytes where it is. False when its room is used up. */
+bool hak__hugespace_extend(hak_superslab *super, size_t size);
+
+/* Cuts a huge block down to `size` bytes, giving back what lies behind. False, and no change, when
+ * the OS refuses. */
+bool hak__hugespace_cut(hak_superslab *super, size_t size);
+
+/* Makes a larger huge block out of `super` by moving its pages, and gives the old address space
+ * back. NULL when that cannot be done; then nothing has changed. */
+hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size);
+
+#endif

@@ -1,0 +1,374 @@
+#include "nest.h"
+
+#include <string.h>
+
+#include "os.h"
+#include "units.h"
+
+#define STEP      ((size_t)8)
+#define BLOCK_MAX HAK_PAGE
+#define CUT_MIN   ((size_t)64) /* free blocks from this size on are cut for smaller ones */
+
+/* Blocks that a class takes from its list before it counts as busy and moves on, and twice as many
+ * before it does not come back for more. */
+#define BUSY 1024
+
+#define LISTS_SIZE ((uint32_t)(sizeof(hak_lists) + 15) & ~15u)
+
+static uint64_t *word_of(hak_nest *nest, size_t offset)
+{
+    return &nest->starts[offset / STEP / 64];
+}
+
+static uint64_t bit_of(size_t offset)
+{
+    return (uint64_t)1 << offset / STEP % 64;
+}
+
+static size_t up(size_t n, size_t step)
+{
+    return (n + step - 1) & ~(step - 1);
+}
+
+/* Where the block behind the one at `offset` begins. */
+static size_t end_of(const hak_nest *nest, size_t offset)
+{
+    size_t word = offset / STEP / 64;
+    uint64_t rest = nest->starts[word] & ~(bit_of(offset) | (bit_of(offset) - 1));
+    size_t last = (nest->carved - 1) / STEP / 64;
+    while (!rest && word < last) rest = nest->starts[++word];
+    return rest ? (word * 64 + (size_t)__builtin_ctzll(rest)) * STEP : nest->carved;
+}
+
+static bool begins_at(const hak_nest *nest, size_t offset)
+{
+    if (offset < nest->begin || offset >= nest->carved || offset % STEP) return false;
+    return nest->starts[offset / STEP / 64] & bit_of(offset);
+}
+
+/* The first class whose blocks are worth cutting, and the bit of a class in `to_cut`. */
+static unsigned cut_first(const hak_heap *heap)
+{
+    return heap->granularity == 8 ? CUT_MIN / 8 : CUT_MIN / 16;
+}
+
+static uint64_t cut_bit(const hak_heap *heap, unsigned index)
+{
+    unsigned first = cut_first(heap);
+    return index < first ? 0 : (uint64_t)1 << (index - first);
+}
+
+static void push(hak_heap *heap, size_t offset, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    unsigned index = hak__class_within(size, heap->granularity);
+    *(uint16_t *)(nest->start + offset) = nest->free[index];
+    nest->free[index] = (uint16_t)(offset / STEP);
+    nest->to_cut |= cut_bit(heap, index);
+}
+
+/* Takes the first free block of a class, which has one. */
+static size_t pop(hak_heap *heap, unsigned index)
+{
+    hak_nest *nest = &heap->nest;
+    size_t offset = nest->free[index] * STEP;
+    nest->free[index] = *(uint16_t *)(nest->start + offset);
+    if (!nest->free[index]) nest->to_cut &= ~cut_bit(heap, index);
+    return offset;
+}
+
+/* ------------------------------------------------------------------ opening and letting go */
+
+void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin)
+{
+    hak_nest *nest = &heap->nest;
+    nest->run = run;
+    nest->start = run->start;
+    nest->begin = nest->carved = (uint32_t)begin;
+    size_t size = run->units * hak__heap_unit_size(heap), most = (size_t)1 << HAK_UNIT_SHIFT;
+    nest->end = (uint32_t)(size < most ? size : most);
+    if (heap->lists == &hak__no_lists) nest->end -= LISTS_SIZE;
+}
+
+/* On a caller's memory: an eighth of it, when the first block is asked for. */
+__attribute__((noinline)) static bool open_run(hak_heap *heap)
+{
+    if (!heap->region) return false;
+    size_t unit = hak__unit_size(heap->region), most = (size_t)1 << HAK_UNIT_SHIFT;
+    size_t count = heap->region->units / 8;
+    if (count * unit > most) count = most / unit;
+    hak_slab *run = count ? hak__units_take(heap, count, HAK_UNIT_NEST) : NULL;
+    if (run) hak__nest_open(heap, run, 2 * STEP);
+    return run != NULL;
+}
+
+/* Where the lists are; 0: not among the blocks. */
+static size_t lists_offset(const hak_heap *heap)
+{
+    size_t offset = (size_t)((char *)heap->lists - heap->nest.start);
+    return offset >= heap->nest.begin && offset < heap->nest.carved ? offset : 0;
+}
+
+/* Makes all room free again. The lists move in front of it. */
+static void reset(hak_heap *heap)
+{
+    hak_nest *nest = &heap->nest;
+    if (lists_offset(heap)) {
+        heap->lists = memmove(nest->start + nest->begin, heap->lists, sizeof *heap->lists);
+        nest->begin += LISTS_SIZE;
+    }
+    nest->carved = nest->begin;
+    nest->gap = nest->gap_end = 0;
+    nest->to_cut = 0;
+    memset(nest->free, 0, sizeof nest->free);
+    memset(nest->starts, 0, sizeof nest->starts);
+}
+
+void hak__nest_trim(hak_heap *heap)
+{
+    hak_nest *nest = &heap->nest;
+    hak_slab *run = nest->run;
+    if (!run) return;
+    if (nest->live == 0) {
+        reset(heap);
+        if (heap->region) {
+            hak__units_give(heap, run);
+            nest->run = NULL;
+            nest->end = 0;
+            return;
+        }
+    }
+    size_t used = up(nest->carved, HAK_PAGE);
+    if (used < run->span_size) {
+        hak__units_leave(heap, run, used, run->span_size);
+        run->span_size = used;
+    }
+    if (nest->live == 0 && used == HAK_PAGE && run->span_size) {
+        hak__discharge(heap, HAK_PAGE);
+        run->span_size = 0;
+    }
+}
+
+size_t hak__nest_purge(hak_heap *heap)
+{
+    hak_slab *run = heap->nest.run;
+    size_t used = run->span_size ? run->span_size : HAK_PAGE, bytes = run->touched - used;
+    if (bytes == 0 || !hak__os_purge(run->start + used, bytes)) return 0;
+    run->touched = (uint32_t)used;
+    heap->retained -= bytes;
+    hak__discharge(heap, bytes);
+    heap->purges++;
+    return bytes;
+}
+
+/* ------------------------------------------------------------------ blocks */
+
+/* A heap that retains pages need not take more for its nest. */
+static bool has_pages(const hak_heap *heap, size_t end)
+{
+    const hak_slab *run = heap->nest.run;
+    size_t more = hak__units_untouched(heap, run, run->span_size, end);
+    return more > 0 && heap->retained >= more;
+}
+
+/* The page with the heap itself counts with its first block. */
+static bool use_first(hak_heap *heap)
+{
+    if (!hak__charge(heap, HAK_PAGE)) return false;
+    heap->nest.run->span_size = HAK_PAGE;
+    return true;
+}
+
+__attribute__((noinline)) static bool use_more(hak_heap *heap, size_t end)
+{
+    hak_slab *run = heap->nest.run;
+    if (!heap->region && run->span_size == 0 && !use_first(heap)) return false;
+    if (has_pages(heap, end) || !hak__units_use(heap, run, run->span_size, end)) return false;
+    run->span_size = end;
+    return true;
+}
+
+/* Brings the pages up to `end` into use. */
+static bool use(hak_heap *heap, size_t end)
+{
+    return end <= heap->nest.run->span_size || use_more(heap, up(end, HAK_PAGE));
+}
+
+/* Opens the smallest free block that has `size` bytes to be cut. */
+__attribute__((noinline)) static bool open_gap(hak_heap *heap, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    unsigned index = hak__class_of(size > CUT_MIN ? size : CUT_MIN, heap->granularity);
+    uint64_t large_enough = nest->to_cut & -cut_bit(heap, index);
+    if (!large_enough) return false;
+    if (nest->gap < nest->gap_end) push(heap, nest->gap, nest->gap_end - nest->gap);
+    index = cut_first(heap) + (unsigned)__builtin_ctzll(large_enough);
+    size_t offset = pop(heap, index);
+    nest->gap = (uint32_t)offset;
+    nest->gap_end = (uint32_t)end_of(nest, offset);
+    return true;
+}
+
+/* Takes `size` bytes of the gap. */
+static size_t cut(hak_nest *nest, size_t size)
+{
+    size_t offset = nest->gap;
+    nest->gap += (uint32_t)size;
+    if (nest->gap < nest->gap_end) *word_of(nest, nest->gap) |= bit_of(nest->gap);
+    return offset;
+}
+
+/* Takes `size` bytes behind all blocks; 0 if there is no room. */
+static size_t carve(hak_heap *heap, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    if (nest->end - nest->carved < size && nest->live == 0) reset(heap);
+    size_t offset = nest->carved;
+    if (nest->end - offset < size || !use(heap, offset + size)) return 0;
+    nest->carved = (uint32_t)(offset + size);
+    *word_of(nest, offset) |= bit_of(offset);
+    return offset;
+}
+
+bool hak__nest_come_back(hak_heap *heap)
+{
+    hak_nest *nest = &heap->nest;
+    bool found = nest->gap < nest->gap_end || nest->to_cut;
+    for (unsigned index = 1; index < HAK_CLASSES; index++) {
+        nest->reused[index] = 0;
+        if (nest->free[index]) found = true;
+    }
+    return found;
+}
+
+bool hak__nest_give_lists(hak_heap *heap)
+{
+    hak_nest *nest = &heap->nest;
+    if (nest->live == 0) reset(heap);
+    size_t end = nest->carved + LISTS_SIZE;
+    if (end > HAK_PAGE && !use(heap, end)) return false;
+    hak_lists *lists = (hak_lists *)(nest->start + nest->carved);
+    *lists = hak__no_lists;
+    heap->lists = lists;
+    *word_of(nest, nest->carved) |= bit_of(nest->carved);
+    nest->carved = (uint32_t)end;
+    nest->end += LISTS_SIZE;
+    return true;
+}
+
+/* A block that was not one before; NULL if there is no room. */
+static void *alloc_new(hak_heap *heap, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    size_t offset;
+    if (nest->gap_end - nest->gap >= size || (nest->to_cut && open_gap(heap, size)))
+        offset = cut(nest, size);
+    else offset = carve(heap, size);
+    if (!offset) return NULL;
+    nest->live++;
+    return nest->start + offset;
+}
+
+void *hak__nest_alloc(hak_heap *heap, unsigned index, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    uint16_t *reused = &nest->reused[index];
+    if (nest->free[index]) {
+        if (*reused == 2 * BUSY) return NULL;
+        ++*reused;
+        nest->live++;
+        return nest->start + pop(heap, index);
+    }
+    if (*reused >= BUSY) return NULL;
+    void *block = size <= BLOCK_MAX && (nest->run || open_run(heap)) ? alloc_new(heap, size) : NULL;
+    if (!block) *reused = BUSY;
+    return block;
+}
+
+static size_t offset_of(const hak_heap *heap, const void *p)
+{
+    return (size_t)((const char *)p - heap->nest.start);
+}
+
+#ifdef HAK_DEBUG
+static void check_not_free(const hak_heap *heap, size_t offset, size_t size)
+{
+    const hak_nest *nest = &heap->nest;
+    for (size_t at = nest->free[hak__class_within(size, heap->granularity)] * STEP; at;) {
+        const char *block = nest->start + at;
+        if (at == offset) hak__fatal("free", block, "this block is free already");
+        at = *(const uint16_t *)block * STEP;
+    }
+}
+#else
+static void check_not_free(const hak_heap *heap, size_t offset, size_t size)
+{
+    (void)heap, (void)offset, (void)size;
+}
+#endif
+
+void hak__nest_free(hak_heap *heap, void *block)
+{
+    hak_nest *nest = &heap->nest;
+    size_t offset = offset_of(heap, block);
+    if (!begins_at(nest, offset)) {
+        hak__fatal("free", block, "no block begins there, or it is free already");
+    }
+    size_t size = end_of(nest, offset) - offset;
+    check_not_free(heap, offset, size);
+    nest->live--;
+    if (offset + size == nest->carved) {
+        uint16_t *reused = &nest->reused[hak__class_within(size, heap->granularity)];
+        if (*reused < BUSY) ++*reused; /* its place will be */
+        *word_of(nest, offset) &= ~bit_of(offset);
+        nest->carved = (uint32_t)offset;
+    } else {
+        push(heap, offset, size);
+    }
+}
+
+size_t hak__nest_block_size(const hak_heap *heap, const void *p)
+{
+    size_t offset = offset_of(heap, p);
+    if (!begins_at(&heap->nest, offset)) return 0;
+    size_t size = end_of(&heap->nest, offset) - offset, granularity = heap->granularity;
+    return hak__class_size(hak__class_within(size, granularity), granularity);
+}
+
+bool hak__nest_holds(const hak_heap *heap, const void *p)
+{
+    size_t offset = offset_of(heap, p);
+    return offset >= heap->nest.begin && offset < heap->nest.carved;
+}
+
+bool hak__nest_extend(hak_heap *heap, void *block, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    size_t offset = offset_of(heap, block);
+    if (size > BLOCK_MAX || end_of(nest, offset) != nest->carved) return false;
+    size_t end =
+        offset + hak__class_size(hak__class_of(size, heap->granularity), heap->granularity);
+    if (end > nest->end || !use(heap, end)) return false;
+    nest->carved = (uint32_t)end;
+    return true;
+}
+
+/* ------------------------------------------------------------------ for statistics */
+
+void hak__nest_visit(const hak_heap *heap, void (*visit)(void *context, size_t size, int count),
+                     void *context)
+{
+    const hak_nest *nest = &heap->nest;
+    size_t lists = lists_offset(heap);
+    for (size_t at = nest->begin, end; at < nest->carved; at = end) {
+        end = end_of(nest, at);
+        if (at != lists) visit(context, end - at, 1);
+    }
+    if (nest->gap < nest->gap_end) visit(context, nest->gap_end - nest->gap, -1);
+    for (unsigned index = 1; index < HAK_CLASSES; index++) {
+        for (size_t at = nest->free[index] * STEP; at;) {
+            visit(context, end_of(nest, at) - at, -1);
+            at = *(const uint16_t *)(nest->start + at) * STEP;
+        }
+    }
+}

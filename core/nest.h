@@ -1,0 +1,55 @@
+/* The nest: where a heap begins. One unit of the shared region holds the heap itself and behind it
+ * its first blocks, of all sizes side by side, so that a small heap spends neither a page on each
+ * class that it has touched nor a superslab. (On a caller's memory the blocks alone, in a run of
+ * units.)
+ *
+ * A bit for each eight bytes says where a block begins: a block's size is the distance to the next
+ * one. Freed blocks go to a list of their class, and large ones are cut again.
+ *
+ * The hot path does not know of nests: to allocate, a class without a slab takes the slow path, and
+ * to free, a nest's record is like a span's. So a class moves on to slabs for good when it is busy,
+ * or the nest is full. What its blocks leave free is still used before the class takes pages. */
+#ifndef HAK_NEST_H
+#define HAK_NEST_H
+
+#include "heap.h"
+
+/* Sets the nest up in the units of `run`, from `begin` bytes on. */
+void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin);
+
+/* A block of class `index`, `size` bytes, from the nest; NULL if the class has moved on, or does
+ * now.
+ */
+void *hak__nest_alloc(hak_heap *heap, unsigned index, size_t size);
+
+/* Lets classes that have moved on take what the nest has for them; false if that is nothing. */
+bool hak__nest_come_back(hak_heap *heap);
+
+/* Makes room for the heap's lists in the nest, where some is kept for them: with its first slab a
+ * heap needs them. False when that would pass the limit. */
+bool hak__nest_give_lists(hak_heap *heap);
+
+/* Frees one. Aborts if no block begins there, or it is free already as far as can be told. */
+void hak__nest_free(hak_heap *heap, void *block);
+
+/* Bytes that the block at `p` can hold; 0 if none begins there. */
+size_t hak__nest_block_size(const hak_heap *heap, const void *p);
+
+/* Whether `p`, somewhere in the nest, points to where blocks are or have been. */
+bool hak__nest_holds(const hak_heap *heap, const void *p);
+
+/* Makes the nest's last block hold `size` bytes where it is; false if it is not the last, or there
+ * is no room. */
+bool hak__nest_extend(hak_heap *heap, void *block, size_t size);
+
+/* Lets go of the pages behind the blocks; without blocks, of all. They are retained. */
+void hak__nest_trim(hak_heap *heap);
+
+/* Gives what the nest retains back to the OS; returns how many bytes. Not on a caller's memory. */
+size_t hak__nest_purge(hak_heap *heap);
+
+/* Counts the blocks: `visit` gets the bytes of each and 1, and again with -1 for each free one. */
+void hak__nest_visit(const hak_heap *heap, void (*visit)(void *context, size_t size, int count),
+                     void *context);
+
+#endif

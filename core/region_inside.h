@@ -1,0 +1,36 @@
+/* What the files that hand out superslabs share: supply.c and hugespace.c, on top of region.c. */
+#ifndef HAK_REGION_INSIDE_H
+#define HAK_REGION_INSIDE_H
+
+#include "region.h"
+
+/* The shared region. */
+extern hak_region hak__shared;
+
+/* Reserves the shared region, the first time. */
+void hak__region_start(void);
+
+/* The lock of everything below, and of the superslabs' records while they belong to no heap. */
+void hak__region_lock(void);
+void hak__region_unlock(void);
+
+/* The spill regions for slabs, one after the other: `*slot` begins at 0. NULL at the end. */
+hak_region *hak__region_next(size_t *slot);
+
+/* A further region, found by searching. NULL when memory is exhausted. */
+hak_region *hak__region_spill(size_t superslabs, bool dedicated);
+
+/* Gives a spill region's address space back. */
+void hak__region_release(hak_region *region);
+
+/* A free superslab, committed and clean, its records saying that no block lives there. It is still
+ * marked free. NULL when memory is exhausted. */
+hak_superslab *hak__region_take_free(void);
+
+/* Marks a clean superslab free. */
+void hak__region_make_free(hak_superslab *super);
+
+/* Makes the records of superslab `index` say that no block lives there. */
+void hak__region_set_no_block(hak_region *region, size_t index);
+
+#endif
