@@ -51,8 +51,12 @@ run-tests: test-core test-lua test-python test-bench test-docs
 # ------------------------------------------------------------------ the allocator
 
 .PHONY: libs
-LIBS := $(B)/libhakmem.a $(B)/libhakmem.so
-libs: $(LIBS) ## the libraries only
+LIBS := $(B)/libhakmem.a $(B)/libhakmem.so $(B)/hakmem
+libs: $(LIBS) ## the libraries and the command only
+
+$(B)/hakmem: bindings/command.c $(B)/libhakmem.a
+	$(call say,LINK)
+	$(CC) $(HAK_CFLAGS) $^ -o $@ -pthread
 
 $(B)/static/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
@@ -81,6 +85,8 @@ include tests/tests.mk
 install: libs modules ## copy to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 core/hakmem.h $(DESTDIR)$(PREFIX)/include
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/hakmem $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(B)/libhakmem.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(PREFIX)/lib/libhakmem.so.0
 	ln -sf libhakmem.so.0 $(DESTDIR)$(PREFIX)/lib/libhakmem.so

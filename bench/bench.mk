@@ -1,10 +1,10 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
-SUITES := random-mixed lua lua-close python-churn python burst
+SUITES := random-mixed lua lua-close lua-states python-churn python burst
 PEERS := mimalloc jemalloc tcmalloc system
 MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
 .PHONY: bench-programs
-bench-programs: $(MIXED) $(B)/bench/lua_close
+bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states
 
 # All variants of a program are compiled alike; hakmem's is linked with its static library, each
 # peer's as the distribution ships it.
@@ -23,7 +23,7 @@ $(PEERS:%=$(B)/bench/random_mixed-%): $(B)/bench/random_mixed-%: bench/random_mi
 	mkdir -p $(@D); $(call say,BENCH)
 	$(CC) $(BENCH_CFLAGS) -DALLOCATOR='"$*"' $< -o $@ -Wl,--no-as-needed $(call peer_library,$*)
 
-$(B)/bench/lua_close: bench/lua_close.c $(B)/libhakmem_lua5.4.a $(B)/libhakmem.a
+$(B)/bench/lua_close $(B)/bench/lua_states: $(B)/bench/%: bench/%.c $(B)/libhakmem_lua5.4.a $(B)/libhakmem.a
 	mkdir -p $(@D); $(call say,BENCH)
 	$(CC) $(BENCH_CFLAGS) -Icore -Ibindings/lua $$(pkg-config --cflags lua5.4) $^ -o $@ \
 		$$(pkg-config --libs lua5.4) -pthread

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static _Thread_local char message[256];
+static _Thread_local char message[384];
 
 const char *control_error(void)
 {
@@ -40,6 +40,21 @@ char *control_stats_json(hak_heap *heap)
     return text;
 }
 
+char *control_process_stats_json(void)
+{
+    size_t size = hak_process_stats_json(NULL, 0) + 256;
+    char *text = malloc(size);
+    if (text) hak_process_stats_json(text, size);
+    else control_fail("not enough memory");
+    return text;
+}
+
+void control_configure(hak_heap *heap, const char *settings)
+{
+    char why[sizeof message];
+    if (!hak_heap_configure(heap, settings, why, sizeof why)) control_fail("%s", why);
+}
+
 const char *control_profile(hak_heap *heap, const char *name)
 {
     if (name && !hak_heap_set_profile(heap, name)) {
@@ -48,12 +63,23 @@ const char *control_profile(hak_heap *heap, const char *name)
     return hak_heap_profile(heap);
 }
 
+/* Up to 2^53, a double holds every whole number. */
+static bool is_size(double bytes)
+{
+    return bytes >= 0 && bytes <= 9007199254740992.0 && bytes == (double)(size_t)bytes;
+}
+
+size_t control_prewarm(hak_heap *heap, double bytes)
+{
+    if (is_size(bytes)) return hak_heap_prewarm(heap, (size_t)bytes);
+    control_fail("prewarm takes a whole number of bytes from 0 to 2^53, not %.14g", bytes);
+    return 0;
+}
+
 double control_limit(hak_heap *heap, double bytes)
 {
-    /* Up to 2^53, a double holds every whole number. */
-    const double most = 9007199254740992.0;
     if (isnan(bytes)) return (double)hak_heap_limit(heap);
-    if (!(bytes >= 0 && bytes <= most && bytes == (double)(size_t)bytes)) {
+    if (!is_size(bytes)) {
         control_fail("limit must be a whole number of bytes from 0 (no limit) to 2^53, not %.14g",
                      bytes);
     } else if (!hak_heap_set_limit(heap, (size_t)bytes)) {

@@ -20,6 +20,15 @@ const hak_stats *control_stats(hak_heap *heap);
 /* The snapshot as JSON; the caller frees it. NULL when memory is exhausted. */
 char *control_stats_json(hak_heap *heap);
 
+/* The statistics of the process as JSON, likewise. */
+char *control_process_stats_json(void);
+
+/* Touches that many bytes ahead; returns how many it were. */
+size_t control_prewarm(hak_heap *heap, double bytes);
+
+/* Refines the heap's profile, by "name=value …". */
+void control_configure(hak_heap *heap, const char *settings);
+
 /* Switches to the profile `name`, if it is not NULL, and returns the name of the heap's profile. */
 const char *control_profile(hak_heap *heap, const char *name);
 

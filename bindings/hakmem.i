@@ -28,12 +28,22 @@ const char *hak_heap_name(hak_heap *current);
 %rename(trim) hak_heap_trim;
 size_t hak_heap_trim(hak_heap *current);
 
+%rename(prewarm) control_prewarm;
+size_t control_prewarm(hak_heap *current, double bytes);
+
 %rename(stats) control_stats;
 const hak_stats *control_stats(hak_heap *current);
 
 %newobject control_stats_json;
 %rename(stats_json) control_stats_json;
 char *control_stats_json(hak_heap *current);
+
+%newobject control_process_stats_json;
+%rename(process_stats_json) control_process_stats_json;
+char *control_process_stats_json(void);
+
+%rename(configure) control_configure;
+void control_configure(hak_heap *current, const char *settings);
 
 %rename(profile) control_profile;
 const char *control_profile(hak_heap *current, const char *name = NULL);

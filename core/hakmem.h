@@ -36,24 +36,26 @@ typedef struct hak_heap hak_heap;
 /* How a new heap is to be. Zero in any field means its default; `(hak_heap_options){0}` is a heap
  * for C programs. */
 typedef struct hak_heap_options {
-    size_t granularity;  /* step of the first eight size classes (from there on there are eight to
-                          * each doubling), and the alignment of every block: 8 (enough for Lua)
-                          * or 16 (malloc, CPython). Default 16. */
-    size_t limit;        /* footprint limit in bytes, see hak_heap_set_limit. Default: none. */
-    const char *profile; /* "speed", "balanced" or "lean". Default: the environment's
-                          * HAKMEM_PROFILE, else "speed". */
-    const char *name;    /* for statistics; the first 31 bytes are copied. Default: "heap". */
-    void *memory;        /* live inside these bytes and never ask the OS for more; they stay the
-                          * caller's, must outlive the heap and need no alignment. */
-    size_t memory_size;  /* bytes at `memory`, at least HAK_MEMORY_MIN. */
+    size_t granularity;   /* step of the first eight size classes (from there on there are eight to
+                           * each doubling), and the alignment of every block: 8 (enough for Lua)
+                           * or 16 (malloc, CPython). Default 16. */
+    size_t limit;         /* footprint limit in bytes, see hak_heap_set_limit. Default: none. */
+    const char *profile;  /* "speed", "balanced" or "lean". Default: the environment's
+                           * HAKMEM_PROFILE, else "speed". */
+    const char *settings; /* refines the profile, which is then called "custom": see
+                           * hak_heap_configure. Default: none. */
+    const char *name;     /* for statistics; the first 31 bytes are copied. Default: "heap". */
+    void *memory;         /* live inside these bytes and never ask the OS for more; they stay the
+                           * caller's, must outlive the heap and need no alignment. */
+    size_t memory_size;   /* bytes at `memory`, at least HAK_MEMORY_MIN. */
 } hak_heap_options;
 
 /* The least a heap on the caller's memory can be made of, in bytes. */
 #define HAK_MEMORY_MIN ((size_t)64 * 1024)
 
 /* Makes a heap. `options` may be NULL for the defaults and is not kept. Returns NULL with errno
- * EINVAL (a granularity other than 8 or 16, an unknown profile, memory too small) or ENOMEM. Any
- * thread may call it. */
+ * EINVAL (a granularity other than 8 or 16, an unknown profile or setting, memory too small) or
+ * ENOMEM. Any thread may call it. */
 HAK_API hak_heap *hak_heap_new(const hak_heap_options *options);
 
 /* Discards the heap and every block in it, in time proportional to its superslabs rather than to
@@ -100,6 +102,11 @@ HAK_API bool hak_heap_owns(const hak_heap *heap, const void *p);
  * back. */
 HAK_API size_t hak_heap_trim(hak_heap *heap);
 
+/* Touches `bytes` of memory ahead of use, so that the page faults come now, as far as the limit and
+ * the OS allow, and keeps them, beside what the profile retains, until a trim or another profile.
+ * Returns how many bytes. Not on the caller's memory. */
+HAK_API size_t hak_heap_prewarm(hak_heap *heap, size_t bytes);
+
 /* To be called when the VM has collected its garbage: gives back what the profile would not retain,
  * if there is more than that, including pages between blocks. Returns how many bytes. */
 HAK_API size_t hak_heap_settle(hak_heap *heap);
@@ -126,14 +133,40 @@ HAK_API void hak_heap_grace(hak_heap *heap, size_t bytes);
 /* The most bytes above the limit that were in use since the last hak_heap_grace with bytes > 0. */
 HAK_API size_t hak_heap_grace_used(const hak_heap *heap);
 
-/* Switches the profile; false with errno EINVAL for a name that hak_profile_names does not list.
- * What the new profile would not have retained is given back before the call returns. */
+/* Switches the profile, and with it the heap's own options; false with errno EINVAL for a name that
+ * hak_profile_names does not list. What the new profile would not have retained is given back
+ * before the call returns. The environment's variables refine it as they do at creation. */
 HAK_API bool hak_heap_set_profile(hak_heap *heap, const char *profile);
+
+/* Refines the heap's profile by options of its own, "name=value name=value …", with the names that
+ * hak_options gives; the profile is called "custom" from then on. False with errno EINVAL, and no
+ * change, for a name or value that is not accepted; then up to `size` bytes of `message` (may be
+ * NULL with 0) say which are. */
+HAK_API bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size);
+
+/* Whether such settings are accepted; if not, `message` says as above. */
+HAK_API bool hak_settings_valid(const char *settings, char *message, size_t size);
+
+/* One of the things that can be set. */
+typedef struct hak_option {
+    const char *name;     /* in settings, Lua and Python */
+    const char *variable; /* of the environment; read once, when the first heap is made */
+    const char *type;     /* "name", "flag", "number" or "bytes" */
+    const char *help;     /* one line */
+    const char *origin;   /* of the value: "default", "profile", "environment" or "heap" */
+    char range[96];       /* what is accepted; after bytes, k, m or g may follow */
+    char value[32];       /* in effect */
+} hak_option;
+
+/* Describes up to `most` options with their values in `heap`, or, with NULL, in a new one. Returns
+ * how many there are. */
+HAK_API size_t hak_options(const hak_heap *heap, hak_option *options, size_t most);
 
 /* The name of the heap's profile. */
 HAK_API const char *hak_heap_profile(const hak_heap *heap);
 
-/* The accepted profile names, for messages: "speed, balanced, lean". */
+/* The accepted profile names, for messages: "speed, balanced, lean, custom". Accepted too are the
+ * names that were before: MIXED_TINYV3_C7_SAFE for speed, MIXED_TINYV3_C7_BALANCED for balanced. */
 HAK_API const char *hak_profile_names(void);
 
 /* The name given at creation. */
@@ -143,7 +176,7 @@ HAK_API const char *hak_heap_name(const hak_heap *heap);
 typedef struct hak_os_calls {
     uint64_t mmap;     /* reserving address space, and resetting parts of it */
     uint64_t mprotect; /* committing */
-    uint64_t madvise;  /* giving pages back */
+    uint64_t madvise;  /* giving pages back, and touching them ahead */
     uint64_t mremap;   /* moving pages of growing blocks */
     uint64_t munmap;
     uint64_t failed; /* of all these, how many the OS refused */
@@ -151,10 +184,11 @@ typedef struct hak_os_calls {
 } hak_os_calls;
 
 typedef struct hak_class_stats {
-    size_t block_size; /* bytes */
-    size_t live;       /* blocks */
-    size_t slabs;
-    size_t footprint; /* bytes of pages in these slabs */
+    size_t block_size;    /* bytes */
+    size_t live;          /* blocks */
+    size_t slabs;         /* 0: all its blocks lie in the heap's nest */
+    size_t footprint;     /* bytes of pages in these slabs, and of blocks in the nest */
+    double fragmentation; /* the part of the footprint that holds no block, 0 to 1 */
 } hak_class_stats;
 
 #define HAK_CLASS_STATS_MAX 96
@@ -164,30 +198,63 @@ typedef struct hak_stats {
     size_t live_blocks;    /* */
     size_t large_blocks;   /* of these, blocks of whole pages: above 16 KiB, or aligned above 4 */
     size_t large_bytes;    /* */
+    size_t huge_blocks;    /* of these, blocks with address space of their own */
+    size_t huge_bytes;     /* */
     size_t footprint;      /* bytes of pages that hold or retain blocks */
     size_t footprint_peak; /* */
     size_t retained;       /* bytes of the footprint in pages without a block, kept for reuse */
+    size_t committed;      /* bytes of address space that can be touched without an OS call */
     size_t metadata;       /* bytes of records and of the heap itself, beside the footprint */
     size_t limit;          /* 0: none */
+    size_t limit_left;     /* bytes the footprint may grow by until then; 0 without a limit */
     size_t superslabs;
-    size_t refills;  /* times a bin got another slab or page */
-    size_t retires;  /* slabs that became free */
-    size_t purges;   /* runs of pages given back */
-    hak_os_calls os; /* of the process */
-    size_t classes;  /* entries in `class_stats`, those with slabs, in order of size */
+    size_t refills;       /* times a bin got another slab or page */
+    size_t retires;       /* slabs that became free */
+    size_t purges;        /* runs of pages given back */
+    size_t refusals;      /* requests refused, for the limit or for want of memory */
+    double fragmentation; /* the part of footprint less retained that holds no block, 0 to 1 */
+    hak_os_calls os;      /* of the process */
+    size_t classes;       /* entries in `class_stats`, those with pages, in order of size */
     hak_class_stats class_stats[HAK_CLASS_STATS_MAX];
 } hak_stats;
+
+/* What all heaps of the process have, but those on a caller's memory. */
+typedef struct hak_process_stats {
+    size_t heaps;
+    size_t footprint;    /* bytes, of all heaps */
+    size_t retained;     /* of these, in pages without a block */
+    size_t pooled;       /* bytes beside them, left by destroyed heaps for new ones */
+    size_t committed;    /* bytes of address space that can be touched without an OS call */
+    size_t reserved;     /* bytes of address space, committed or not */
+    size_t resident;     /* bytes of the whole process, its other memory too */
+    size_t page_faults;  /* of the whole process, served without a disk … */
+    size_t major_faults; /* … and with one */
+    size_t superslabs_taken, superslabs_given; /* by heaps since the start, and back */
+    size_t huge_blocks_taken, huge_blocks_refused;
+    size_t spill_regions;    /* reserved when the one large reservation was refused or full */
+    size_t madvise_enomem;   /* calls that the OS refused for want of memory … */
+    size_t madvise_other;    /* … and for other reasons */
+    size_t madvise_disabled; /* calls that would have been outside of our memory: none was made */
+    hak_os_calls os;
+} hak_process_stats;
 
 /* One number of hak_stats, for programs that list them all. */
 typedef struct hak_stats_field {
     const char *name; /* as in hak_stats, and as the key in JSON, Lua and Python */
-    const char *unit; /* "bytes", "blocks", "superslabs" or "events" */
+    const char *unit; /* "bytes", "blocks", "superslabs", "heaps", "regions" or "events" */
     const char *help; /* one line */
     size_t offset;    /* of a size_t in hak_stats */
 } hak_stats_field;
 
 /* All of them, in order; `*count` is how many. */
 HAK_API const hak_stats_field *hak_stats_fields(size_t *count);
+
+/* The same for hak_process_stats. */
+HAK_API const hak_stats_field *hak_process_stats_fields(size_t *count);
+
+/* Reads the statistics of the process. Any thread may call it; the figures of heaps that other
+ * threads use are of some moment while it runs. */
+HAK_API void hak_process_stats_read(hak_process_stats *stats);
 
 /* Reads the heap's statistics off its slabs. Costs time proportional to its slabs, and nothing on
  * the allocation path. */
@@ -196,6 +263,9 @@ HAK_API void hak_heap_stats(const hak_heap *heap, hak_stats *stats);
 /* Writes the statistics as one JSON object into `buffer` (`size` bytes, always terminated) and
  * returns the length of the whole text, as snprintf does. */
 HAK_API size_t hak_heap_stats_json(const hak_heap *heap, char *buffer, size_t size);
+
+/* The same for the statistics of the process. */
+HAK_API size_t hak_process_stats_json(char *buffer, size_t size);
 
 /* "0.1.0": the version of the library in use; HAK_VERSION is that of the header. */
 HAK_API const char *hak_version(void);

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "bins.h"
+#include "heaps.h"
 #include "holes.h"
 #include "hugespace.h"
 #include "large.h"
 #include "nest.h"
+#include "options.h"
 #include "purge.h"
 #include "supply.h"
 #include "units.h"
@@ -64,7 +66,7 @@ static bool reclaim(hak_heap *heap)
     found += hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(heap, 0);
-    if (!heap->region) found += hak__supply_flush();
+    if (!heap->region) found += hak__supply_shrink(0);
     return found > 0 || heap->footprint < before;
 }
 
@@ -73,7 +75,7 @@ static bool reclaim(hak_heap *heap)
     do {                                                       \
         (result) = (allocate);                                 \
         if (!(result) && reclaim(heap)) (result) = (allocate); \
-        if (!(result)) errno = ENOMEM;                         \
+        if (!(result)) errno = ENOMEM, (heap)->refusals++;     \
     } while (0)
 
 /* Whether no memory could ever hold `size` bytes: then none need be looked for. */
@@ -327,7 +329,13 @@ static bool options_valid(const hak_heap_options *options)
 {
     if (options->granularity && options->granularity != 8 && options->granularity != 16)
         return bad();
+    hak_profile policy;
+    uint32_t given = 0;
     if (options->profile && !hak__profile_named(options->profile)) return bad();
+    if (options->settings) {
+        hak__options_profile(options->profile, &policy);
+        if (!hak__options_refine(&policy, &given, options->settings, NULL, 0)) return bad();
+    }
     if (options->memory && options->memory_size < HAK_MEMORY_MIN) return bad();
     if (!options->memory && options->memory_size) return bad();
     return true;
@@ -373,6 +381,14 @@ static void limit(hak_heap *heap, size_t bytes)
     heap->reserve = reserve < RESERVE_MOST ? reserve : RESERVE_MOST;
 }
 
+/* Gives a heap options of its own. */
+static bool refine(hak_heap *heap, const char *settings, char *message, size_t size)
+{
+    if (!hak__options_refine(&heap->policy, &heap->given, settings, message, size)) return false;
+    heap->policy.name = hak__profile_named("custom")->name;
+    return true;
+}
+
 hak_heap *hak_heap_new(const hak_heap_options *options)
 {
     static const hak_heap_options defaults;
@@ -389,8 +405,11 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     if (heap->footprint > heap->limit) hak__nest_purge(heap);
     hak__charge(heap, 0);
     heap->traits = &hak__traits_default;
-    heap->profile =
-        options->profile ? hak__profile_named(options->profile) : hak__profile_default();
+    hak__options_profile(options->profile, &heap->policy);
+    heap->given = options->profile != NULL;
+    if (options->settings) refine(heap, options->settings, NULL, 0);
+    if (!heap->region) hak__heaps_add(heap);
+    if (hak__options_prewarm()) hak_heap_prewarm(heap, hak__options_prewarm());
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
     return heap;
@@ -399,7 +418,8 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
 void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap || heap->region) return;
-    size_t pool = heap->profile->pool;
+    size_t pool = heap->policy.pool;
+    hak__heaps_remove(heap);
     while (heap->huge) {
         hak_superslab *huge = heap->huge;
         heap->huge = huge->next;
@@ -409,7 +429,7 @@ void hak_heap_destroy(hak_heap *heap)
     for (size_t i = 0; i < 2; i++) {
         while (*lists[i]) {
             hak_superslab *super = *lists[i];
-            hak__supply_give(super, hak__units_drop(heap, super), pool);
+            hak__units_return(heap, super, pool);
         }
     }
     hak__supply_give_nest(heap->nest.run, pool);
@@ -418,16 +438,32 @@ void hak_heap_destroy(hak_heap *heap)
 size_t hak_heap_trim(hak_heap *heap)
 {
     size_t before = heap->footprint;
+    heap->at_once = true;
+    heap->prewarmed = 0;
     hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(heap, 0);
-    return before - heap->footprint + (heap->region ? 0 : hak__supply_flush());
+    heap->at_once = false;
+    return before - heap->footprint + (heap->region ? 0 : hak__supply_shrink(0));
+}
+
+size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
+{
+    size_t touched = 0;
+    while (!heap->region && touched < bytes) {
+        size_t more = hak__units_prewarm(heap, bytes - touched);
+        if (more == 0) break;
+        touched += more;
+    }
+    heap->prewarmed += touched;
+    return touched;
 }
 
 size_t hak_heap_settle(hak_heap *heap)
 {
-    size_t before = heap->footprint;
-    if (heap->retained + hak__holes_find(heap) > hak__purge_bound(heap)) {
+    size_t before = heap->footprint, bound = hak__purge_bound(heap);
+    hak__nest_settle(heap);
+    if (heap->retained + heap->loose > bound && heap->retained + hak__holes_find(heap) > bound) {
         hak__bins_retire_idle(heap);
         hak__holes_punch(heap, false);
     }
@@ -464,18 +500,52 @@ size_t hak_heap_grace_used(const hak_heap *heap)
     return heap->grace_used;
 }
 
+/* Gives back what the heap's policy would not have retained, of what an earlier one has. */
+static void comply(hak_heap *heap)
+{
+    if (heap->policy.decommit == HAK_DECOMMIT_OFF) return;
+    heap->prewarmed = 0;
+    hak__bins_retire_idle(heap);
+    heap->recent_peak = heap->footprint - heap->retained;
+    if (heap->retained + heap->loose > hak__purge_bound(heap)) hak__holes_punch(heap, false);
+    hak__purge_to(heap, hak__purge_bound(heap));
+    if (!heap->region) hak__supply_shrink(heap->policy.pool);
+}
+
 bool hak_heap_set_profile(hak_heap *heap, const char *name)
 {
-    const hak_profile *profile = name ? hak__profile_named(name) : NULL;
-    if (!profile) return bad();
-    heap->profile = profile;
-    hak__purge_excess(heap);
+    hak_profile policy;
+    if (!name || !hak__options_profile(name, &policy)) return bad();
+    heap->policy = policy;
+    heap->given = 1;
+    comply(heap);
     return true;
+}
+
+bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size)
+{
+    if (!refine(heap, settings, message, size)) return bad();
+    comply(heap);
+    return true;
+}
+
+bool hak_settings_valid(const char *settings, char *message, size_t size)
+{
+    hak_profile profile = *hak__profile_named("speed");
+    return hak__options_refine(&profile, &(uint32_t){0}, settings, message, size);
 }
 
 const char *hak_heap_profile(const hak_heap *heap)
 {
-    return heap->profile->name;
+    return heap->policy.name;
+}
+
+size_t hak_options(const hak_heap *heap, hak_option *options, size_t most)
+{
+    hak_profile profile;
+    if (heap) return hak__options_list(&heap->policy, heap->given, options, most);
+    hak__options_profile(NULL, &profile);
+    return hak__options_list(&profile, 0, options, most);
 }
 
 const char *hak_heap_name(const hak_heap *heap)

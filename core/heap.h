@@ -71,13 +71,14 @@ struct hak_heap {
     hak_slab *slabs;
     hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* slab to allocate from, by size in steps of 8 bytes */
 
-    hak_lists *lists;           /* of slabs; while there are none, hak__no_lists */
-    hak_superslab *supers;      /* with free units */
-    hak_superslab *supers_full; /* without */
-    hak_superslab *huge;        /* huge blocks, live and retained */
-    hak_hand hand;              /* wakes full slabs at a peak */
-    hak_region *region;         /* the caller's memory, or NULL */
-    void *adapter;              /* of whoever hands pointers of others to this heap */
+    hak_lists *lists;                    /* of slabs; while there are none, hak__no_lists */
+    hak_superslab *supers;               /* with free units */
+    hak_superslab *supers_full;          /* without */
+    hak_superslab *huge;                 /* huge blocks, live and retained */
+    hak_hand hand;                       /* wakes full slabs at a peak */
+    hak_region *region;                  /* the caller's memory, or NULL */
+    hak_heap *next_heap, *previous_heap; /* of the process */
+    void *adapter;                       /* of whoever hands pointers of others to this heap */
 
     size_t granularity;
     size_t footprint, footprint_peak;
@@ -96,7 +97,12 @@ struct hak_heap {
     size_t recent_peak;     /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;
-    const hak_profile *profile;
+    hak_profile policy; /* its profile, as the environment and its own options refine it */
+    uint32_t given;     /* bit for each option of its own: options.h */
+    bool at_once;       /* pages go back at once, whatever the policy says */
+    bool stale;         /* pages that count as untouched may hold what was in them */
+    size_t refusals;
+    size_t prewarmed; /* bytes touched ahead on request */
     const hak_traits *traits;
     char name[32];
     hak_nest nest;

@@ -66,8 +66,7 @@ static size_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     for (uint32_t rest = pages, run; rest; rest &= ~run) {
         run = first_run(rest);
         char *start = slab->start + (size_t)__builtin_ctz(run) * HAK_PAGE;
-        if (hak__os_purge(start, bytes_of(run))) heap->purges++;
-        else kept |= run;
+        if (!hak__give_pages(heap, start, bytes_of(run))) kept |= run;
     }
     if (kept) hak__slab_restore(slab, kept);
     hak__discharge(heap, bytes_of(pages & ~kept));

@@ -5,6 +5,8 @@
 #include "os.h"
 #include "region_inside.h"
 
+static size_t blocks_taken, blocks_refused; /* for statistics */
+
 #define HUGE_ROOM ((size_t)4) /* a block is placed where it could grow that many times */
 
 static size_t superslabs_for(size_t size)
@@ -55,7 +57,7 @@ static bool claim(hak_region *region, size_t first, size_t from, size_t count)
         super->region = region;
         super->kind = HAK_SUPERSLAB_TAIL;
         super->run = (uint32_t)(i - first);
-        super->committed = true;
+        hak__region_set_committed(super, true);
         super->heap = region->supers[first].heap;
         if (i < region->ready) hak__region_set_no_block(region, i);
     }
@@ -109,12 +111,12 @@ static void reset(hak_region *region, size_t from, size_t end)
     char *start = hak__unit_start(region, from * HAK_SUPERSLAB_UNITS);
     size_t size = (end - from) * HAK_SUPERSLAB_SIZE;
     bool is_reset = hak__os_reset(start, size);
-    if (!is_reset && !hak__os_purge(start, size)) {
+    if (!is_reset && !hak__region_purge(start, size)) {
         lose(&region->supers[from], end - from); /* not clean: never to be used again */
         return;
     }
     for (size_t i = from; i < end; i++) {
-        if (is_reset) region->supers[i].committed = false;
+        if (is_reset) hak__region_set_committed(&region->supers[i], false);
         region->supers[i].heap = NULL;
         hak__region_make_free(&region->supers[i]);
     }
@@ -123,7 +125,7 @@ static void reset(hak_region *region, size_t from, size_t end)
 /* After a move, or a refused one, it is not known whether the superslabs are accessible. */
 static void forget_commit(hak_superslab *super)
 {
-    for (size_t i = 0; i < super->run; i++) super[i].committed = false;
+    for (size_t i = 0; i < super->run; i++) hak__region_set_committed(&super[i], false);
 }
 
 static void give_huge(hak_superslab *super)
@@ -142,6 +144,8 @@ hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size)
     hak__region_start();
     hak__region_lock();
     hak_superslab *super = take_huge(heap, size);
+    if (super) blocks_taken++;
+    else blocks_refused++;
     hak__region_unlock();
     return super;
 }
@@ -182,7 +186,8 @@ static bool cut_huge(hak_superslab *super, size_t size)
     size_t first = hak__superslab_index(super);
     size_t count = superslabs_for(size), end = count * HAK_SUPERSLAB_SIZE;
     if (end > super->huge_size) end = super->huge_size;
-    if (size < end && !hak__os_purge(hak__superslab_start(super) + size, end - size)) return false;
+    if (size < end && !hak__region_purge(hak__superslab_start(super) + size, end - size))
+        return false;
     if (count < super->run) {
         reset(super->region, first + count, first + super->run);
         super->run = (uint32_t)count;
@@ -204,7 +209,7 @@ static bool copy_superslab(char *from, char *to)
 {
     if (!hak__os_commit(to, HAK_SUPERSLAB_SIZE)) return false;
     memcpy(to, from, HAK_SUPERSLAB_SIZE);
-    hak__os_purge(from, HAK_SUPERSLAB_SIZE);
+    hak__region_purge(from, HAK_SUPERSLAB_SIZE);
     return true;
 }
 
@@ -251,4 +256,10 @@ hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)
     }
     hak__region_unlock();
     return target;
+}
+
+void hak__hugespace_count(hak_process_stats *stats)
+{
+    stats->huge_blocks_taken = blocks_taken;
+    stats->huge_blocks_refused = blocks_refused;
 }

@@ -23,4 +23,7 @@ bool hak__hugespace_cut(hak_superslab *super, size_t size);
  * back. NULL when that cannot be done; then nothing has changed. */
 hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size);
 
+/* Adds what is known here to the statistics of the process. The lock is held. */
+void hak__hugespace_count(hak_process_stats *stats);
+
 #endif

@@ -20,12 +20,12 @@ static size_t up_to_page(size_t size)
 /* ------------------------------------------------------------------ spans */
 
 /* Zeroes what earlier users of the units left; the rest reads as zero anyway, but on a caller's
- * memory. */
+ * memory, and where pages went back lazily. */
 static void zero_span(const hak_heap *heap, hak_slab *run, size_t size, size_t unit_size)
 {
     for (size_t i = 0; i < run->units; i++) {
         size_t begin = i * unit_size;
-        size_t dirty = heap->region ? unit_size : run[i].touched;
+        size_t dirty = heap->region || heap->stale ? unit_size : run[i].touched;
         if (begin >= size) break;
         if (dirty > size - begin) dirty = size - begin;
         memset(run->start + begin, 0, dirty);
@@ -112,7 +112,7 @@ static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
     if (huge && huge->huge_size > most) hak__units_cut_huge(heap, huge, most);
     if (huge) {
         char *start = hak__superslab_start(huge);
-        if (zero && !hak__os_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
+        if (zero && !hak__region_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
         huge->huge_retained = false;
         heap->retained -= huge->huge_size;
         hak__charge(heap, 0);

@@ -153,7 +153,7 @@ size_t hak__nest_purge(hak_heap *heap)
 {
     hak_slab *run = heap->nest.run;
     size_t used = run->span_size ? run->span_size : HAK_PAGE, bytes = run->touched - used;
-    if (bytes == 0 || !hak__os_purge(run->start + used, bytes)) return 0;
+    if (bytes == 0 || !hak__region_purge(run->start + used, bytes)) return 0;
     run->touched = (uint32_t)used;
     heap->retained -= bytes;
     hak__discharge(heap, bytes);
@@ -167,7 +167,8 @@ size_t hak__nest_purge(hak_heap *heap)
 static bool has_pages(const hak_heap *heap, size_t end)
 {
     const hak_slab *run = heap->nest.run;
-    size_t more = hak__units_untouched(heap, run, run->span_size, end);
+    if (end <= run->span_size) return false;
+    size_t more = hak__units_untouched(heap, run, run->span_size, up(end, HAK_PAGE));
     return more > 0 && heap->retained >= more;
 }
 
@@ -183,7 +184,7 @@ __attribute__((noinline)) static bool use_more(hak_heap *heap, size_t end)
 {
     hak_slab *run = heap->nest.run;
     if (!heap->region && run->span_size == 0 && !use_first(heap)) return false;
-    if (has_pages(heap, end) || !hak__units_use(heap, run, run->span_size, end)) return false;
+    if (!hak__units_use(heap, run, run->span_size, end)) return false;
     run->span_size = end;
     return true;
 }
@@ -224,8 +225,9 @@ static size_t carve(hak_heap *heap, size_t size)
     hak_nest *nest = &heap->nest;
     if (nest->end - nest->carved < size && nest->live == 0) reset(heap);
     size_t offset = nest->carved;
-    if (nest->end - offset < size || !use(heap, offset + size)) return 0;
-    nest->carved = (uint32_t)(offset + size);
+    size_t end = offset + size;
+    if (end > nest->end || has_pages(heap, end) || !use(heap, end)) return 0;
+    nest->carved = (uint32_t)end;
     *word_of(nest, offset) |= bit_of(offset);
     return offset;
 }
@@ -239,6 +241,14 @@ bool hak__nest_come_back(hak_heap *heap)
         if (nest->free[index]) found = true;
     }
     return found;
+}
+
+void hak__nest_settle(hak_heap *heap)
+{
+    for (unsigned index = 1; index < HAK_CLASSES; index++) {
+        uint16_t *reused = &heap->nest.reused[index];
+        if (*reused < BUSY) *reused /= 2;
+    }
 }
 
 bool hak__nest_give_lists(hak_heap *heap)

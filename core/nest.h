@@ -25,6 +25,9 @@ void *hak__nest_alloc(hak_heap *heap, unsigned index, size_t size);
 /* Lets classes that have moved on take what the nest has for them; false if that is nothing. */
 bool hak__nest_come_back(hak_heap *heap);
 
+/* A cycle of the collector is over: classes that are not busy within one may stay. */
+void hak__nest_settle(hak_heap *heap);
+
 /* Makes room for the heap's lists in the nest, where some is kept for them: with its first slab a
  * heap needs them. False when that would pass the limit. */
 bool hak__nest_give_lists(hak_heap *heap);

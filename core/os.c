@@ -2,11 +2,18 @@
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -18,6 +25,7 @@
 
 static struct {
     atomic_uint_fast64_t mmap, mprotect, madvise, mremap, munmap, failed;
+    atomic_uint_fast64_t madvise_enomem, madvise_other; /* of those that failed */
 } counts;
 
 static bool counted(atomic_uint_fast64_t *kind, bool done)
@@ -57,12 +65,32 @@ bool hak__os_commit(void *start, size_t size)
     return done;
 }
 
-bool hak__os_purge(void *start, size_t size)
+static bool advise(void *start, size_t size, int advice)
 {
     int saved = errno;
-    bool done = counted(&counts.madvise, madvise(start, size, MADV_DONTNEED) == 0);
+    bool done = counted(&counts.madvise, madvise(start, size, advice) == 0);
+    if (!done) {
+        atomic_uint_fast64_t *why =
+            errno == ENOMEM ? &counts.madvise_enomem : &counts.madvise_other;
+        atomic_fetch_add_explicit(why, 1, memory_order_relaxed);
+    }
     errno = saved;
     return done;
+}
+
+bool hak__os_purge(void *start, size_t size)
+{
+    return advise(start, size, MADV_DONTNEED);
+}
+
+bool hak__os_purge_lazily(void *start, size_t size)
+{
+    return advise(start, size, MADV_FREE);
+}
+
+bool hak__os_touch(void *start, size_t size)
+{
+    return advise(start, size, MADV_POPULATE_WRITE);
 }
 
 bool hak__os_reset(void *start, size_t size)
@@ -127,4 +155,33 @@ void hak__os_calls(hak_os_calls *calls)
     calls->munmap = atomic_load_explicit(&counts.munmap, memory_order_relaxed);
     calls->failed = atomic_load_explicit(&counts.failed, memory_order_relaxed);
     calls->total = calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
+}
+
+/* The pages that the process has resident. */
+static size_t resident_pages(void)
+{
+    char text[128];
+    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    if (length <= 0) return 0;
+    text[length] = 0;
+    const char *second = strchr(text, ' ');
+    return second ? strtoul(second, NULL, 10) : 0;
+}
+
+void hak__os_count(hak_process_stats *stats)
+{
+    int saved = errno;
+    struct rusage usage;
+    hak__os_calls(&stats->os);
+    stats->madvise_enomem = atomic_load_explicit(&counts.madvise_enomem, memory_order_relaxed);
+    stats->madvise_other = atomic_load_explicit(&counts.madvise_other, memory_order_relaxed);
+    stats->resident = resident_pages() * (size_t)sysconf(_SC_PAGESIZE);
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        stats->page_faults = (size_t)usage.ru_minflt;
+        stats->major_faults = (size_t)usage.ru_majflt;
+    }
+    errno = saved;
 }

@@ -22,6 +22,13 @@ bool hak__os_commit(void *start, size_t size);
 /* Gives the pages back at once; the range stays committed and reads as zero. */
 bool hak__os_purge(void *start, size_t size);
 
+/* Lets the OS take the pages when it wants them; until then they may keep what is in them. */
+bool hak__os_purge_lazily(void *start, size_t size);
+
+/* Touches committed pages, by one call; false where the OS does not know how (before Linux 5.14) or
+ * has no memory. */
+bool hak__os_touch(void *start, size_t size);
+
 /* Gives the pages back and takes the access away: the range is as newly reserved. */
 bool hak__os_reset(void *start, size_t size);
 
@@ -43,5 +50,8 @@ hak_moved hak__os_move(void *from, size_t size, void *to);
 
 /* The calls made so far. */
 void hak__os_calls(hak_os_calls *calls);
+
+/* Adds what the OS knows of the process to its statistics. */
+void hak__os_count(hak_process_stats *stats);
 
 #endif

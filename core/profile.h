@@ -4,22 +4,35 @@
 #define HAK_PROFILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
+/* How pages go back to the OS. */
+typedef enum hak_decommit {
+    HAK_DECOMMIT_OFF,     /* only when the program asks for it, or memory would be refused */
+    HAK_DECOMMIT_FREE,    /* when the OS wants them (MADV_FREE); they count as resident till then */
+    HAK_DECOMMIT_DONTNEED /* at once (MADV_DONTNEED) */
+} hak_decommit;
+
+/* All of one type, so that a table can describe them (options.c). */
 typedef struct hak_profile {
     const char *name;
-    size_t carve;             /* bytes of blocks carved at a time, at least one page */
-    unsigned reopen;          /* a full slab is used again when 1/2^reopen of it is free … */
-    unsigned reopen_in_order; /* … or this, in a heap that sorts it first */
-    size_t retain_least;      /* bytes of free memory a heap may always keep … */
-    unsigned retain_part;     /* and beside them this many hundredths of what was recently in use */
-    size_t pool;              /* bytes of a destroyed heap's memory kept for the next heap */
+    size_t carve;         /* bytes of blocks carved at a time, a multiple of the page */
+    size_t ahead;         /* bytes touched ahead of the blocks that a growing heap carves */
+    size_t retain_least;  /* bytes of free memory a heap may always keep … */
+    size_t retain_part;   /* and beside them this many hundredths of what was recently in use */
+    size_t pool;          /* bytes of destroyed heaps' memory kept for the next heaps */
+    size_t wake;          /* a full slab is used again when 1/2^wake of it is free … */
+    size_t wake_in_order; /* … or this, in a heap that sorts it first */
+    size_t fullest;       /* 1: of the slabs that are at hand, the fullest is used first */
+    size_t decommit;      /* hak_decommit */
+    size_t warm_pool;     /* what the option of this name set; HAK_UNSET: nothing */
+    size_t mem_lean;      /* likewise, 1: set */
 } hak_profile;
 
-/* The profile of that name; NULL when there is none. */
-const hak_profile *hak__profile_named(const char *name);
+#define HAK_UNSET SIZE_MAX
 
-/* HAKMEM_PROFILE from the environment when it names one, else "speed". Warns once of a name that
- * is unknown. */
-const hak_profile *hak__profile_default(void);
+/* The profile of that name, or of its alias; NULL when there is none. "custom" is what a heap's
+ * profile is called once options of its own refine it; to begin with, it is speed. */
+const hak_profile *hak__profile_named(const char *name);
 
 #endif

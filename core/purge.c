@@ -2,7 +2,6 @@
 
 #include "holes.h"
 #include "nest.h"
-#include "supply.h"
 #include "units.h"
 
 #define PEAK_STEP    ((size_t)32 * 1024)
@@ -22,8 +21,9 @@
 
 size_t hak__purge_bound(const hak_heap *heap)
 {
-    const hak_profile *profile = heap->profile;
-    return profile->retain_least + heap->recent_peak / 100 * profile->retain_part;
+    const hak_profile *policy = &heap->policy;
+    if (policy->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
+    return policy->retain_least + heap->recent_peak / 100 * policy->retain_part + heap->prewarmed;
 }
 
 void hak__purge_excess(hak_heap *heap)
@@ -66,6 +66,8 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
 {
     size_t peak = heap->footprint + bytes;
     if (peak <= heap->footprint_peak) return SIZE_MAX;
+    if (heap->policy.decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
+    if (heap->prewarmed) return SIZE_MAX; /* memory is kept on purpose */
     if (grows_in_earnest(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
     if (bytes >= LARGE) return HAK_PAGE;
     return heap->work < heap->look_at ? SIZE_MAX : peak / 32 + WORTH_LEAST;
@@ -115,12 +117,11 @@ static size_t purge_superslabs(hak_heap *heap, size_t keep)
     for (hak_superslab *super = heap->supers; super && heap->retained > keep; super = next) {
         next = super->next;
         if (super->free != ~(uint64_t)0) continue;
-        size_t touched = hak__units_drop(heap, super);
+        size_t touched = hak__units_return(heap, super, 0);
         heap->retained -= touched;
         hak__discharge(heap, touched);
         if (touched) heap->purges++;
         given += touched;
-        hak__supply_give(super, touched, 0);
     }
     return given;
 }

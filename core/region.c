@@ -33,6 +33,10 @@ static struct {
 } spills[SPILLS_MAX];
 static atomic_size_t spill_slots; /* slots that have ever been used */
 
+/* For statistics. */
+static size_t committed_superslabs, reserved_bytes, spill_count;
+static atomic_size_t purges_elsewhere;
+
 /* ------------------------------------------------------------------ making regions */
 
 static size_t up(size_t n, size_t step)
@@ -53,6 +57,7 @@ static bool region_reserve(hak_region *region, size_t superslabs)
         hak__os_release(mapping, size);
         return false;
     }
+    reserved_bytes += size;
     *region = (hak_region){
         .base = up((uintptr_t)mapping + records, HAK_SUPERSLAB_SIZE),
         .superslabs = superslabs,
@@ -138,9 +143,11 @@ hak_region *hak__region_spill(size_t superslabs, bool dedicated)
     hak_region *region = (hak_region *)&made.slabs[superslabs * HAK_SUPERSLAB_UNITS];
     size_t records = (size_t)((char *)(region + 1) - (char *)made.mapping);
     if (!hak__os_commit(made.mapping, up(records, HAK_PAGE))) {
+        reserved_bytes -= made.mapping_size;
         hak__os_release(made.mapping, made.mapping_size);
         return NULL;
     }
+    spill_count++;
     *region = made;
     region->ready = superslabs;
     region->huge_hint = 0;
@@ -162,6 +169,10 @@ void hak__region_release(hak_region *region)
             atomic_store_explicit(&spills[slot].region, NULL, memory_order_release);
         }
     }
+    for (size_t i = 0; i < region->superslabs; i++) {
+        hak__region_set_committed(&region->supers[i], false);
+    }
+    reserved_bytes -= region->mapping_size;
     char *mapping = region->mapping; /* the region lies within it */
     size_t size = region->mapping_size;
     if (!hak__os_release(mapping, size)) hak__os_reset(mapping, size);
@@ -198,6 +209,36 @@ hak_region *hak__region_of(const void *p)
     }
     return NULL;
 }
+
+/* ------------------------------------------------------------------ giving pages back */
+
+static bool is_ours(void *start, size_t size)
+{
+    const hak_region *region = hak__region_of(start);
+    if (region && hak__region_contains(region, (char *)start + size - 1)) return true;
+    atomic_fetch_add_explicit(&purges_elsewhere, 1, memory_order_relaxed);
+    return false;
+}
+
+bool hak__region_purge(void *start, size_t size)
+{
+    return is_ours(start, size) && hak__os_purge(start, size);
+}
+
+bool hak__region_purge_lazily(void *start, size_t size)
+{
+    return is_ours(start, size) && hak__os_purge_lazily(start, size);
+}
+
+void hak__region_count(hak_process_stats *stats)
+{
+    stats->committed = committed_superslabs * HAK_SUPERSLAB_SIZE;
+    stats->reserved = reserved_bytes;
+    stats->spill_regions = spill_count;
+    stats->madvise_disabled = atomic_load_explicit(&purges_elsewhere, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ a caller's memory */
 
 /* A step of 4 KiB units for small memories, so that each size class can have its slab. */
 static unsigned memory_unit_shift(size_t size)
@@ -274,11 +315,21 @@ static bool make_ready(hak_region *region, size_t index)
     return true;
 }
 
+void hak__region_set_committed(hak_superslab *super, bool committed)
+{
+    if (super->committed != committed) {
+        if (committed) committed_superslabs++;
+        else committed_superslabs--;
+    }
+    super->committed = committed;
+}
+
 static bool commit(hak_region *region, hak_superslab *super)
 {
     super->region = region;
     if (!super->committed) {
-        super->committed = hak__os_commit(hak__superslab_start(super), HAK_SUPERSLAB_SIZE);
+        char *start = hak__superslab_start(super);
+        hak__region_set_committed(super, hak__os_commit(start, HAK_SUPERSLAB_SIZE));
     }
     return super->committed;
 }

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hakmem.h"
 #include "slab.h"
 
 #define HAK_SUPERSLAB_UNITS 64
@@ -68,6 +69,14 @@ const hak_region *hak__region_shared(void);
 
 /* The region `p` lies in, shared or spill; NULL for any other pointer. Takes no lock. */
 hak_region *hak__region_of(const void *p);
+
+/* Gives pages back at once, or when the OS wants them. Refused, and counted, when they do not all
+ * lie in one region: madvise must never reach memory that is not ours. */
+bool hak__region_purge(void *start, size_t size);
+bool hak__region_purge_lazily(void *start, size_t size);
+
+/* Adds what is known here to the statistics of the process. */
+void hak__region_count(hak_process_stats *stats);
 
 /* Keeps fork() from finding the lock held, as happens by itself once there are threads. To be
  * called before handlers are registered for a lock that is held while this one is taken: libc calls

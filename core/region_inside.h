@@ -27,6 +27,9 @@ void hak__region_release(hak_region *region);
  * marked free. NULL when memory is exhausted. */
 hak_superslab *hak__region_take_free(void);
 
+/* Notes whether a superslab can be touched. */
+void hak__region_set_committed(hak_superslab *super, bool committed);
+
 /* Marks a clean superslab free. */
 void hak__region_make_free(hak_superslab *super);
 

@@ -130,8 +130,8 @@ size_t hak__slab_free_count(const hak_slab *slab)
 size_t hak__slab_live(const hak_slab *slab)
 {
     switch (slab->kind) {
-    case HAK_SLAB_CURRENT:
-    case HAK_SLAB_FULL: return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
+    case HAK_SLAB_CURRENT: return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
+    case HAK_SLAB_FULL: return slab->carved - (slab->asleep - slab->left);
     case HAK_SLAB_PARTIAL: return slab->left;
     case HAK_SPAN: return 1;
     default: return 0;

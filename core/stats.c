@@ -1,9 +1,4 @@
 /* Statistics, read off the slabs. */
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "heap.h"
 #include "nest.h"
 #include "os.h"
@@ -21,16 +16,54 @@ const hak_stats_field *hak_stats_fields(size_t *count)
         FIELD(large_bytes, "bytes",
               "Of the live bytes, those in blocks of whole pages, above 16 KiB."),
         FIELD(large_blocks, "blocks", "Of the live blocks, those of whole pages, above 16 KiB."),
+        FIELD(huge_bytes, "bytes", "Of the large bytes, those with address space of their own."),
+        FIELD(huge_blocks, "blocks", "Of the large blocks, those with address space of their own."),
         FIELD(footprint, "bytes", "Bytes of pages that hold or retain blocks."),
         FIELD(footprint_peak, "bytes", "The largest footprint so far."),
         FIELD(retained, "bytes",
               "Of the footprint, bytes of pages without a block, kept for reuse."),
+        FIELD(committed, "bytes", "Bytes of address space that can be touched without an OS call."),
         FIELD(metadata, "bytes", "Bytes of records and of the heap itself, beside the footprint."),
         FIELD(limit, "bytes", "The footprint limit; 0 when there is none."),
+        FIELD(limit_left, "bytes",
+              "Bytes that the footprint may grow by until the limit; 0 when there is none."),
         FIELD(superslabs, "superslabs", "Superslabs held."),
         FIELD(refills, "events", "Times a size class got another slab or page."),
         FIELD(retires, "events", "Slabs that became free."),
         FIELD(purges, "events", "Runs of pages given back to the OS."),
+        FIELD(refusals, "events", "Requests refused, for the limit or for want of memory."),
+    };
+    *count = sizeof fields / sizeof *fields;
+    return fields;
+}
+
+#undef FIELD
+#define FIELD(name, unit, help)                              \
+    {                                                        \
+#name, unit, help, offsetof(hak_process_stats, name) \
+    }
+
+const hak_stats_field *hak_process_stats_fields(size_t *count)
+{
+    static const hak_stats_field fields[] = {
+        FIELD(heaps, "heaps", "Heaps, but for those on a caller's memory."),
+        FIELD(footprint, "bytes", "Bytes of pages of all heaps."),
+        FIELD(retained, "bytes", "Of these, bytes of pages without a block."),
+        FIELD(pooled, "bytes", "Bytes that destroyed heaps have left for new ones."),
+        FIELD(committed, "bytes", "Bytes of address space that can be touched without an OS call."),
+        FIELD(reserved, "bytes", "Bytes of address space, committed or not."),
+        FIELD(resident, "bytes", "Bytes of the whole process, its other memory too."),
+        FIELD(page_faults, "events", "Page faults of the whole process that needed no disk."),
+        FIELD(major_faults, "events", "Page faults of the whole process that needed one."),
+        FIELD(superslabs_taken, "events", "Superslabs taken by heaps."),
+        FIELD(superslabs_given, "events", "Superslabs that heaps gave back."),
+        FIELD(huge_blocks_taken, "events", "Huge blocks given address space."),
+        FIELD(huge_blocks_refused, "events", "Huge blocks refused for want of it."),
+        FIELD(spill_regions, "events", "Regions reserved beside the large one."),
+        FIELD(madvise_enomem, "events", "Calls of madvise refused for want of memory."),
+        FIELD(madvise_other, "events", "Calls of madvise refused for other reasons."),
+        FIELD(madvise_disabled, "events",
+              "Calls of madvise not made, since they would have reached memory of others."),
     };
     *count = sizeof fields / sizeof *fields;
     return fields;
@@ -85,6 +118,14 @@ static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak
     }
 }
 
+/* Of `footprint` bytes, the part in which nothing lives, to four places. */
+static double part_without_block(size_t footprint, size_t live)
+{
+    if (footprint <= live) return 0;
+    double part = (double)(footprint - live) / (double)footprint;
+    return (double)(size_t)(part * 1e4 + 0.5) / 1e4;
+}
+
 void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
 {
     hak_class_stats classes[HAK_CLASSES] = {0};
@@ -97,7 +138,14 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
         .refills = heap->refills,
         .retires = heap->retires,
         .purges = heap->purges,
+        .refusals = heap->refusals,
+        .committed = heap->super_count * HAK_SUPERSLAB_SIZE,
     };
+    if (stats->limit && stats->limit > heap->footprint) {
+        stats->limit_left = stats->limit - heap->footprint;
+    }
+    if (heap->region) stats->committed = heap->region->units << heap->region->unit_shift;
+    else stats->committed += (size_t)1 << HAK_UNIT_SHIFT; /* the nest */
     size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
     stats->metadata = sizeof(hak_slab) + heap->super_count * records;
     if (heap->region || heap->nest.run->span_size == 0) stats->metadata += HAK_PAGE;
@@ -105,102 +153,24 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     add_superslabs(stats, classes, heap->supers);
     add_superslabs(stats, classes, heap->supers_full);
     for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
+        stats->committed += huge->run * HAK_SUPERSLAB_SIZE;
         if (huge->huge_retained) continue;
-        stats->large_blocks++;
-        stats->large_bytes += huge->huge_size;
+        stats->huge_blocks++;
+        stats->huge_bytes += huge->huge_size;
     }
+    stats->large_blocks += stats->huge_blocks;
+    stats->large_bytes += stats->huge_bytes;
     stats->live_blocks = stats->large_blocks;
     stats->live_bytes = stats->large_bytes;
     for (size_t i = 0; i < HAK_CLASSES; i++) {
         if (!classes[i].footprint) continue;
         stats->live_blocks += classes[i].live;
         stats->live_bytes += classes[i].live * classes[i].block_size;
+        classes[i].fragmentation =
+            part_without_block(classes[i].footprint, classes[i].live * classes[i].block_size);
         stats->class_stats[stats->classes++] = classes[i];
     }
+    stats->fragmentation =
+        part_without_block(stats->footprint - stats->retained, stats->live_bytes);
     hak__os_calls(&stats->os);
-}
-
-/* ------------------------------------------------------------------ as JSON */
-
-typedef struct text {
-    char *buffer;
-    size_t size, length;
-} text;
-
-__attribute__((format(printf, 2, 3))) static void put(text *out, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    size_t room = out->length < out->size ? out->size - out->length : 0;
-    int n = vsnprintf(room ? out->buffer + out->length : NULL, room, format, args);
-    va_end(args);
-    if (n > 0) out->length += (size_t)n;
-}
-
-/* The length of the UTF-8 sequence at `s`, 1 to 4; 0 if it is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    static const struct {
-        unsigned char mask, lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    for (size_t more = 0; more < 4; more++) {
-        if ((s[0] & forms[more].mask) != forms[more].lead) continue;
-        uint32_t code = s[0] & (unsigned char)~forms[more].mask;
-        for (size_t i = 1; i <= more; i++) {
-            if ((s[i] & 0xc0) != 0x80) return 0;
-            code = code << 6 | (s[i] & 0x3f);
-        }
-        bool surrogate = code >= 0xd800 && code < 0xe000;
-        return code < forms[more].least || code > 0x10ffff || surrogate ? 0 : more + 1;
-    }
-    return 0;
-}
-
-/* A string of any bytes: what is not UTF-8 becomes the replacement character. */
-static void put_string(text *out, const char *string)
-{
-    put(out, "\"");
-    const unsigned char *s = (const unsigned char *)string;
-    while (*s) {
-        size_t length = utf8_length(s);
-        if (length == 0) put(out, "\\ufffd");
-        else if (*s == '"' || *s == '\\') put(out, "\\%c", *s);
-        else if (*s < 0x20) put(out, "\\u%04x", *s);
-        else put(out, "%.*s", (int)length, (const char *)s);
-        s += length ? length : 1;
-    }
-    put(out, "\"");
-}
-
-size_t hak_heap_stats_json(const hak_heap *heap, char *buffer, size_t size)
-{
-    hak_stats stats;
-    hak_heap_stats(heap, &stats);
-    text out = {buffer, size, 0};
-    put(&out, "{\"version\": \"%s\", \"name\": ", hak_version());
-    put_string(&out, hak_heap_name(heap));
-    put(&out, ", \"profile\": \"%s\"", hak_heap_profile(heap));
-
-    size_t count;
-    const hak_stats_field *field = hak_stats_fields(&count);
-    for (; count-- > 0; field++) {
-        size_t value;
-        memcpy(&value, (const char *)&stats + field->offset, sizeof value);
-        put(&out, ", \"%s\": %zu", field->name, value);
-    }
-    put(&out,
-        ", \"os_calls\": {\"mmap\": %" PRIu64 ", \"mprotect\": %" PRIu64 ", \"madvise\": %" PRIu64
-        ", \"mremap\": %" PRIu64 ", \"munmap\": %" PRIu64 ", \"failed\": %" PRIu64
-        ", \"total\": %" PRIu64 "}, \"classes\": [",
-        stats.os.mmap, stats.os.mprotect, stats.os.madvise, stats.os.mremap, stats.os.munmap,
-        stats.os.failed, stats.os.total);
-    for (size_t i = 0; i < stats.classes; i++) {
-        const hak_class_stats *class = &stats.class_stats[i];
-        put(&out, "%s{\"size\": %zu, \"live\": %zu, \"slabs\": %zu, \"footprint\": %zu}",
-            i ? ", " : "", class->block_size, class->live, class->slabs, class->footprint);
-    }
-    put(&out, "]}");
-    if (size) buffer[out.length < size ? out.length : size - 1] = 0;
-    return out.length;
 }

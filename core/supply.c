@@ -8,6 +8,8 @@
 static hak_superslab *pool; /* superslabs without owner whose pages are kept; LIFO */
 static size_t pool_bytes;   /* touched in them, and in free nests */
 
+static size_t superslabs_taken, superslabs_given; /* for statistics */
+
 /* The superslabs of nests that have a free one; where one was given back latest comes first. */
 static hak_superslab *nests_first, *nests_last;
 
@@ -36,6 +38,7 @@ static hak_superslab *take(hak_superslab_kind kind)
     hak_superslab *super = take_from_pool();
     if (!super) super = hak__region_take_free();
     if (super) {
+        superslabs_taken++;
         super->kind = kind;
         super->free = ALL_FREE;
     }
@@ -56,7 +59,7 @@ hak_superslab *hak__supply_take(struct hak_heap *heap)
  * in the pool. */
 static bool purge(hak_superslab *super)
 {
-    if (!hak__os_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE)) return false;
+    if (!hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE)) return false;
     hak_slab *slabs = hak__superslab_slabs(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
     super->dirty = 0;
@@ -67,6 +70,7 @@ static bool purge(hak_superslab *super)
 void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max)
 {
     hak__region_lock();
+    superslabs_given++;
     super->heap = NULL;
     if (touched == 0) {
         hak__region_make_free(super);
@@ -154,7 +158,7 @@ static void purge_run(hak_superslab *super, uint64_t run)
     hak_slab *slabs = hak__superslab_slabs(super);
     size_t first = (size_t)__builtin_ctzll(run), last = 63 - (size_t)__builtin_clzll(run);
     char *start = hak__superslab_start(super) + (first << HAK_UNIT_SHIFT);
-    if (!hak__os_purge(start, ((last - first) << HAK_UNIT_SHIFT) + slabs[last].touched)) return;
+    if (!hak__region_purge(start, ((last - first) << HAK_UNIT_SHIFT) + slabs[last].touched)) return;
     super->dirty &= ~run;
     for (uint64_t rest = run; rest; rest &= rest - 1) {
         hak_slab *slab = &slabs[__builtin_ctzll(rest)];
@@ -172,6 +176,7 @@ static void purge_nests(hak_superslab *super)
     }
     if (super->free != ALL_FREE || super->dirty) return;
     unlink(super);
+    superslabs_given++;
     hak__region_make_free(super);
 }
 
@@ -203,25 +208,32 @@ void hak__supply_give_nest(hak_slab *nest, size_t pool_max)
 
 /* ------------------------------------------------------------------ both */
 
-/* A superslab that the OS refuses to take stays in the pool. */
-static void flush_pool(void)
+/* Gives pooled superslabs back likewise. One that the OS refuses to take stays. */
+static void shrink_pool(size_t keep)
 {
-    for (hak_superslab *super; (super = pool) != NULL;) {
-        size_t bytes = super->huge_size;
-        take_from_pool();
+    while (pool && pool_bytes > keep) {
+        size_t bytes = pool->huge_size;
+        hak_superslab *super = take_from_pool();
         if (purge(super)) continue;
         put_into_pool(super, bytes);
         return;
     }
 }
 
-size_t hak__supply_flush(void)
+size_t hak__supply_shrink(size_t keep)
 {
     hak__region_lock();
     size_t before = pool_bytes;
-    flush_pool();
-    shrink_nests(0);
-    size_t flushed = before - pool_bytes;
+    shrink_pool(keep);
+    shrink_nests(keep);
+    size_t given = before - pool_bytes;
     hak__region_unlock();
-    return flushed;
+    return given;
+}
+
+void hak__supply_count(hak_process_stats *stats)
+{
+    stats->pooled = pool_bytes;
+    stats->superslabs_taken = superslabs_taken;
+    stats->superslabs_given = superslabs_given;
 }

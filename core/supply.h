@@ -21,7 +21,10 @@ hak_slab *hak__supply_take_nest(void);
  * calls, since nests of heaps that are destroyed together lie side by side. */
 void hak__supply_give_nest(hak_slab *nest, size_t pool_max);
 
-/* Gives the pool's pages to the OS; returns how many bytes. */
-size_t hak__supply_flush(void);
+/* Gives pages of the pool to the OS until at most `keep` bytes are left; returns how many. */
+size_t hak__supply_shrink(size_t keep);
+
+/* Adds what is known here to the statistics of the process. The lock is held. */
+void hak__supply_count(hak_process_stats *stats);
 
 #endif

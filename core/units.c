@@ -4,6 +4,8 @@
 #include "os.h"
 #include "supply.h"
 
+#define AHEAD_FROM ((size_t)32 << 20) /* no heap below that touches ahead */
+
 #define LOOK_AT 16 /* superslabs, for a run of several units */
 
 /* ------------------------------------------------------------------ accounts */
@@ -71,6 +73,19 @@ size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t be
     return end - begin - touched;
 }
 
+/* A heap that grows touches some of what it is about to carve, by one call. */
+static void touch_ahead(hak_heap *heap, hak_slab *run, size_t end)
+{
+    size_t unit_size = hak__heap_unit_size(heap), ahead = heap->policy.ahead;
+    if (run->kind != HAK_SLAB_CURRENT || run->units > 1 || heap->footprint < AHEAD_FROM) return;
+    if (ahead > unit_size - end) ahead = unit_size - end;
+    if (ahead == 0 || run->touched > end || !hak__may_charge(heap, ahead)) return;
+    if (!hak__os_touch(run->start + end, ahead)) return;
+    run->touched = (uint32_t)(end + ahead);
+    heap->retained += ahead;
+    hak__charge(heap, ahead);
+}
+
 bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
 {
     HAK_ASSERT(begin <= end && begin % HAK_PAGE == 0 && end % HAK_PAGE == 0);
@@ -90,6 +105,7 @@ bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
         if (part > run[i].touched) run[i].touched = (uint32_t)part;
         if (part) set_dirty(region, (size_t)(&run[i] - region->slabs));
     }
+    if (heap->policy.ahead && !heap->region) touch_ahead(heap, run, end);
     return true;
 }
 
@@ -99,6 +115,11 @@ void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
 }
 
 /* ------------------------------------------------------------------ superslab lists */
+
+static uint64_t mask_of(size_t count)
+{
+    return count >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1;
+}
 
 static void unlink_super(hak_superslab **list, hak_superslab *super)
 {
@@ -164,6 +185,40 @@ size_t hak__units_drop(hak_heap *heap, hak_superslab *super)
     return touched;
 }
 
+size_t hak__units_prewarm(hak_heap *heap, size_t bytes)
+{
+    size_t count = bytes >> HAK_UNIT_SHIFT;
+    if (count > HAK_SUPERSLAB_UNITS) count = HAK_SUPERSLAB_UNITS;
+    size_t size = count << HAK_UNIT_SHIFT;
+    if (count == 0 || !hak__may_charge(heap, size)) return 0;
+    hak_superslab *super = hak__supply_take(heap);
+    if (!super || !hak__units_adopt(heap, super)) return 0;
+    size_t before = hak__units_retained(super); /* from the pool */
+    if (!hak__os_touch(hak__superslab_start(super), size)) return 0;
+    hak_slab *slabs = hak__superslab_slabs(super);
+    for (size_t i = 0; i < count; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
+    super->dirty |= mask_of(count);
+    size_t more = hak__units_retained(super) - before;
+    heap->retained += more;
+    hak__charge(heap, more);
+    return size;
+}
+
+size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max)
+{
+    size_t touched = hak__units_drop(heap, super);
+    if (heap->stale) {
+        /* What looks clean may not be. */
+        hak_slab *slabs = hak__superslab_slabs(super);
+        for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
+        super->dirty = ~(uint64_t)0;
+        hak__supply_give(super, HAK_SUPERSLAB_SIZE, 0);
+    } else {
+        hak__supply_give(super, touched, pool_max);
+    }
+    return touched;
+}
+
 size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge)
 {
     size_t size = huge->huge_size;
@@ -199,6 +254,17 @@ size_t hak__units_retained(const hak_superslab *super)
 
 /* ------------------------------------------------------------------ purging */
 
+bool hak__give_pages(hak_heap *heap, void *start, size_t size)
+{
+    bool lazily = heap->policy.decommit == HAK_DECOMMIT_FREE && !heap->at_once;
+    if (!(lazily ? hak__region_purge_lazily(start, size) : hak__region_purge(start, size))) {
+        return false;
+    }
+    if (lazily) heap->stale = true;
+    heap->purges++;
+    return true;
+}
+
 /* What is to be purged of a superslab: adjacent bytes none of which is in use. */
 typedef struct page_gap {
     size_t first, last; /* units */
@@ -213,8 +279,7 @@ static size_t purge_gap(hak_heap *heap, hak_superslab *super, const page_gap *ga
     /* A caller's memory is only no longer counted. */
     if (!heap->region) {
         char *start = hak__superslab_start(super);
-        if (!hak__os_purge(start + gap->begin, gap->end - gap->begin)) return 0;
-        heap->purges++;
+        if (!hak__give_pages(heap, start + gap->begin, gap->end - gap->begin)) return 0;
     }
     hak_slab *slabs = hak__superslab_slabs(super);
     size_t kept = gap->kept, given = 0;
@@ -240,11 +305,6 @@ static uint64_t run_starts(uint64_t bits, size_t count)
         have += step;
     }
     return bits;
-}
-
-static uint64_t mask_of(size_t count)
-{
-    return count >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1;
 }
 
 /* Where a run begins. */

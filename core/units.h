@@ -36,6 +36,13 @@ bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count);
 bool hak__units_adopt(hak_heap *heap, hak_superslab *super);
 size_t hak__units_drop(hak_heap *heap, hak_superslab *super);
 
+/* Takes a superslab and touches up to `bytes` of it; returns how many. They are retained. */
+size_t hak__units_prewarm(hak_heap *heap, size_t bytes);
+
+/* Takes a superslab of free units from the heap and gives it to the supply, whose pool may keep
+ * `pool_max` bytes; returns the bytes touched in it. */
+size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max);
+
 /* Gives a retained huge block back; returns its bytes. */
 size_t hak__units_drop_huge(hak_heap *heap, hak_superslab *huge);
 
@@ -49,6 +56,9 @@ size_t hak__units_retained(const hak_superslab *super);
 /* Purges what is retained in a superslab, until that is at least `most` bytes, by as few calls as
  * possible; returns the bytes given back. */
 size_t hak__units_purge(hak_heap *heap, hak_superslab *super, size_t most);
+
+/* Gives pages of a heap's superslabs back as its policy says. */
+bool hak__give_pages(hak_heap *heap, void *start, size_t size);
 
 /* Whether `bytes` more are within the limit. */
 bool hak__may_charge(const hak_heap *heap, size_t bytes);

@@ -19,6 +19,7 @@ python3
 python3-pip
 python3-dev
 python3-pytest
+python3-jsonschema
 python3-venv
 libpython3.11-testsuite|libpython3.13-testsuite|libpython3.12-testsuite
 python3-prometheus-client
@@ -36,6 +37,7 @@ libluajit-5.1-dev
 lua-unit
 libcmocka-dev
 valgrind
+strace
 time
 libmimalloc2.0|libmimalloc3
 libmimalloc-dev

@@ -31,12 +31,20 @@
 
 %native(install) int hak_lua_control_install(lua_State *L);
 %native(installed) int hak_lua_control_installed(lua_State *L);
+%native(options) int hak_lua_control_options(lua_State *L);
+%native(process_stats) int hak_lua_control_process_stats(lua_State *L);
 
 /* The heap of the calling state is no argument. */
 %typemap(in, numinputs=0) hak_heap *current
 {
     $1 = hak_lua_heap(L);
     if (!$1) CONTROL_RAISE("hakmem is not installed in this state, call hakmem.install() first");
+}
+
+/* Settings are a table, or text. */
+%typemap(in, checkfn="") const char *settings
+{
+    $1 = (char *)hak_lua_settings(L, 1);
 }
 
 /* CONTROL_KEEP is for a call without the argument. */

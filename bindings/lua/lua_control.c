@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The string in field `name` of the options, or NULL. It stays valid while the table does. */
@@ -34,15 +36,50 @@ static size_t size_option(lua_State *L, const char *name)
     return (size_t)value;
 }
 
+/* The value on the top of the stack as text; whole numbers without a point or an exponent. */
+static const char *setting(lua_State *L, char *buffer, size_t size)
+{
+    switch (lua_type(L, -1)) {
+    case LUA_TSTRING: return lua_tostring(L, -1);
+    case LUA_TBOOLEAN: return lua_toboolean(L, -1) ? "1" : "0";
+    case LUA_TNUMBER: {
+        double number = (double)lua_tonumber(L, -1);
+        bool is_whole = number >= 0 && number < 9e15 && number == (double)(long long)number;
+        snprintf(buffer, size, is_whole ? "%.0f" : "%.14g", number);
+        return buffer;
+    }
+    default: return luaL_typename(L, -1);
+    }
+}
+
+const char *hak_lua_settings(lua_State *L, int index)
+{
+    if (lua_type(L, index) == LUA_TSTRING) return lua_tostring(L, index);
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_pushliteral(L, "");
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        char buffer[32];
+        if (lua_type(L, -2) != LUA_TSTRING) {
+            luaL_error(L, "settings have names, not a %s", luaL_typename(L, -2));
+        }
+        const char *value = setting(L, buffer, sizeof buffer);
+        lua_pushfstring(L, "%s%s=%s ", lua_tostring(L, -3), lua_tostring(L, -2), value);
+        lua_replace(L, -4);
+    }
+    lua_replace(L, index);
+    return lua_tostring(L, index);
+}
+
 /* Refuses what would otherwise be a silent misspelling. */
 static void check_names(lua_State *L)
 {
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-        if (name && (!strcmp(name, "profile") || !strcmp(name, "limit") || !strcmp(name, "name"))) {
-            continue;
-        }
-        luaL_error(L, "unknown option '%s', accepted are: profile, limit, name",
+        static const char *const names[] = {"profile", "limit", "name", "settings"};
+        size_t i = 0;
+        while (i < 4 && !(name && strcmp(name, names[i]) == 0)) i++;
+        if (i < 4) continue;
+        luaL_error(L, "unknown option '%s', accepted are: profile, limit, name, settings",
                    name ? name : luaL_typename(L, -2));
     }
 }
@@ -56,12 +93,19 @@ int hak_lua_control_install(lua_State *L)
         options.profile = string_option(L, "profile");
         options.name = string_option(L, "name");
         options.limit = size_option(L, "limit");
+        lua_getfield(L, 1, "settings");
+        if (!lua_isnil(L, -1)) options.settings = hak_lua_settings(L, lua_gettop(L));
     }
     if (hak_lua_heap(L)) {
         lua_pushboolean(L, 0);
         return 1;
     }
     if (!hak_lua_install(L, &options)) {
+        char why[384];
+        if (errno == EINVAL && options.settings &&
+            !hak_settings_valid(options.settings, why, sizeof why)) {
+            return luaL_error(L, "%s", why);
+        }
         if (errno == EINVAL) {
             return luaL_error(L, "unknown profile '%s', accepted are: %s", options.profile,
                               hak_profile_names());
@@ -80,6 +124,32 @@ HAK_API int luaopen_hakmem_auto(lua_State *L)
 {
     lua_settop(L, 0);
     return hak_lua_control_install(L);
+}
+
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+int hak_lua_control_options(lua_State *L)
+{
+    enum { MOST = 32 };
+    hak_option options[MOST];
+    size_t count = hak_options(hak_lua_heap(L), options, MOST);
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_createtable(L, 0, 7);
+        set_text(L, "name", options[i].name);
+        set_text(L, "variable", options[i].variable);
+        set_text(L, "type", options[i].type);
+        set_text(L, "range", options[i].range);
+        set_text(L, "value", options[i].value);
+        set_text(L, "origin", options[i].origin);
+        set_text(L, "help", options[i].help);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    return 1;
 }
 
 int hak_lua_control_installed(lua_State *L)
@@ -111,7 +181,9 @@ static void push_classes(lua_State *L, const hak_stats *stats)
     lua_createtable(L, (int)stats->classes, 0);
     for (size_t i = 0; i < stats->classes; i++) {
         const hak_class_stats *class = &stats->class_stats[i];
-        lua_createtable(L, 0, 4);
+        lua_createtable(L, 0, 5);
+        lua_pushnumber(L, class->fragmentation);
+        lua_setfield(L, -2, "fragmentation");
         set_count(L, "size", class->block_size);
         set_count(L, "live", class->live);
         set_count(L, "slabs", class->slabs);
@@ -120,18 +192,38 @@ static void push_classes(lua_State *L, const hak_stats *stats)
     }
 }
 
-void hak_lua_push_stats(lua_State *L, const hak_stats *stats)
+static void set_fields(lua_State *L, const void *stats, const hak_stats_field *field, size_t count)
 {
-    size_t count;
-    const hak_stats_field *field = hak_stats_fields(&count);
-    lua_createtable(L, 0, (int)count + 2);
     for (; count-- > 0; field++) {
         size_t value;
         memcpy(&value, (const char *)stats + field->offset, sizeof value);
         set_count(L, field->name, value);
     }
+}
+
+void hak_lua_push_stats(lua_State *L, const hak_stats *stats)
+{
+    size_t count;
+    const hak_stats_field *fields = hak_stats_fields(&count);
+    lua_createtable(L, 0, (int)count + 3);
+    set_fields(L, stats, fields, count);
+    lua_pushnumber(L, stats->fragmentation);
+    lua_setfield(L, -2, "fragmentation");
     push_os_calls(L, &stats->os);
     lua_setfield(L, -2, "os_calls");
     push_classes(L, stats);
     lua_setfield(L, -2, "classes");
+}
+
+int hak_lua_control_process_stats(lua_State *L)
+{
+    size_t count;
+    hak_process_stats stats;
+    const hak_stats_field *fields = hak_process_stats_fields(&count);
+    hak_process_stats_read(&stats);
+    lua_createtable(L, 0, (int)count + 1);
+    set_fields(L, &stats, fields, count);
+    push_os_calls(L, &stats.os);
+    lua_setfield(L, -2, "os_calls");
+    return 1;
 }

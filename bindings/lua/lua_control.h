@@ -11,6 +11,15 @@ int hak_lua_control_install(lua_State *L);
 /* hakmem.installed(): whether this state's allocator is hakmem. */
 int hak_lua_control_installed(lua_State *L);
 
+/* hakmem.options(): a list of tables, one for each option. */
+int hak_lua_control_options(lua_State *L);
+
+/* hakmem.process_stats(): a table. */
+int hak_lua_control_process_stats(lua_State *L);
+
+/* The settings in the table or text at `index`, as text that takes its place on the stack. */
+const char *hak_lua_settings(lua_State *L, int index);
+
 /* The module `hakmem.auto`, for `lua -l hakmem.auto`: installs hakmem and is done. It finds itself
  * in hakmem.so, where Lua looks for submodules, so that a script that only wants the allocator does
  * not load the control surface. */

@@ -20,6 +20,9 @@
 %native(after_collection) PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args);
 %native(live_blocks) PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 %native(fields) PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
+%native(process_fields) PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
+%native(process_stats) PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
+%native(options) PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 
 /* The heap of the interpreter is no argument. */
 %typemap(in, numinputs=0) hak_heap *current

@@ -69,16 +69,48 @@ PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args)
     return PyLong_FromSize_t(stats.live_blocks);
 }
 
-PyObject *hak_py_control_fields(PyObject *self, PyObject *args)
+static PyObject *list_fields(const hak_stats_field *fields, size_t count)
 {
-    (void)self, (void)args;
-    size_t count;
-    const hak_stats_field *fields = hak_stats_fields(&count);
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list && i < count; i++) {
         PyObject *field = Py_BuildValue("(sss)", fields[i].name, fields[i].unit, fields[i].help);
         if (!field) Py_CLEAR(list);
         else PyList_SET_ITEM(list, (Py_ssize_t)i, field);
+    }
+    return list;
+}
+
+PyObject *hak_py_control_fields(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    size_t count;
+    const hak_stats_field *fields = hak_stats_fields(&count);
+    return list_fields(fields, count);
+}
+
+PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    size_t count;
+    const hak_stats_field *fields = hak_process_stats_fields(&count);
+    return list_fields(fields, count);
+}
+
+PyObject *hak_py_control_options(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    enum { MOST = 32 };
+    hak_option options[MOST];
+    bool entered = hak_py_enter();
+    size_t count = hak_options(hak_py_heap(), options, MOST);
+    hak_py_leave(entered);
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
+        const hak_option *o = &options[i];
+        PyObject *entry = Py_BuildValue("(sssssss)", o->name, o->variable, o->type, o->range,
+                                        o->help, o->value, o->origin);
+        if (!entry) Py_CLEAR(list);
+        else PyList_SET_ITEM(list, (Py_ssize_t)i, entry);
     }
     return list;
 }
@@ -109,8 +141,9 @@ static PyObject *os_calls(const hak_os_calls *os)
 
 static PyObject *class_stats(const hak_class_stats *class)
 {
-    return Py_BuildValue("{sn sn sn sn}", "size", class->block_size, "live", class->live, "slabs",
-                         class->slabs, "footprint", class->footprint);
+    return Py_BuildValue("{sn sn sn sn sd}", "size", class->block_size, "live", class->live,
+                         "slabs", class->slabs, "footprint", class->footprint, "fragmentation",
+                         class->fragmentation);
 }
 
 static PyObject *classes(const hak_stats *stats)
@@ -124,20 +157,45 @@ static PyObject *classes(const hak_stats *stats)
     return list;
 }
 
-PyObject *hak_py_stats_dict(const hak_stats *stats)
+static bool set_fields(PyObject *dict, const void *stats, const hak_stats_field *field,
+                       size_t count)
 {
-    PyObject *dict = PyDict_New();
-    if (!dict) return NULL;
-    size_t count;
-    const hak_stats_field *field = hak_stats_fields(&count);
     bool done = true;
     for (; done && count-- > 0; field++) {
         size_t value;
         memcpy(&value, (const char *)stats + field->offset, sizeof value);
         done = set_count(dict, field->name, value);
     }
-    if (done && set_object(dict, "os_calls", os_calls(&stats->os)) &&
+    return done;
+}
+
+PyObject *hak_py_stats_dict(const hak_stats *stats)
+{
+    PyObject *dict = PyDict_New();
+    if (!dict) return NULL;
+    size_t count;
+    const hak_stats_field *fields = hak_stats_fields(&count);
+    if (set_fields(dict, stats, fields, count) &&
+        set_object(dict, "fragmentation", PyFloat_FromDouble(stats->fragmentation)) &&
+        set_object(dict, "os_calls", os_calls(&stats->os)) &&
         set_object(dict, "classes", classes(stats))) {
+        return dict;
+    }
+    Py_DECREF(dict);
+    return NULL;
+}
+
+PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    size_t count;
+    hak_process_stats stats;
+    const hak_stats_field *fields = hak_process_stats_fields(&count);
+    hak_process_stats_read(&stats);
+    PyObject *dict = PyDict_New();
+    if (!dict) return NULL;
+    if (set_fields(dict, &stats, fields, count) &&
+        set_object(dict, "os_calls", os_calls(&stats.os))) {
         return dict;
     }
     Py_DECREF(dict);

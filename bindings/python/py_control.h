@@ -21,6 +21,13 @@ PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 /* -> [(name, unit, help), …] of the statistics */
 PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 
+/* -> the same of the statistics of the process */
+PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
+/* -> dict */
+PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
+/* -> [(name, variable, type, range, help, value, origin), …] */
+PyObject *hak_py_control_options(PyObject *self, PyObject *args);
+
 PyObject *hak_py_stats_dict(const hak_stats *stats);
 
 #endif

@@ -48,12 +48,16 @@ CT_CALLS := mmap mprotect madvise mremap munmap
 $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
 test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%) \
-		$(CT_FOR_CPYTHON:%=$(CT)/cpython/%)
+		$(CT_FOR_CPYTHON:%=$(CT)/cpython/%) $(CT)/release/os_calls
 	@status=0; \
 	tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%) || status=1; \
 	tests/core/run.sh debug $(CT_NAMES:%=$(CT)/debug/%) || status=1; \
 	tests/core/run.sh cpython $(CT_FOR_CPYTHON:%=$(CT)/cpython/%) || status=1; \
+	tests/core/os_calls.sh $(CT)/release/os_calls || status=1; \
 	exit $$status
+
+$(CT)/release/os_calls: $(CT)/release/os_calls.o $(CORE:%.c=$(CT)/release/%.o)
+	@$(CC) $^ -o $@ -pthread
 
 test-sanitize: $(CT_SANITIZED:%=$(CT)/sanitize/%) $(CT_THREADED:%=$(CT)/thread/%)
 	@status=0; \

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const profiles[] = {"speed", "balanced", "lean"};
+static const char *const profiles[] = {"speed", "balanced", "lean", "custom"};
 
 static void expect_einval(const hak_heap_options *options)
 {
@@ -145,8 +145,8 @@ static void the_statistics_are_listed(void **state)
     size_t count = 0;
     const hak_stats_field *fields = hak_stats_fields(&count);
     assert_non_null(fields);
-    assert_int_equal(count, offsetof(hak_stats, os) / sizeof(size_t));
-    bool seen[offsetof(hak_stats, os) / sizeof(size_t)] = {0};
+    assert_int_equal(count, offsetof(hak_stats, fragmentation) / sizeof(size_t));
+    bool seen[offsetof(hak_stats, fragmentation) / sizeof(size_t)] = {0};
     for (size_t i = 0; i < count; i++) {
         assert_true(fields[i].name && *fields[i].name);
         assert_true(fields[i].help && *fields[i].help && !strchr(fields[i].help, '\n'));
@@ -154,7 +154,7 @@ static void the_statistics_are_listed(void **state)
         for (size_t j = 0; j < COUNT(units); j++) known |= strcmp(fields[i].unit, units[j]) == 0;
         assert_true(known);
         assert_int_equal(fields[i].offset % sizeof(size_t), 0);
-        assert_true(fields[i].offset < offsetof(hak_stats, os));
+        assert_true(fields[i].offset < offsetof(hak_stats, fragmentation));
         assert_false(seen[fields[i].offset / sizeof(size_t)]);
         seen[fields[i].offset / sizeof(size_t)] = true;
     }

@@ -229,13 +229,14 @@ static void json_says_the_same(void **state)
     assert_int_equal(python(json, "d['os_calls']['total'] + 3 * d['os_calls']['failed'] + "
                                   "5 * len(d['classes'])"),
                      stats.os.total + 3 * stats.os.failed + 5 * stats.classes);
-    assert_int_equal(python(json, "sum(d['os_calls'][k] for k in ('mmap', 'mprotect', 'madvise', "
-                                  "'mremap', 'munmap')) == d['os_calls']['total'] "
-                                  "and sum(c['size'] * c['live'] for c in d['classes']) + "
-                                  "d['large_bytes'] == d['live_bytes'] "
-                                  "and all(c['footprint'] and c['slabs'] >= 0 for c in d['classes']) "
-                                  "and (d['name'], d['profile'], d['version']) == "
-                                  "('scripts', 'balanced', '" HAK_VERSION "')"),
+    assert_int_equal(python(json,
+                            "sum(d['os_calls'][k] for k in ('mmap', 'mprotect', 'madvise', "
+                            "'mremap', 'munmap')) == d['os_calls']['total'] "
+                            "and sum(c['size'] * c['live'] for c in d['classes']) + "
+                            "d['large_bytes'] == d['live_bytes'] "
+                            "and all(c['footprint'] and c['slabs'] >= 0 for c in d['classes']) "
+                            "and (d['name'], d['profile'], d['version']) == "
+                            "('scripts', 'balanced', '" HAK_VERSION "')"),
                      1);
     free(json);
     hak_heap_destroy(heap);
@@ -298,9 +299,91 @@ static void json_is_cut_as_snprintf_cuts(void **state)
     hak_heap_destroy(heap);
 }
 
+/* ------------------------------------------------------------------ of the process */
+
+static hak_process_stats process(void)
+{
+    hak_process_stats stats;
+    memset(&stats, 0xa5, sizeof stats);
+    hak_process_stats_read(&stats);
+    return stats;
+}
+
+static void the_process_is_the_sum_of_its_heaps(void **state)
+{
+    (void)state;
+    hak_process_stats begin = process();
+    hak_heap *heaps[5];
+    void *huge[COUNT(heaps)];
+    size_t footprint = 0, retained = 0;
+    for (size_t i = 0; i < COUNT(heaps); i++) {
+        heaps[i] = hak_heap_new(&(hak_heap_options){.profile = "balanced"});
+        hak_heap_free(heaps[i], hak_heap_alloc(heaps[i], (i + 1) * 50000));
+        for (size_t j = 0; j < 1000 * i; j++) assert_non_null(hak_heap_alloc(heaps[i], 100));
+        huge[i] = hak_heap_alloc(heaps[i], (3 + i) * MIB);
+        footprint += support_stats(heaps[i]).footprint;
+        retained += support_stats(heaps[i]).retained;
+    }
+    hak_process_stats full = process();
+    assert_int_equal(full.heaps - begin.heaps, COUNT(heaps));
+    assert_int_equal(full.footprint - begin.footprint, footprint);
+    assert_int_equal(full.retained - begin.retained, retained);
+    assert_int_equal(full.huge_blocks_taken - begin.huge_blocks_taken, COUNT(heaps));
+    assert_true(full.superslabs_taken >= begin.superslabs_taken + COUNT(heaps));
+    assert_true(full.committed >= begin.committed + 25 * MIB);
+    assert_true(full.committed <= full.reserved);
+    assert_true(full.page_faults > begin.page_faults);
+    assert_int_equal(full.madvise_disabled, 0);
+    assert_int_equal(full.os.total, support_stats(heaps[0]).os.total);
+    support_fill(huge[4], 7 * MIB, 1);
+    hak_process_stats now = process();
+    REQUIRE_THAT(now.resident >= full.resident + 6 * MIB, "%zu, then %zu", full.resident,
+                 now.resident);
+
+    for (size_t i = COUNT(heaps); i-- > 0;) hak_heap_destroy(heaps[i]);
+    hak_process_stats end = process();
+    assert_int_equal(end.heaps, begin.heaps);
+    assert_int_equal(end.footprint, begin.footprint);
+    assert_true(end.superslabs_given >= begin.superslabs_given + COUNT(heaps));
+    assert_true(end.pooled <= 4 * MIB);
+}
+
+/* One line at exit, where the environment asks for it. */
+static void end_with_a_line(void *context)
+{
+    if (context) setenv("HAKMEM_SS_OS_STATS", context, 1);
+    hak_heap *heap = hak_heap_new(NULL);
+    hak_heap_free(heap, hak_heap_alloc(heap, 3 * MIB));
+    hak_heap_new(NULL);
+    exit(0);
+}
+
+static void the_os_calls_are_told_at_exit(void **state)
+{
+    (void)state;
+    support_child child = support_fork(end_with_a_line, "1", 10);
+    assert_int_equal(child.lines, 1);
+    size_t numbers[10];
+    int read = sscanf(child.text,
+                      "[SS_OS_STATS] alloc=%zu free=%zu madvise=%zu madvise_enomem=%zu "
+                      "madvise_other=%zu madvise_disabled=%zu mmap_total=%zu fallback_mmap=%zu "
+                      "huge_alloc=%zu huge_fail=%zu\n",
+                      &numbers[0], &numbers[1], &numbers[2], &numbers[3], &numbers[4], &numbers[5],
+                      &numbers[6], &numbers[7], &numbers[8], &numbers[9]);
+    REQUIRE_THAT(read == 10, "it says %s", child.text);
+    assert_int_equal(numbers[0], 1);
+    assert_int_equal(numbers[6], 1);
+    assert_int_equal(numbers[8], 1);
+    assert_int_equal(support_fork(end_with_a_line, "0", 10).lines, 0);
+    assert_int_equal(support_fork(end_with_a_line, NULL, 10).lines, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* In children, which must be the first to make a heap. */
+        cmocka_unit_test(the_os_calls_are_told_at_exit),
+        cmocka_unit_test(the_process_is_the_sum_of_its_heaps),
         cmocka_unit_test(every_block_is_counted),
         cmocka_unit_test(classes_are_counted_at_every_step),
         cmocka_unit_test(footprint_is_what_is_touched),

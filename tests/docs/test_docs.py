@@ -1,11 +1,13 @@
 """What the documents say is true: their programs compile against an installed hakmem and print what
 the documents say they print."""
 
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -274,11 +276,53 @@ for name in ("enable", "disable", "status"): print(f"startup.{name}()")
         assert f"`{call}`".replace("'", '"') in text
 
 
+HEAP_AT_WORK = """
+local h = require "hakmem"
+h.install { limit = 2^30, name = "a \\"name\\"" }
+kept = {}
+for i = 1, 3000 do kept[i] = ("x"):rep(i) end
+"""
+
+
 def test_every_statistic_is_documented(lua_environment):
-    program = 'local h = require "hakmem"; h.install(); for k in pairs(h.stats()) do print(k) end'
-    text = (DOCS / "lua-scripts.md").read_text()
-    for key in run(["lua5.4", "-e", program], env=lua_environment).split():
-        assert f"`{key}`" in text
+    program = HEAP_AT_WORK + """
+for _, stats in ipairs { h.stats(), h.process_stats() } do
+  for key in pairs(stats) do print(key) end
+end"""
+    text = (DOCS / "statistics.md").read_text()
+    keys = run(["lua5.4", "-e", program], env=lua_environment).split()
+    assert len(keys) > 30
+    for key in keys:
+        assert f"`{key}`" in text, key
+
+
+@pytest.mark.parametrize("call", ["stats_json", "process_stats_json"])
+def test_the_schema_describes_the_json(call, lua_environment):
+    schema = json.loads((DOCS / "stats.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    text = run(["lua5.4", "-e", f"{HEAP_AT_WORK} print(h.{call}())"], env=lua_environment)
+    stats = json.loads(text)
+    validator.validate(stats)
+    for key in stats:  # it is no schema that takes everything
+        assert not validator.is_valid({**stats, key: [None]})
+        assert not validator.is_valid({k: v for k, v in stats.items() if k != key})
+
+
+def test_every_option_is_documented():
+    listed = run([str(ROOT / "build" / "hakmem"), "options"])
+    rows = re.findall(r"^(\w+) +(HAKMEM_\w+)", listed, re.M)
+    text = (DOCS / "profiles.md").read_text()
+    assert len(rows) > 10
+    for name, variable in rows:
+        assert f"| `{name}` | `{variable}` |" in text, name
+
+
+def test_shell_commands_for_profiles_work():
+    commands = [text for kind, text in blocks("profiles.md") if kind == "sh"]
+    assert commands
+    for command in commands:
+        run(["sh", "-ec", command], cwd=ROOT)
 
 
 def test_every_public_function_is_in_the_reference():

@@ -6,7 +6,8 @@ local hakmem = require "hakmem"
 local MIB = 1024 * 1024
 
 local before_install = {}
-for _, name in ipairs { "stats", "stats_json", "profile", "limit", "trim", "heap_name" } do
+for _, name in ipairs { "stats", "stats_json", "profile", "limit", "trim",
+  "heap_name", "prewarm" } do
   before_install[name] = { pcall(hakmem[name]) }
 end
 local installed_before = hakmem.installed()
@@ -88,7 +89,7 @@ function TestInstall:test_bad_options_are_errors_that_say_what_is_accepted()
       assert(not hakmem.installed())
     end]]
   local expected = {
-    "unknown option 'limits', accepted are: profile, limit, name",
+    "unknown option 'limits', accepted are: profile, limit, name, settings",
     "unknown option 'number', accepted are: profile, limit, name",
     "unknown option 'boolean', accepted are: profile, limit, name",
     "unknown profile 'quick', accepted are: speed, balanced, lean",
@@ -164,8 +165,12 @@ end
 TestStats = {}
 
 -- docs/lua-scripts.md, "The statistics".
-local NUMBERS = { "live_bytes", "live_blocks", "large_bytes", "large_blocks", "footprint",
-  "footprint_peak", "retained", "metadata", "limit", "superslabs", "refills", "retires", "purges" }
+local NUMBERS = { "live_bytes", "live_blocks", "large_bytes", "large_blocks", "huge_bytes",
+  "huge_blocks", "footprint", "footprint_peak", "retained", "committed", "metadata", "limit",
+  "limit_left", "superslabs", "refills", "retires", "purges", "refusals" }
+local PROCESS = { "heaps", "footprint", "retained", "pooled", "committed", "reserved", "resident",
+  "page_faults", "major_faults", "superslabs_taken", "superslabs_given", "huge_blocks_taken",
+  "huge_blocks_refused", "spill_regions", "madvise_enomem", "madvise_other", "madvise_disabled" }
 local OS_CALLS = { "mmap", "mprotect", "madvise", "mremap", "munmap", "failed", "total" }
 local CLASS = { "size", "live", "slabs", "footprint" }
 
@@ -194,11 +199,26 @@ local function assert_shape(stats, others)
   assert_counts(stats, NUMBERS, others)
   assert_counts(stats.os_calls, OS_CALLS)
   luaunit.assertTrue(#stats.classes > 0)
-  for _, class in ipairs(stats.classes) do assert_counts(class, CLASS) end
+  luaunit.assertTrue(stats.fragmentation >= 0 and stats.fragmentation < 1)
+  for _, class in ipairs(stats.classes) do
+    assert_counts(class, CLASS, { "fragmentation" })
+    luaunit.assertTrue(class.fragmentation >= 0 and class.fragmentation <= 1)
+  end
 end
 
 function TestStats:test_every_documented_key_is_there_and_no_other()
-  assert_shape(hakmem.stats(), { "os_calls", "classes" })
+  assert_shape(hakmem.stats(), { "os_calls", "classes", "fragmentation" })
+end
+
+function TestStats:test_the_process_has_statistics_too()
+  local stats = hakmem.process_stats()
+  assert_counts(stats, PROCESS, { "os_calls" })
+  assert_counts(stats.os_calls, OS_CALLS)
+  luaunit.assertTrue(stats.heaps >= 1 and stats.footprint >= hakmem.stats().live_bytes)
+  luaunit.assertTrue(stats.resident >= stats.footprint and stats.reserved >= stats.committed)
+  local json = support.decode_json(hakmem.process_stats_json())
+  assert_counts(json, PROCESS, { "os_calls", "version" })
+  luaunit.assertEquals(json.heaps, stats.heaps)
 end
 
 function TestStats:test_numbers_agree_with_each_other()
@@ -271,7 +291,7 @@ local SNAPSHOT = [[
   local function show(prefix, object)
     for key, value in pairs(object) do
       if type(value) == "table" then show(prefix .. key .. ".", value)
-      else print(("%s%s %d"):format(prefix, key, value)) end
+      else print(("%s%s %.6g"):format(prefix, key, value)) end
     end
   end
   collectgarbage()
@@ -289,7 +309,7 @@ local function difference(json, text)
   luaunit.assertTrue(lines > 30)
   local function compare(prefix, object)
     for key, value in pairs(object) do
-      local line = type(value) == "number" and ("%s%s %d"):format(prefix, key, value)
+      local line = type(value) == "number" and ("%s%s %.6g"):format(prefix, key, value)
       local found = type(value) == "table" and compare(prefix .. key .. ".", value)
       if found then return found end
       if line and not left[line] then return line end
@@ -306,7 +326,7 @@ function TestStats:test_stats_json_says_the_same_as_stats()
     luaunit.assertEquals(json.name, 'a "b" \\ \n\tc')
     luaunit.assertEquals(json.version, hakmem.version)
     luaunit.assertEquals(json.profile, "speed")
-    assert_shape(json, { "os_calls", "classes", "name", "version", "profile" })
+    assert_shape(json, { "os_calls", "classes", "name", "version", "profile", "fragmentation" })
     different = difference(json, (support.run(SNAPSHOT, "", "text")))
     if not different then break end
   end
@@ -339,6 +359,87 @@ function TestProfile:test_lean_gives_back_what_speed_retains()
   hakmem.profile "lean"
   luaunit.assertTrue(hakmem.stats().retained < MIB)
   hakmem.profile "speed"
+end
+
+local function option(name)
+  for _, each in ipairs(hakmem.options()) do
+    if each.name == name then return each end
+  end
+end
+
+TestOptions = {}
+
+function TestOptions:tearDown() hakmem.profile "speed" end
+
+function TestOptions:test_every_option_has_a_variable_a_value_and_an_origin()
+  luaunit.assertTrue(#hakmem.options() >= 10)
+  for _, each in ipairs(hakmem.options()) do
+    for _, key in ipairs { "name", "variable", "type", "range", "value", "origin", "help" } do
+      luaunit.assertIsString(each[key], key)
+    end
+    luaunit.assertStrMatches(each.variable, "HAKMEM_[A-Z_]+")
+  end
+end
+
+function TestOptions:test_settings_refine_the_profile()
+  hakmem.configure { retain_least = 2 ^ 20, fullest = true, decommit = "OFF" }
+  luaunit.assertEquals(hakmem.profile(), "custom")
+  luaunit.assertEquals(option("retain_least").value, "1048576")
+  luaunit.assertEquals(option("retain_least").origin, "heap")
+  luaunit.assertEquals(option("fullest").value, "1")
+  luaunit.assertEquals(option("decommit").value, "OFF")
+  hakmem.configure "pool=64k carve=8192"
+  luaunit.assertEquals(option("pool").value, "65536")
+  luaunit.assertEquals(option("retain_least").value, "1048576")
+  hakmem.profile "lean"
+  luaunit.assertEquals(option("pool").origin, "profile")
+end
+
+function TestOptions:test_what_is_not_accepted_is_an_error_that_says_what_is()
+  fails_with("unknown option 'x', accepted are: mem_lean, warm_pool", hakmem.configure, { x = 1 })
+  fails_with("option 'carve' cannot be '1', accepted are: 4096 to", hakmem.configure, { carve = 1 })
+  fails_with("option 'carve' cannot be 'table'", hakmem.configure, { carve = {} })
+  fails_with("settings have names", hakmem.configure, { 3 })
+  fails_with("table expected", hakmem.configure)
+  fails_with("table expected", hakmem.configure, 5)
+  luaunit.assertEquals(hakmem.profile(), "speed")
+end
+
+function TestOptions:test_they_can_be_given_to_install()
+  local output = support.run [[
+    local hakmem = require "hakmem"
+    print(pcall(hakmem.install, { settings = "wake=99" }))
+    print(hakmem.installed())
+    hakmem.install { profile = "lean", settings = { wake = 7 } }
+    for _, each in ipairs(hakmem.options()) do
+      if each.name == "wake" then print(hakmem.profile(), each.value, each.origin) end
+    end]]
+  luaunit.assertStrContains(output, "option 'wake' cannot be '99', accepted are: 1 to 31\nfalse\n")
+  luaunit.assertStrContains(output, "custom\t7\theap")
+end
+
+function TestOptions:test_the_environment_counts_before_install_too()
+  local output = support.run([[
+    local hakmem = require "hakmem"
+    for _, each in ipairs(hakmem.options()) do
+      if each.name == "wake" then print(each.value, each.origin) end
+    end]], "", "", "HAKMEM_WAKE=9")
+  luaunit.assertEquals(output, "9\tenvironment\n")
+end
+
+function TestOptions:test_the_old_names_of_profiles_are_accepted()
+  luaunit.assertEquals(hakmem.profile "MIXED_TINYV3_C7_BALANCED", "balanced")
+  luaunit.assertEquals(hakmem.profile "MIXED_TINYV3_C7_SAFE", "speed")
+end
+
+TestPrewarm = {}
+
+function TestPrewarm:test_memory_is_touched_ahead_and_kept()
+  luaunit.assertEquals(hakmem.prewarm(8 * MIB), 8 * MIB)
+  collectgarbage()
+  luaunit.assertTrue(hakmem.stats().retained >= 7 * MIB)
+  luaunit.assertTrue(hakmem.trim() >= 7 * MIB)
+  fails_with("whole number of bytes", hakmem.prewarm, -1)
 end
 
 TestLimit = {}

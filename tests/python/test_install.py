@@ -267,6 +267,60 @@ def test_a_profile_for_a_while(python):
     )
 
 
+def test_options_are_told_and_set(python):
+    python.code(
+        """
+import hakmem
+before = hakmem.options()
+assert before["wake"]["origin"] == "environment" and before["wake"]["value"] == "9"
+hakmem.install(profile="lean")
+assert hakmem.options()["profile"] == {
+    "variable": "HAKMEM_PROFILE", "type": "name", "range": "speed, balanced, lean, custom",
+    "help": before["profile"]["help"], "value": "lean", "origin": "heap"}
+hakmem.configure(retain_least="1m", decommit="OFF", fullest=True)
+told = hakmem.options()
+assert hakmem.profile() == "custom"
+assert [told[name]["value"] for name in ("retain_least", "decommit", "fullest")] == [
+    "1048576", "OFF", "1"]
+for settings, says in (
+    ({"carve": 1}, "option 'carve' cannot be '1', accepted are: 4096 to"),
+    ({"x": 1}, "unknown option 'x', accepted are: mem_lean, warm_pool"),
+    ({"wake": 3, "fullest": 2}, "option 'fullest' cannot be '2', accepted are: 0, 1"),
+):
+    try:
+        hakmem.configure(**settings)
+    except ValueError as error:
+        assert says in str(error), error
+    else:
+        raise SystemExit("no error")
+assert hakmem.options() == told
+assert hakmem.profile("MIXED_TINYV3_C7_SAFE") == "speed"
+assert hakmem.options()["wake"]["value"] == "9"
+""",
+        env={"HAKMEM_WAKE": "9"},
+    )
+
+
+def test_memory_is_touched_ahead(python):
+    python.code(
+        """
+import hakmem
+hakmem.install()
+assert hakmem.prewarm(8 << 20) == 8 << 20
+assert hakmem.stats()["retained"] >= 7 << 20
+assert hakmem.process_stats()["retained"] >= 7 << 20
+assert '"heaps": 1' in hakmem.process_stats_json()
+assert hakmem.trim() >= 7 << 20
+for wrong in -1, 2**60:
+    try:
+        hakmem.prewarm(wrong)
+    except ValueError:
+        continue
+    raise SystemExit("no error")
+"""
+    )
+
+
 def test_a_full_collection_gives_back_what_the_profile_lets_go(python):
     """Of most bursts the frees give it back already, of some only the collection."""
     python.code(

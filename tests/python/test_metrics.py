@@ -8,13 +8,18 @@ STILL = """
 import hakmem
 hakmem.install(limit=1 << 30)
 kept = [[i] * (i % 3000) for i in range(1000)]
-snapshot = hakmem.stats()
-hakmem.stats = lambda: snapshot
+snapshot, process = hakmem.stats(), hakmem.process_stats()
+hakmem.stats, hakmem.process_stats = lambda: snapshot, lambda: process
 
 def number(name, unit):
     if unit == "events": return f"hakmem_{name}_total"
     return f"hakmem_{name}" + ("_bytes" if unit == "bytes" and "bytes" not in name else "")
 flat = {(number(name, unit), ()): snapshot[name] for name, unit, _ in hakmem._hakmem.fields()}
+flat.update({
+    (number("process_" + name, unit), ()): process[name]
+    for name, unit, _ in hakmem._hakmem.process_fields()
+})
+flat["hakmem_fragmentation_ratio", ()] = snapshot["fragmentation"]
 for call in "mmap", "mprotect", "madvise", "mremap", "munmap":
     flat["hakmem_os_calls_total", (("call", call),)] = snapshot["os_calls"][call]
 flat["hakmem_os_failures_total", ()] = snapshot["os_calls"]["failed"]
@@ -50,9 +55,11 @@ families = list(parse(text))
 assert samples(families) == flat
 for family in families:
     assert family.type in ("counter", "gauge") and family.documentation.endswith(".")
-    assert family.unit == ("bytes" if family.name.endswith("_bytes") else ""), family
-assert {f.name for f in families if f.type == "counter"} == {
-    "hakmem_refills", "hakmem_retires", "hakmem_purges", "hakmem_os_calls", "hakmem_os_failures"}
+    last = family.name.rpartition("_")[2]
+    assert family.unit == (last if last in ("bytes", "ratio") else ""), family
+counters = {f.name for f in families if f.type == "counter"}
+assert {"hakmem_refills", "hakmem_retires", "hakmem_purges", "hakmem_refusals", "hakmem_os_calls",
+        "hakmem_os_failures", "hakmem_process_page_faults"} <= counters, counters
 assert text.endswith("\\n# EOF\\n") and text.count("# EOF") == 1
 
 # It is a parser that refuses.
@@ -71,7 +78,7 @@ def test_the_text_follows_the_heap(python):
         hakmem.install()
         def read():
             lines = [line for line in hakmem.openmetrics().splitlines() if line[0] != "#"]
-            return {name: int(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+            return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
         before = read()
         kept = [bytes(1000) for _ in range(10000)]
         after = read()

@@ -3,6 +3,7 @@
 from .burst import BurstSuite
 from .lua import LuaSuite
 from .lua_close import LuaCloseSuite
+from .lua_states import LuaStatesSuite
 from .python import PythonChurnSuite, PythonProgramsSuite
 from .random_mixed import RandomMixedSuite
 
@@ -12,6 +13,7 @@ SUITES = {
         RandomMixedSuite,
         LuaSuite,
         LuaCloseSuite,
+        LuaStatesSuite,
         PythonChurnSuite,
         PythonProgramsSuite,
         BurstSuite,

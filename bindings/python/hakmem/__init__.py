@@ -17,11 +17,16 @@ else:
     from . import _hakmem
 
 __all__ = [
+    "configure",
     "heap_name",
     "install",
     "installed",
     "limit",
     "openmetrics",
+    "options",
+    "prewarm",
+    "process_stats",
+    "process_stats_json",
     "profile",
     "stats",
     "stats_json",
@@ -36,6 +41,7 @@ __version__ = version
 
 _DOMAINS = {"mem": 1, "obj": 2}
 _PROFILES = tuple(_hakmem.profile_names().split(", "))
+_ALIASES = ("MIXED_TINYV3_C7_SAFE", "MIXED_TINYV3_C7_BALANCED")
 
 
 def _domain_bits(domains):
@@ -55,7 +61,7 @@ def _domain_bits(domains):
 
 
 def _check_profile(name):
-    if name is not None and name not in _PROFILES:
+    if name is not None and name not in _PROFILES + _ALIASES:
         accepted = ", ".join(_PROFILES)
         raise ValueError(f"unknown profile {name!r}, accepted are: {accepted}")
 
@@ -92,7 +98,7 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
     """Take CPython's allocation domains over.
 
     domains: "obj" (objects) and "mem" (buffers), one or both.
-    profile: "speed", "balanced" or "lean"; by default the environment's
+    profile: "speed", "balanced", "lean" or "custom"; by default the environment's
         HAKMEM_PROFILE, else "speed".
     limit: bytes the heap's pages may take, at least 65536; 0 for no limit.
 
@@ -141,12 +147,46 @@ def stats_json():
     return _hakmem.stats_json()
 
 
+def process_stats():
+    """What all heaps of the process have, and what the OS tells of it."""
+    return _hakmem.process_stats()
+
+
+def process_stats_json():
+    """The same as JSON text."""
+    return _hakmem.process_stats_json()
+
+
 def profile(name=None):
     """Switch to a profile, if one is named; return the name of the current one."""
     if name is None:
         return _hakmem.profile()
     _check_profile(name)
     return _hakmem.profile(name)
+
+
+def configure(**settings):
+    """Refine the heap's profile, which is called "custom" from then on.
+
+    settings: options of options() by name, such as retain_least=1 << 20 or
+        decommit="OFF"; bytes may be text too, such as "64k". ValueError for a
+        name or value that is not accepted; then nothing has changed.
+    """
+    text = " ".join(
+        f"{name}={int(value) if isinstance(value, bool) else value}"
+        for name, value in settings.items()
+    )
+    _hakmem.configure(text)
+
+
+def options():
+    """Every option with the value in effect: a dict of dicts, by name.
+
+    Each has the variable of the environment, which is read once, and the type,
+    range, help, value and origin: "default", "profile", "environment" or "heap".
+    """
+    keys = ("variable", "type", "range", "help", "value", "origin")
+    return {name: dict(zip(keys, rest)) for name, *rest in _hakmem.options()}
 
 
 class using_profile:
@@ -178,6 +218,12 @@ def limit(bytes=None):
     return _hakmem.limit(bytes)
 
 
+def prewarm(bytes):
+    """Touch memory ahead of use and keep it until a trim; return how many bytes."""
+    _check_limit(bytes)
+    return _hakmem.prewarm(bytes)
+
+
 def trim():
     """Give all pages without a block back to the OS; return how many bytes."""
     return _hakmem.trim()
@@ -188,8 +234,13 @@ def heap_name():
     return _hakmem.heap_name()
 
 
+def _metrics():
+    """The statistics of the heap and of the process, each with a list of its numbers."""
+    return (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields())
+
+
 def openmetrics():
-    """The snapshot as OpenMetrics text."""
+    """The statistics of the heap and of the process as OpenMetrics text."""
     from . import _openmetrics
 
-    return _openmetrics.text(stats(), _hakmem.fields())
+    return _openmetrics.text(*_metrics())

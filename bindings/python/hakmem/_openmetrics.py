@@ -1,18 +1,30 @@
 """The statistics as metric families, and as OpenMetrics text (the exposition format, version 1.0)."""
 
 
-def families(stats, fields):
-    """Yields (name, kind, unit, help, label, [(value of the label, number), …]) for each family.
-
-    `fields` is (name, unit, help) for each number of `stats` by itself. A family
-    without a label has one number.
-    """
+def _by_field(prefix, stats, fields):
     for name, unit, help in fields:
         kind = "counter" if unit == "events" else "gauge"
         # Other units than bytes say what is counted, as the name does.
         unit = "bytes" if unit == "bytes" else ""
         suffix = "_bytes" if unit and not name.endswith("_bytes") else ""
-        yield f"hakmem_{name}{suffix}", kind, unit, help, None, [(None, stats[name])]
+        number = stats[name]
+        yield f"{prefix}_{name}{suffix}", kind, unit, help, None, [(None, number)]
+
+
+def families(heap, process):
+    """Yields (name, kind, unit, help, label, [(value of the label, number), …]) for each family.
+
+    `heap` and `process` are statistics with (name, unit, help) for each number by
+    itself. A family without a label has one number.
+    """
+    stats = heap[0]
+    yield from _by_field("hakmem", *heap)
+    yield from _by_field("hakmem_process", *process)
+
+    help = "The part of the pages with blocks that holds none."
+    yield "hakmem_fragmentation_ratio", "gauge", "ratio", help, None, [
+        (None, stats["fragmentation"])
+    ]
 
     calls = dict(stats["os_calls"])
     del calls["total"]
@@ -36,10 +48,10 @@ def families(stats, fields):
         yield f"hakmem_class_{name}", "gauge", unit, help, "size", samples
 
 
-def text(stats, fields):
+def text(heap, process):
     """All families as text."""
     lines = []
-    for name, kind, unit, help, label, samples in families(stats, fields):
+    for name, kind, unit, help, label, samples in families(heap, process):
         lines.append(f"# TYPE {name} {kind}")
         if unit:
             lines.append(f"# UNIT {name} {unit}")

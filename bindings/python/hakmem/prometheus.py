@@ -2,7 +2,7 @@
 
 import hakmem
 
-from . import _hakmem, _openmetrics
+from . import _openmetrics
 
 
 class Collector:
@@ -12,8 +12,7 @@ class Collector:
         """Yields the metric families that hakmem.openmetrics() writes."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        families = _openmetrics.families(hakmem.stats(), _hakmem.fields())
-        for name, kind, unit, help, label, samples in families:
+        for name, kind, unit, help, label, samples in _openmetrics.families(*hakmem._metrics()):
             make = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
             family = make(name, help, labels=[label] if label else [], unit=unit)
             for value, number in samples:

@@ -1,0 +1,47 @@
+/* hakmem: tells on the command line what the allocator would do here.
+ *
+ *     hakmem options     every option, with its variable, the value in effect and where that is
+ * from hakmem stats       the statistics of a process that has one empty heap, as JSON hakmem
+ * version */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hakmem.h"
+
+static int tell_options(void)
+{
+    enum { MOST = 64 };
+    hak_option options[MOST];
+    size_t count = hak_options(NULL, options, MOST);
+    printf("%-13s %-28s %-14s %-12s %s\n", "option", "variable", "value", "from", "accepted");
+    for (size_t i = 0; i < count; i++) {
+        printf("%-13s %-28s %-14s %-12s %s\n", options[i].name, options[i].variable,
+               options[i].value, options[i].origin, options[i].range);
+        printf("%13s %s\n", "", options[i].help);
+    }
+    return 0;
+}
+
+static int tell_stats(void)
+{
+    hak_heap *heap = hak_heap_new(NULL);
+    size_t size = hak_process_stats_json(NULL, 0) + 256;
+    char *text = malloc(size);
+    if (!heap || !text) return 1;
+    hak_process_stats_json(text, size);
+    puts(text);
+    free(text);
+    hak_heap_destroy(heap);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc == 2 ? argv[1] : "";
+    if (strcmp(what, "options") == 0) return tell_options();
+    if (strcmp(what, "stats") == 0) return tell_stats();
+    if (strcmp(what, "version") == 0) return puts(hak_version()) < 0;
+    fprintf(stderr, "usage: %s options|stats|version\n", argv[0]);
+    return 2;
+}

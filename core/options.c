@@ -1,0 +1,331 @@
+#include "options.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "slab.h"
+
+#define KIB     ((size_t)1 << 10)
+#define MIB     ((size_t)1 << 20)
+#define MOST    ((size_t)1 << 40) /* of bytes */
+#define NOWHERE SIZE_MAX          /* not a field of profiles */
+
+#define WARM_SUPERSLAB (4 * MIB) /* what the warm pool counts in */
+
+typedef enum kind { PROFILE, FLAG, NUMBER, BYTES, DECOMMIT } kind;
+
+typedef struct entry {
+    const char *name, *variable;
+    kind kind;
+    size_t least, most, step; /* of a number */
+    size_t field;             /* of hak_profile, as an offset */
+    const char *help;
+} entry;
+
+#define FIELD(name) offsetof(hak_profile, name)
+
+/* In the order in which they are applied. */
+static const entry options[] = {
+    {"profile", "HAKMEM_PROFILE", PROFILE, 0, 0, 0, NOWHERE,
+     "what a heap trades between speed and memory"},
+    {"mem_lean", "HAKMEM_SS_MEM_LEAN", FLAG, 0, 1, 1, FIELD(mem_lean),
+     "1: nothing is touched ahead, and no more retained than balanced does"},
+    {"warm_pool", "HAKMEM_WARM_POOL_SIZE", NUMBER, 0, 65536, 1, FIELD(warm_pool),
+     "free superslabs of 4 MiB a heap may retain, and the process for new heaps"},
+    {"decommit", "HAKMEM_SS_MEM_LEAN_DECOMMIT", DECOMMIT, 0, 2, 1, FIELD(decommit),
+     "how free pages go back to the OS: not by policy, when it wants them, at once"},
+    {"carve", "HAKMEM_CARVE", BYTES, HAK_PAGE, (size_t)1 << HAK_UNIT_SHIFT, HAK_PAGE, FIELD(carve),
+     "bytes of new blocks prepared at a time"},
+    {"ahead", "HAKMEM_AHEAD", BYTES, 0, MIB, HAK_PAGE, FIELD(ahead),
+     "bytes touched ahead of them in a growing heap"},
+    {"retain_least", "HAKMEM_RETAIN_LEAST", BYTES, 0, MOST, 1, FIELD(retain_least),
+     "bytes of free memory a heap may always retain"},
+    {"retain_part", "HAKMEM_RETAIN_PART", NUMBER, 0, 1000, 1, FIELD(retain_part),
+     "hundredths of the recent peak it may retain beside them"},
+    {"pool", "HAKMEM_POOL", BYTES, 0, MOST, 1, FIELD(pool),
+     "bytes of destroyed heaps that the process keeps for new ones"},
+    {"wake", "HAKMEM_WAKE", NUMBER, 1, 31, 1, FIELD(wake),
+     "a full slab is used again when 1/2^N of it is free"},
+    {"fullest", "HAKMEM_FULLEST", FLAG, 0, 1, 1, FIELD(fullest),
+     "1: of the slabs at hand the fullest is used first"},
+    {"prewarm", "HAKMEM_PREWARM", BYTES, 0, MOST, 1, NOWHERE,
+     "bytes touched ahead when a heap is made"},
+    {"os_stats", "HAKMEM_SS_OS_STATS", FLAG, 0, 1, 1, NOWHERE,
+     "1: a line on stderr at exit tells the calls to the OS"},
+};
+
+#define OPTIONS (sizeof options / sizeof *options)
+
+static const char *const decommits[] = {"OFF", "FREE", "DONTNEED"};
+
+/* What the environment says. */
+static struct {
+    const char *value; /* NULL: nothing, or nothing that is accepted */
+    size_t number;
+} environment[OPTIONS];
+static const hak_profile *environment_profile; /* NULL: none that is accepted */
+static bool unknown_profile;                   /* it names one that there is not */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* ------------------------------------------------------------------ values */
+
+static void describe_range(const entry *option, char *text, size_t size)
+{
+    switch (option->kind) {
+    case PROFILE: snprintf(text, size, "%s", hak_profile_names()); break;
+    case FLAG: snprintf(text, size, "0, 1"); break;
+    case DECOMMIT: snprintf(text, size, "OFF, FREE, DONTNEED"); break;
+    default:
+        snprintf(text, size, "%zu to %zu%s", option->least, option->most,
+                 option->step > 1 ? ", in pages of 4096" : "");
+    }
+}
+
+static bool parse_decommit(const char *text, size_t length, size_t *value)
+{
+    for (size_t i = 0; i < sizeof decommits / sizeof *decommits; i++) {
+        *value = i;
+        if (strlen(decommits[i]) == length && memcmp(decommits[i], text, length) == 0) return true;
+    }
+    return false;
+}
+
+/* A whole number; of bytes, k, m or g may follow. */
+static bool parse_number(const entry *option, const char *text, size_t length, size_t *value)
+{
+    size_t number = 0, i = 0;
+    for (; i < length && text[i] >= '0' && text[i] <= '9'; i++) {
+        if (number > MOST) return false;
+        number = number * 10 + (size_t)(text[i] - '0');
+    }
+    if (i == 0) return false;
+    if (i + 1 == length && option->kind == BYTES) {
+        const char *units = "kmg", *unit = strchr(units, text[i] | 0x20);
+        if (!unit || !*unit || number > MOST) return false;
+        number <<= 10 * (unit - units + 1);
+        i++;
+    }
+    *value = number;
+    return i == length && number >= option->least && number <= option->most &&
+           number % option->step == 0;
+}
+
+static bool parse(const entry *option, const char *text, size_t length, size_t *value)
+{
+    return option->kind == DECOMMIT ? parse_decommit(text, length, value)
+                                    : parse_number(option, text, length, value);
+}
+
+static void print(const entry *option, size_t value, char *text, size_t size)
+{
+    if (option->kind == DECOMMIT) snprintf(text, size, "%s", decommits[value]);
+    else if (value == HAK_UNSET) snprintf(text, size, "unset");
+    else snprintf(text, size, "%zu", value);
+}
+
+/* ------------------------------------------------------------------ setting them */
+
+static size_t *field_of(hak_profile *profile, const entry *option)
+{
+    return (size_t *)((char *)profile + option->field);
+}
+
+static void at_most(size_t *value, size_t most)
+{
+    if (*value > most) *value = most;
+}
+
+static void apply(hak_profile *profile, const entry *option, size_t value)
+{
+    if (option->field == NOWHERE) return;
+    *field_of(profile, option) = value;
+    if (option->field == FIELD(mem_lean) && value) {
+        const hak_profile *balanced = hak__profile_named("balanced");
+        profile->ahead = 0;
+        at_most(&profile->retain_least, balanced->retain_least);
+        at_most(&profile->retain_part, balanced->retain_part);
+        at_most(&profile->pool, balanced->pool);
+    } else if (option->field == FIELD(warm_pool)) {
+        profile->retain_least = profile->pool = value * WARM_SUPERSLAB;
+        profile->retain_part = 0;
+    } else if (option->field == FIELD(wake)) {
+        profile->wake_in_order = value;
+    }
+}
+
+/* ------------------------------------------------------------------ the environment */
+
+static void read_variable(size_t index)
+{
+    const entry *option = &options[index];
+    const char *text = getenv(option->variable);
+    if (!text || !*text) return;
+    size_t number = 0;
+    if (option->kind == PROFILE) {
+        environment_profile = hak__profile_named(text);
+        if (environment_profile) environment[index].value = text;
+        else unknown_profile = true; /* warned of where it is used */
+    } else if (parse(option, text, strlen(text), &number)) {
+        environment[index].value = text;
+        environment[index].number = number;
+    } else {
+        char what[96], why[160], range[96];
+        describe_range(option, range, sizeof range);
+        snprintf(what, sizeof what, "%s has a value that is ignored", option->variable);
+        snprintf(why, sizeof why, "accepted are %s", range);
+        hak__warn(what, why);
+    }
+}
+
+static void read_environment(void)
+{
+    for (size_t i = 0; i < OPTIONS; i++) read_variable(i);
+}
+
+bool hak__options_profile(const char *name, hak_profile *profile)
+{
+    static atomic_bool warned;
+    pthread_once(&once, read_environment);
+    const hak_profile *base = name ? hak__profile_named(name) : environment_profile;
+    if (!base && name) return false;
+    if (!base) base = hak__profile_named("speed");
+    if (!name && unknown_profile && !atomic_exchange(&warned, true)) {
+        char why[96];
+        snprintf(why, sizeof why, "accepted are %s", hak_profile_names());
+        hak__warn("HAKMEM_PROFILE names no profile, using speed", why);
+    }
+    *profile = *base;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (environment[i].value) apply(profile, &options[i], environment[i].number);
+    }
+    return true;
+}
+
+static size_t value_for_process(const char *name)
+{
+    pthread_once(&once, read_environment);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(options[i].name, name) == 0) return environment[i].number;
+    }
+    return 0;
+}
+
+bool hak__options_os_stats(void)
+{
+    return value_for_process("os_stats") != 0;
+}
+
+size_t hak__options_prewarm(void)
+{
+    return value_for_process("prewarm");
+}
+
+/* ------------------------------------------------------------------ a heap's own */
+
+__attribute__((format(printf, 3, 4))) static bool refuse(char *message, size_t size,
+                                                         const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (size) vsnprintf(message, size, format, args);
+    va_end(args);
+    return false;
+}
+
+/* The names of the options that a heap may set, for messages. */
+static void list_names(char *text, size_t size)
+{
+    size_t length = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (options[i].field == NOWHERE) continue;
+        int n = snprintf(text + length, size - length, "%s%s", length ? ", " : "", options[i].name);
+        if (n < 0 || (size_t)n >= size - length) return;
+        length += (size_t)n;
+    }
+}
+
+static const entry *named(const char *name, size_t length)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const entry *option = &options[i];
+        if (option->field == NOWHERE) continue;
+        if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *settings, char *message,
+                         size_t size)
+{
+    size_t values[OPTIONS];
+    uint32_t set = 0;
+    const char *separators = " ,";
+    for (const char *at = settings + strspn(settings, separators); *at;) {
+        size_t length = strcspn(at, separators), name_length = strcspn(at, "= ,");
+        const entry *option = named(at, name_length);
+        if (!option) {
+            char names[256];
+            list_names(names, sizeof names);
+            return refuse(message, size, "unknown option '%.*s', accepted are: %s",
+                          (int)name_length, at, names);
+        }
+        size_t index = (size_t)(option - options);
+        size_t begin = name_length < length ? name_length + 1 : length;
+        if (!parse(option, at + begin, length - begin, &values[index])) {
+            char range[96];
+            describe_range(option, range, sizeof range);
+            return refuse(message, size, "option '%s' cannot be '%.*s', accepted are: %s",
+                          option->name, (int)(length - begin), at + begin, range);
+        }
+        set |= (uint32_t)1 << index;
+        at += length;
+        at += strspn(at, separators);
+    }
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (set >> i & 1) apply(profile, &options[i], values[i]);
+    }
+    *given |= set;
+    return true;
+}
+
+/* ------------------------------------------------------------------ telling */
+
+static const char *origin_of(size_t index, uint32_t given, const entry *option)
+{
+    if (given >> index & 1) return "heap";
+    if (environment[index].value) return "environment";
+    return option->field == NOWHERE ? "default" : "profile";
+}
+
+size_t hak__options_list(const hak_profile *profile, uint32_t given, hak_option *list, size_t most)
+{
+    static const char *const types[] = {"name", "flag", "number", "bytes", "name"};
+    pthread_once(&once, read_environment);
+    for (size_t i = 0; i < OPTIONS && i < most; i++) {
+        const entry *option = &options[i];
+        hak_profile copy = *profile;
+        list[i] = (hak_option){
+            .name = option->name,
+            .variable = option->variable,
+            .type = types[option->kind],
+            .help = option->help,
+            .origin = origin_of(i, given, option),
+        };
+        describe_range(option, list[i].range, sizeof list[i].range);
+        if (option->kind == PROFILE) {
+            snprintf(list[i].value, sizeof list[i].value, "%s", profile->name);
+        } else {
+            size_t value =
+                option->field == NOWHERE ? environment[i].number : *field_of(&copy, option);
+            print(option, value, list[i].value, sizeof list[i].value);
+        }
+    }
+    return OPTIONS;
+}

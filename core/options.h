@@ -1,0 +1,32 @@
+/* Options: what refines a profile, and what holds for the process. One table names them all, with
+ * the environment's variables, which are read once. */
+#ifndef HAK_OPTIONS_H
+#define HAK_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hakmem.h"
+#include "profile.h"
+
+/* The profile `name` (NULL: the environment's, or speed) as the environment refines it. False when
+ * there is no such profile. Warns once of each variable with a value that is none. */
+bool hak__options_profile(const char *name, hak_profile *profile);
+
+/* Refines a profile by `settings`, "name=value name=value …"; bits of the options that are set join
+ * `given`. False, with a message and no change, when one is refused. */
+bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *settings, char *message,
+                         size_t size);
+
+/* Whether the calls to the OS are to be told at exit. */
+bool hak__options_os_stats(void);
+
+/* Bytes to touch when a heap is made. */
+size_t hak__options_prewarm(void);
+
+/* Describes all options, with the values of a heap that has `profile` and `given`. */
+size_t hak__options_list(const hak_profile *profile, uint32_t given, hak_option *options,
+                         size_t most);
+
+#endif

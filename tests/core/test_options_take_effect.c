@@ -1,0 +1,263 @@
+/* Options refine a heap's profile, from the environment and by the heap's own settings; each does
+ * what it says, hak_options tells the value and where it came from, and what is not accepted is
+ * refused with the accepted names and values, and changes nothing. */
+#include "support.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST 64
+
+/* The option of that name as `heap` has it. */
+static hak_option option_of(const hak_heap *heap, const char *name)
+{
+    hak_option options[MOST];
+    size_t count = hak_options(heap, options, MOST);
+    REQUIRE(count > 0 && count <= MOST);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(options[i].name, name) == 0) return options[i];
+    }
+    REQUIRE_THAT(false, "no option %s", name);
+    return options[0];
+}
+
+static void expect(const hak_heap *heap, const char *name, const char *value, const char *origin)
+{
+    hak_option option = option_of(heap, name);
+    REQUIRE_THAT(strcmp(option.value, value) == 0, "%s is %s, not %s", name, option.value, value);
+    REQUIRE_THAT(strcmp(option.origin, origin) == 0, "%s is from %s, not %s", name, option.origin,
+                 origin);
+}
+
+/* Bytes retained after so many were in use, in blocks of 1,000. */
+static size_t retained_after(hak_heap *heap, size_t bytes)
+{
+    size_t count = bytes / 1000;
+    void **blocks = calloc(count, sizeof *blocks);
+    for (size_t i = 0; i < count; i++) {
+        blocks[i] = hak_heap_alloc(heap, 1000);
+        REQUIRE(blocks[i]);
+        *(char *)blocks[i] = 1;
+    }
+    for (size_t i = 0; i < count; i++) hak_heap_free(heap, blocks[i]);
+    free(blocks);
+    return support_stats(heap).retained;
+}
+
+/* ------------------------------------------------------------------ settings of a heap */
+
+static void settings_refine_a_profile(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.profile = "lean", .settings = "retain_least=8m, carve=8192 wake=3"});
+    assert_non_null(heap);
+    assert_string_equal(hak_heap_profile(heap), "custom");
+    expect(heap, "profile", "custom", "heap");
+    expect(heap, "retain_least", "8388608", "heap");
+    expect(heap, "carve", "8192", "heap");
+    expect(heap, "wake", "3", "heap");
+    expect(heap, "retain_part", "2", "profile");
+    size_t retained = retained_after(heap, 64 * MIB);
+    assert_true(retained > MIB && retained <= 8 * MIB + 64 * MIB / 50);
+
+    assert_true(hak_heap_configure(heap, "retain_least=0 retain_part=0", NULL, 0));
+    assert_true(support_stats(heap).retained <= PAGE);
+    expect(heap, "carve", "8192", "heap");
+
+    assert_true(hak_heap_set_profile(heap, "speed"));
+    expect(heap, "profile", "speed", "heap");
+    expect(heap, "carve", "4096", "profile");
+    expect(heap, "retain_least", "33554432", "profile");
+    hak_heap_destroy(heap);
+}
+
+static void a_policy_that_gives_nothing_back(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "decommit=OFF retain_least=0"});
+    size_t retained = retained_after(heap, 64 * MIB);
+    assert_true(retained > 60 * MIB);
+    assert_int_equal(hak_heap_settle(heap), 0);
+    assert_true(hak_heap_trim(heap) >= retained); /* but for a trim */
+    hak_heap_destroy(heap);
+}
+
+static void pages_given_back_lazily_are_zeroed_for_whom_it_matters(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.settings = "decommit=FREE retain_least=0 retain_part=0 pool=64m"});
+    for (size_t round = 0; round < 20; round++) {
+        size_t size = 100 * KIB + round * 7777;
+        char *block = hak_heap_alloc(heap, size);
+        assert_non_null(block);
+        memset(block, 0xa5, size);
+        hak_heap_free(heap, block);
+        char *zero = hak_heap_zalloc(heap, 1, size);
+        assert_non_null(zero);
+        assert_int_equal(support_zeros(zero, size), size);
+        hak_heap_free(heap, zero);
+    }
+    assert_true(support_stats(heap).purges > 0);
+    hak_heap_destroy(heap);
+    /* What it has left to others is clean. */
+    heap = hak_heap_new(NULL);
+    for (size_t round = 0; round < 20; round++) {
+        char *zero = hak_heap_zalloc(heap, 1, 200 * KIB);
+        assert_int_equal(support_zeros(zero, 200 * KIB), 200 * KIB);
+    }
+    hak_heap_destroy(heap);
+}
+
+static void prewarmed_memory_is_there_and_stays(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    size_t begin = support_resident();
+    assert_int_equal(hak_heap_prewarm(heap, 32 * MIB), 32 * MIB);
+    assert_true(support_resident() >= begin + 31 * MIB);
+    assert_int_equal(support_stats(heap).retained, 32 * MIB);
+    uint64_t calls = support_stats(heap).os.total;
+    void *blocks[10000];
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        blocks[i] = hak_heap_alloc(heap, 2000);
+        support_fill(blocks[i], 2000, i);
+    }
+    assert_true(support_stats(heap).footprint <= 33 * MIB);
+    assert_true(support_stats(heap).os.total <= calls + 4);
+    for (size_t i = 0; i < COUNT(blocks); i++) hak_heap_free(heap, blocks[i]);
+    support_check_stats(heap);
+    assert_true(hak_heap_trim(heap) > 30 * MIB);
+    assert_int_equal(hak_heap_prewarm(heap, 0), 0);
+    assert_true(hak_heap_set_limit(heap, 8 * MIB));
+    assert_true(hak_heap_prewarm(heap, 32 * MIB) <= 8 * MIB);
+    hak_heap_destroy(heap);
+}
+
+static void what_is_not_accepted_changes_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *settings, *says;
+    } refused[] = {
+        {"speed=1", "unknown option 'speed', accepted are: mem_lean, warm_pool, decommit, carve"},
+        {"profile=lean", "unknown option 'profile'"},
+        {"carve", "option 'carve' cannot be ''"},
+        {"carve=", "option 'carve' cannot be ''"},
+        {"carve=4095", "accepted are: 4096 to"},
+        {"carve=1m", "option 'carve' cannot be '1m'"},
+        {"carve=-4096", "option 'carve' cannot be '-4096'"},
+        {"carve=8192 wake=0", "option 'wake' cannot be '0', accepted are: 1 to 31"},
+        {"decommit=off", "accepted are: OFF, FREE, DONTNEED"},
+        {"fullest=2", "option 'fullest' cannot be '2', accepted are: 0, 1"},
+        {"retain_least=99999999999999999999999", "option 'retain_least' cannot be"},
+        {"retain_least=1x", "option 'retain_least' cannot be '1x'"},
+        {"=", "unknown option ''"},
+    };
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "balanced"});
+    hak_option before[MOST], after[MOST];
+    size_t count = hak_options(heap, before, MOST);
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        char message[512] = "";
+        errno = 0;
+        assert_false(hak_heap_configure(heap, refused[i].settings, message, sizeof message));
+        assert_int_equal(errno, EINVAL);
+        REQUIRE_THAT(strstr(message, refused[i].says), "%s", message);
+        assert_false(hak_settings_valid(refused[i].settings, NULL, 0));
+        errno = 0;
+        assert_null(hak_heap_new(&(hak_heap_options){.settings = refused[i].settings}));
+        assert_int_equal(errno, EINVAL);
+        memset(after, 0, sizeof after);
+        assert_int_equal(hak_options(heap, after, MOST), count);
+        for (size_t j = 0; j < count; j++) {
+            assert_string_equal(before[j].value, after[j].value);
+            assert_string_equal(before[j].origin, after[j].origin);
+        }
+    }
+    assert_string_equal(hak_heap_profile(heap), "balanced");
+    assert_true(hak_heap_configure(heap, " , ", NULL, 0)); /* nothing */
+    hak_heap_destroy(heap);
+}
+
+/* ------------------------------------------------------------------ the environment */
+
+static void with_a_warm_pool(void *context)
+{
+    (void)context;
+    setenv("HAKMEM_WARM_POOL_SIZE", "2", 1);
+    setenv("HAKMEM_WAKE", "5", 1);
+    setenv("HAKMEM_PROFILE", "MIXED_TINYV3_C7_BALANCED", 1);
+    hak_heap *heap = hak_heap_new(NULL);
+    expect(heap, "profile", "balanced", "environment");
+    expect(heap, "warm_pool", "2", "environment");
+    expect(heap, "retain_least", "8388608", "profile");
+    expect(heap, "wake", "5", "environment");
+    expect(NULL, "warm_pool", "2", "environment");
+    REQUIRE(retained_after(heap, 64 * MIB) <= 8 * MIB);
+    setenv("HAKMEM_WAKE", "7", 1); /* read once */
+    expect(hak_heap_new(NULL), "wake", "5", "environment");
+    /* A heap's own settings have the last word. */
+    expect(hak_heap_new(&(hak_heap_options){.settings = "wake=6"}), "wake", "6", "heap");
+}
+
+static void when_lean_on_memory(void *context)
+{
+    (void)context;
+    setenv("HAKMEM_SS_MEM_LEAN", "1", 1);
+    setenv("HAKMEM_SS_MEM_LEAN_DECOMMIT", "OFF", 1);
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "MIXED_TINYV3_C7_SAFE"});
+    expect(heap, "profile", "speed", "heap");
+    expect(heap, "mem_lean", "1", "environment");
+    expect(heap, "decommit", "OFF", "environment");
+    expect(heap, "retain_least", "4194304", "profile");
+    REQUIRE(retained_after(heap, 64 * MIB) > 60 * MIB);
+}
+
+static void variables_are_read_once_and_refine(void **state)
+{
+    (void)state;
+    support_in_child(with_a_warm_pool, NULL, 20);
+    support_in_child(when_lean_on_memory, NULL, 20);
+}
+
+static void make_a_heap(void *context)
+{
+    const char *const *setting = context;
+    setenv(setting[0], setting[1], 1);
+    for (size_t i = 0; i < 3; i++) REQUIRE(hak_heap_alloc(hak_heap_new(NULL), 10));
+}
+
+static void a_bad_variable_is_answered_once(void **state)
+{
+    (void)state;
+    static const char *const settings[][2] = {{"HAKMEM_CARVE", "1"},
+                                              {"HAKMEM_WARM_POOL_SIZE", "-1"},
+                                              {"HAKMEM_SS_MEM_LEAN", "yes"},
+                                              {"HAKMEM_SS_MEM_LEAN_DECOMMIT", "%s%n"},
+                                              {"HAKMEM_SS_OS_STATS", "2"}};
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        support_child child = support_fork(make_a_heap, (void *)settings[i], 10);
+        REQUIRE_THAT(child.signal == 0 && child.code == 0, "%s", child.text);
+        REQUIRE_THAT(child.lines == 1, "it says %s", child.text);
+        assert_int_equal(strncmp(child.text, "hakmem: ", 8), 0);
+        assert_non_null(strstr(child.text, settings[i][0]));
+        assert_non_null(strstr(child.text, "accepted are"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        /* In children, which must be the first to make a heap. */
+        cmocka_unit_test(variables_are_read_once_and_refine),
+        cmocka_unit_test(a_bad_variable_is_answered_once),
+        cmocka_unit_test(settings_refine_a_profile),
+        cmocka_unit_test(a_policy_that_gives_nothing_back),
+        cmocka_unit_test(pages_given_back_lazily_are_zeroed_for_whom_it_matters),
+        cmocka_unit_test(prewarmed_memory_is_there_and_stays),
+        cmocka_unit_test(what_is_not_accepted_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
