@@ -12,8 +12,9 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(CFLAGS)
 PIC     := -fPIC -fno-semantic-interposition
 # Objects of the static libraries carry both machine code and what -flto needs, so that a program
-# linked with -flto gets the fast path inlined, and any other program links as usual.
-LTO     := -flto -ffat-lto-objects
+# linked with -flto gets the fast path inlined, and any other program links as usual. =auto, or gcc warns
+# that it links them one after the other.
+LTO     := -flto=auto -ffat-lto-objects
 
 CORE    := $(wildcard core/*.c)
 HEADERS := $(wildcard core/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h)

@@ -1,6 +1,6 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
-SUITES := random-mixed lua lua-close lua-states python-churn python burst
+SUITES := random-mixed lua lua-close lua-states python-churn python burst lua-burst
 PEERS := mimalloc jemalloc tcmalloc system
 MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
 .PHONY: bench-programs

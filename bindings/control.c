@@ -1,9 +1,11 @@
 #include "control.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static _Thread_local char message[384];
 
@@ -47,6 +49,13 @@ char *control_process_stats_json(void)
     if (text) hak_process_stats_json(text, size);
     else control_fail("not enough memory");
     return text;
+}
+
+void control_heap_map(hak_heap *heap, const char *path)
+{
+    if (!hak_heap_map(heap, path)) {
+        control_fail("heap_map cannot write '%.200s': %s", path, strerror(errno));
+    }
 }
 
 void control_configure(hak_heap *heap, const char *settings)

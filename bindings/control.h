@@ -26,6 +26,9 @@ char *control_process_stats_json(void);
 /* Touches that many bytes ahead; returns how many it were. */
 size_t control_prewarm(hak_heap *heap, double bytes);
 
+/* Writes a picture of the heap. */
+void control_heap_map(hak_heap *heap, const char *path);
+
 /* Refines the heap's profile, by "name=value …". */
 void control_configure(hak_heap *heap, const char *settings);
 

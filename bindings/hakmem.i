@@ -42,6 +42,9 @@ char *control_stats_json(hak_heap *current);
 %rename(process_stats_json) control_process_stats_json;
 char *control_process_stats_json(void);
 
+%rename(heap_map) control_heap_map;
+void control_heap_map(hak_heap *current, const char *path);
+
 %rename(configure) control_configure;
 void control_configure(hak_heap *current, const char *settings);
 

@@ -261,6 +261,16 @@ size_t hak__bins_retire_idle(hak_heap *heap)
     return heap->retires - before;
 }
 
+size_t hak__bins_pages(const hak_heap *heap)
+{
+    size_t bytes = 0;
+    for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
+        const hak_slab *slab = hak__heap_current(heap, index);
+        if (slab != &hak__no_slab) bytes += pages_of(slab);
+    }
+    return bytes;
+}
+
 void hak__bins_empty(hak_heap *heap)
 {
     for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {

@@ -35,6 +35,9 @@ void hak__bins_idle(hak_heap *heap, hak_slab *slab);
  * demand. Returns how many. */
 size_t hak__bins_retire_idle(hak_heap *heap);
 
+/* Bytes of pages of the current slabs: as many may be without a block. */
+size_t hak__bins_pages(const hak_heap *heap);
+
 /* Leaves every bin empty: the next allocation of each class takes the long way. */
 void hak__bins_empty(hak_heap *heap);
 

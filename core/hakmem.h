@@ -267,6 +267,11 @@ HAK_API size_t hak_heap_stats_json(const hak_heap *heap, char *buffer, size_t si
 /* The same for the statistics of the process. */
 HAK_API size_t hak_process_stats_json(char *buffer, size_t size);
 
+/* Writes a picture of the heap to the file `path`: a page of HTML that stands alone, with its
+ * superslabs and slabs coloured by the size of their blocks and filled as far as those are in use.
+ * False with errno as open and write set it. */
+HAK_API bool hak_heap_map(const hak_heap *heap, const char *path);
+
 /* "0.1.0": the version of the library in use; HAK_VERSION is that of the header. */
 HAK_API const char *hak_version(void);
 

@@ -463,7 +463,8 @@ size_t hak_heap_settle(hak_heap *heap)
 {
     size_t before = heap->footprint, bound = hak__purge_bound(heap);
     hak__nest_settle(heap);
-    if (heap->retained + heap->loose > bound && heap->retained + hak__holes_find(heap) > bound) {
+    size_t most = heap->retained + heap->loose + hak__bins_pages(heap);
+    if (most > bound && heap->retained + hak__holes_find(heap) > bound) {
         hak__bins_retire_idle(heap);
         hak__holes_punch(heap, false);
     }

@@ -20,6 +20,7 @@ python3-pip
 python3-dev
 python3-pytest
 python3-jsonschema
+chromium
 python3-venv
 libpython3.11-testsuite|libpython3.13-testsuite|libpython3.12-testsuite
 python3-prometheus-client

@@ -42,6 +42,9 @@ WALL = Metric("wall", "wall time", "s", LOWER, 3, FASTER)
 PEAK_RSS = Metric("peak_rss", "peak RSS", "KiB", LOWER, 0, SMALLER)
 END_RSS = Metric("end_rss", "RSS at the end", "KiB", LOWER, 0, SMALLER)
 AFTER_RSS = Metric("after_rss", "RSS after a burst", "KiB", LOWER, 0, SMALLER)
+OVER_LIVE = Metric(
+    "rss_over_live", "RSS after a burst over what is live", "×", LOWER, 2, SMALLER
+)
 OS_CALLS = Metric("os_calls", "OS calls", "calls", LOWER, 0, FEWER)
 OS_CALLS_WARM = Metric(
     "os_calls_warm", "OS calls after warm-up", "calls", LOWER, 0, FEWER

@@ -1,19 +1,16 @@
 /* The end of a state, and with it of its heap.
  *
- * A sentinel in the registry is finalized when the state is closed. In a state from
- * hak_lua_newstate it was marked first of all objects; Lua finalizes in the reverse order of
- * marking, so that usually no finalizer is left to run then and all that remains is plain memory.
- * hak_lua_close leaves lua_close at that point, and drops the heap. Where lua_close has to go on,
- * the sentinel has put hak__lua_alloc_closing in place, which drops the heap at the very end. */
+ * A sentinel in the registry (lua_sentinel.c) is finalized when the state is closed, usually as the
+ * last object, so that all that remains is plain memory. hak_lua_close leaves lua_close at that
+ * point, and drops the heap. Where lua_close has to go on, the sentinel has put
+ * hak__lua_alloc_closing in place, which drops the heap at the very end. */
 #include <lauxlib.h>
 #include <stdbool.h>
 
 #include "heap.h"
 #include "lua_state.h"
 
-/* Keys in the registry. */
-static const char sentinel_key;
-static const char probe_key;
+static const char probe_key; /* in the registry */
 
 /* ------------------------------------------------------------------ the state's own block */
 
@@ -166,33 +163,16 @@ void hak_lua_close(lua_State *L)
     else hak_heap_destroy(heap);
 }
 
-/* ------------------------------------------------------------------ the sentinel */
+/* ------------------------------------------------------------------ when it is closed */
 
-static int finalize_sentinel(lua_State *L)
+void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter)
 {
-    hak_lua_adapter *adapter = *(hak_lua_adapter **)lua_touserdata(L, 1);
+    void *ud;
     if (adapter->leave && nothing_left_to_finalize(L)) longjmp(*adapter->leave, 1);
     lua_State *main_thread = main_thread_of(L);
     if (main_thread) adapter->state_block = hak__lua_state_block(main_thread);
-    void *ud;
     if (adapter->state_block && lua_getallocf(L, &ud) == hak_lua_alloc) {
         count_left(L, adapter);
         lua_setallocf(L, hak__lua_alloc_closing, ud);
     }
-    return 0;
-}
-
-/* The sentinel gets its finalizer last, when nothing can fail any more. */
-int hak__lua_place_sentinel(lua_State *L)
-{
-    void *adapter = lua_touserdata(L, 1);
-    *(void **)lua_newuserdata(L, sizeof adapter) = adapter;
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, finalize_sentinel);
-    lua_setfield(L, -2, "__gc");
-    lua_pushlightuserdata(L, (void *)&sentinel_key);
-    lua_pushvalue(L, -3);
-    lua_rawset(L, LUA_REGISTRYINDEX);
-    lua_setmetatable(L, -2);
-    return 0;
 }

@@ -81,14 +81,14 @@ static hak_heap *heap_new(const hak_heap_options *options)
 }
 
 /* Returns a status, with the message on the stack; raises no error. */
-static int place_sentinel(lua_State *L, hak_lua_adapter *adapter)
+static int place_sentinels(lua_State *L, hak_lua_adapter *adapter)
 {
 #if LUA_VERSION_NUM >= 502
-    lua_pushcfunction(L, hak__lua_place_sentinel);
+    lua_pushcfunction(L, hak__lua_place_sentinels);
     lua_pushlightuserdata(L, adapter);
     return lua_pcall(L, 1, 0, 0);
 #else
-    return lua_cpcall(L, hak__lua_place_sentinel, adapter);
+    return lua_cpcall(L, hak__lua_place_sentinels, adapter);
 #endif
 }
 
@@ -111,7 +111,7 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
 #if LUA_VERSION_NUM >= 504
     lua_setwarnf(L, warn_off, L);
 #endif
-    int status = place_sentinel(L, adapter);
+    int status = place_sentinels(L, adapter);
     bool fits = hak_heap_grace_used(heap) == 0;
     hak_heap_grace(heap, 0);
     if (status == 0 && fits) return L;
@@ -154,7 +154,7 @@ hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
     heap = heap_new(options);
     if (!heap) return NULL;
     hak_lua_adapter *adapter = heap->adapter;
-    if (place_sentinel(L, adapter) != 0) {
+    if (place_sentinels(L, adapter) != 0) {
         hak_heap_destroy(heap);
         lua_error(L);
     }

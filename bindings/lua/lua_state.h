@@ -22,9 +22,12 @@ typedef struct hak_lua_adapter {
  * for Lua 5.1. */
 bool hak__lua_is_luajit(void);
 
-/* Called by Lua with the adapter, a light userdata: makes sure that the heap goes with the state.
- */
-int hak__lua_place_sentinel(lua_State *L);
+/* Called by Lua with the adapter, a light userdata: makes sure that the heap goes with the state,
+ * and settles after each cycle of the collector. */
+int hak__lua_place_sentinels(lua_State *L);
+
+/* Called when the state is closed, and its other finalizers have run. May not return. */
+void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter);
 
 /* The allocator of a state that lua_close takes apart: freeing one by one what goes with the heap
  * is left out, and with the state's own block the heap goes. */

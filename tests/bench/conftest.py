@@ -6,6 +6,7 @@ which environment, and what it makes of what they print. Fakes make that exact.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,8 @@ class FakeBuild:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell's background jobs inherit that interruptions are ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def hakbench(self, *arguments, **variables):

@@ -1,5 +1,6 @@
-/* What os_calls.sh counts under strace: with an argument, a heap is put to work in all the ways that
- * make system calls, and the counts of the statistics are printed; without, nothing is done. */
+/* What os_calls.sh counts under strace: with an argument, a heap is put to work in all the ways
+ * that make system calls, and the counts of the statistics are printed; without, nothing is done.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

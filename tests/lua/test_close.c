@@ -92,7 +92,7 @@ static const program programs[] = {
      "keep[1] = on_gc(function() say('outer')\n"
      "  on_gc(function() say('inner') end)\n"
      "  local found = setmetatable({{}}, {__mode = 'v'})\n"
-     "  for i = 1, 1e5 do if found[1] then collectgarbage('step', 0) end end say('outer end')\n"
+     "  for i = 1, 1e5 do if found[1] then collectgarbage('step', 0) end end\n"
      "  end)\n"
      "collectgarbage() collectgarbage()"},
     {"close_lets_finalizers_allocate_much", 0, 0,

@@ -361,6 +361,45 @@ function TestProfile:test_lean_gives_back_what_speed_retains()
   hakmem.profile "speed"
 end
 
+function TestProfile:test_a_thousand_switches_under_load_lose_nothing()
+  local names = { "lean", "speed", "balanced" }
+  local kept = {}
+  for i = 1, 1000 do
+    hakmem.profile(names[i % 3 + 1])
+    for j = 1, 40 do
+      local slot = (i * 7919 + j * 104729) % 3000 + 1
+      local old = kept[slot]
+      if old then luaunit.assertTrue(#old[1] == old[2] and old[1]:byte() == 97 + slot % 26) end
+      local size = (slot * j) % (j == 1 and 60000 or 900) + 1
+      kept[slot] = { string.char(97 + slot % 26):rep(size), size }
+    end
+    if i % 100 == 0 then hakmem.configure { retain_least = i * 100, decommit = "FREE" } end
+  end
+  for slot, each in pairs(kept) do
+    luaunit.assertTrue(each[1] == string.char(97 + slot % 26):rep(each[2]))
+  end
+  hakmem.profile "speed"
+end
+
+-- Slabs that the heap allocates from stay when they are empty, and are no slabs that retire.
+function TestProfile:test_a_cycle_of_the_collector_gives_back_what_the_profile_does_not_retain()
+  local output = support.run [[
+    local hakmem = require "hakmem"
+    hakmem.install { settings = "retain_least=0 retain_part=0" }
+    for round = 1, 3 do
+      do
+        local t = {}
+        for i = 1, 20000 do t[i] = { ("x"):rep(i % 2000) } end
+      end
+      collectgarbage()
+      collectgarbage()
+      local after = hakmem.stats().footprint
+      hakmem.trim()
+      print(after <= hakmem.stats().footprint * 1.25)
+    end]]
+  luaunit.assertEquals(output, "true\ntrue\ntrue\n")
+end
+
 local function option(name)
   for _, each in ipairs(hakmem.options()) do
     if each.name == name then return each end

@@ -301,6 +301,29 @@ assert hakmem.options()["wake"]["value"] == "9"
     )
 
 
+def test_a_thousand_switches_under_load_lose_nothing(python):
+    python.code(
+        """
+import hakmem
+hakmem.install()
+names, kept = ["lean", "speed", "balanced"], {}
+for i in range(1000):
+    hakmem.profile(names[i % 3])
+    for j in range(40):
+        slot = (i * 7919 + j * 104729) % 3000
+        if slot in kept:
+            data, size = kept[slot]
+            assert len(data) == size and set(data) <= {slot % 256}
+        size = slot * j % (60000 if j == 1 else 900)
+        kept[slot] = bytes([slot % 256]) * size, size
+    if i % 100 == 0:
+        hakmem.configure(retain_least=i * 100, decommit="FREE")
+for slot, (data, size) in kept.items():
+    assert data == bytes([slot % 256]) * size
+"""
+    )
+
+
 def test_memory_is_touched_ahead(python):
     python.code(
         """

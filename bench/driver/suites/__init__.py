@@ -1,6 +1,6 @@
 """The suites by name. A new one is a module here and an entry below."""
 
-from .burst import BurstSuite
+from .burst import BurstSuite, LuaBurstSuite
 from .lua import LuaSuite
 from .lua_close import LuaCloseSuite
 from .lua_states import LuaStatesSuite
@@ -17,5 +17,6 @@ SUITES = {
         PythonChurnSuite,
         PythonProgramsSuite,
         BurstSuite,
+        LuaBurstSuite,
     )
 }

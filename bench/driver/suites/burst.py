@@ -1,4 +1,4 @@
-"""What stays resident after bursts in a long-lived Python process."""
+"""What stays resident after bursts in a long-lived process, of Python and of Lua."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from typing import Optional
 
 from ..allocators import HAKMEM, LIBRARIES, SYSTEM
 from ..child import Outcome
-from ..metrics import AFTER_RSS, PEAK_RSS, TIME
+from ..metrics import AFTER_RSS, OVER_LIVE, PEAK_RSS, TIME
 from ..settings import ROOT
+from .lua import LuaSuite
 from .python import PythonSuite
 
-PROGRAM = ROOT / "bench" / "python" / "burst.py"
+# The first is the one that the others are compared with.
+PROFILES = ("hakmem-balanced", "hakmem-speed", "hakmem-lean")
 
 
-class BurstSuite(PythonSuite):
+class Bursts:
     """One case: 20 bursts of rows, a few sessions that live on, small requests between.
 
-    The RSS after a burst is the median over the bursts of a process.
+    The RSS after a burst is the median over the bursts of a process. What is live
+    is taken to be the process before the first burst and the sessions.
     """
 
-    name = "burst"
-    title = "a Python process that serves bursts of 360 MB; RSS one second after each"
-    metrics = (AFTER_RSS, PEAK_RSS, TIME)
-    # The first is the one that the others are compared with.
-    allocators = ("hakmem-balanced", "hakmem-speed", "hakmem-lean", "pymalloc", *LIBRARIES)
-    on_request = (HAKMEM, SYSTEM)
+    metrics = (AFTER_RSS, OVER_LIVE, PEAK_RSS, TIME)
+    silent_metrics = ()
     runs = 3
     bursts, rows = 20, 250_000
     quick_runs, quick_bursts, quick_rows = 1, 2, 25_000
@@ -34,18 +33,47 @@ class BurstSuite(PythonSuite):
         self.interpreter  # there must be one
         return ["rows"]
 
-    def command(self, allocator: str, case: str, round_number: int) -> list[str]:
-        bursts, rows = self.bursts, self.rows
+    @property
+    def arguments(self) -> list[str]:
         if self.settings.quick:
-            bursts, rows = self.quick_bursts, self.quick_rows
-        return [self.interpreter, str(PROGRAM), str(bursts), str(rows)]
+            return [str(self.quick_bursts), str(self.quick_rows)]
+        return [str(self.bursts), str(self.rows)]
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
         after = outcome.printed().get("after_rss_kib")
         if not isinstance(after, list) or not after:
             raise outcome.error("it printed no RSS after its bursts")
+        before = outcome.required_number("before_rss_kib")
+        live = before + outcome.required_number("session_bytes") / 1024
         return {
             AFTER_RSS.name: statistics.median(after),
+            OVER_LIVE.name: statistics.median(after) / live,
             PEAK_RSS.name: outcome.required_number("peak_rss_kib"),
             TIME.name: outcome.cpu,
         }
+
+
+class BurstSuite(Bursts, PythonSuite):
+    """bench/python/burst.py."""
+
+    name = "burst"
+    title = "a Python process that serves bursts of 360 MB; RSS one second after each"
+    allocators = (*PROFILES, "pymalloc", *LIBRARIES)
+    on_request = (HAKMEM, SYSTEM)
+
+    def command(self, allocator: str, case: str, round_number: int) -> list[str]:
+        program = ROOT / "bench" / "python" / "burst.py"
+        return [self.interpreter, str(program), *self.arguments]
+
+
+class LuaBurstSuite(Bursts, LuaSuite):
+    """bench/lua/burst.lua."""
+
+    name = "lua-burst"
+    title = "a Lua process that serves bursts of 320 MB; RSS after each and some requests"
+    allocators = (*PROFILES, "lua-default", *LIBRARIES)
+    on_request = (HAKMEM,)
+
+    def command(self, allocator: str, case: str, round_number: int) -> list[str]:
+        program = ROOT / "bench" / "lua" / "burst.lua"
+        return [*self.start(allocator), str(program), *self.arguments]

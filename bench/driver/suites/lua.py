@@ -11,6 +11,7 @@ from .. import child
 from ..allocators import (
     HAKMEM,
     LIBRARIES,
+    PROFILES,
     VARIANTS,
     how_to_build,
     mapped_path,
@@ -37,7 +38,7 @@ class LuaSuite(ProgramSuite):
     name = "lua"
     title = "Lua programs, from the interpreter's start to its exit"
     allocators = (HAKMEM, "lua-default", *LIBRARIES)
-    on_request = tuple(VARIANTS)
+    on_request = (*PROFILES[1:], *VARIANTS)
     excluded = {
         "system": "it is what lua-default runs on",
         "null": "a Lua program cannot run without an allocator",
@@ -76,7 +77,7 @@ class LuaSuite(ProgramSuite):
                 f"{allocator} has no Lua module yet: `{how_to_build(allocator)}` "
                 "must build one"
             )
-        if allocator == HAKMEM:
+        if allocator in PROFILES:
             return self.missing_module()
         return None
 
@@ -94,17 +95,20 @@ class LuaSuite(ProgramSuite):
         """Lets the interpreter itself tell which libraries it has mapped."""
         return (self.interpreter, "-e", READ_MAPS)
 
+    def start(self, allocator: str) -> list[str]:
+        """The interpreter, with hakmem installed where that is the allocator."""
+        return [self.interpreter, *(["-l", "hakmem.auto"] if allocator in PROFILES else [])]
+
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
-        preparation = ["-l", "hakmem.auto"] if allocator == HAKMEM else []
         scale = QUICK_SCALE if self.settings.quick else "1"
         shift = str(round_number * SHIFT_STEP)
-        return [self.interpreter, *preparation, str(HARNESS), case, scale, shift]
+        return [*self.start(allocator), str(HARNESS), case, scale, shift]
 
     def environment(self, allocator: str) -> dict[str, str]:
         environment = super().environment(allocator)
         if allocator in LIBRARIES:
             library = mapped_path(LIBRARIES[allocator], self.map_reader)
             environment["LD_PRELOAD"] = str(library)
-        if allocator == HAKMEM:
+        if allocator in PROFILES:
             environment["LUA_CPATH"] = f"{self.modules}/?.so;;"
         return environment

@@ -9,6 +9,7 @@ held, from any thread of the main interpreter.
 """
 
 import gc as _gc
+import os as _os
 import sys as _sys
 
 if "_hakmem" in _sys.builtin_module_names:  # the program that embeds Python has hakmem
@@ -18,6 +19,7 @@ else:
 
 __all__ = [
     "configure",
+    "heap_map",
     "heap_name",
     "install",
     "installed",
@@ -237,6 +239,14 @@ def heap_name():
 def _metrics():
     """The statistics of the heap and of the process, each with a list of its numbers."""
     return (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields())
+
+
+def heap_map(path):
+    """Write a picture of the heap to a file: a page of HTML that stands alone."""
+    path = _os.fspath(path)
+    with open(path, "wb"):  # for the OSError
+        pass
+    _hakmem.heap_map(path)
 
 
 def openmetrics():
