@@ -10,7 +10,6 @@
 #include "report.h"
 #include "slab.h"
 
-#define KIB     ((size_t)1 << 10)
 #define MIB     ((size_t)1 << 20)
 #define MOST    ((size_t)1 << 40) /* of bytes */
 #define NOWHERE SIZE_MAX          /* not a field of profiles */
@@ -106,8 +105,10 @@ static bool parse_number(const entry *option, const char *text, size_t length, s
     if (i == 0) return false;
     if (i + 1 == length && option->kind == BYTES) {
         const char *units = "kmg", *unit = strchr(units, text[i] | 0x20);
-        if (!unit || !*unit || number > MOST) return false;
-        number <<= 10 * (unit - units + 1);
+        if (!unit || !*unit) return false;
+        size_t shift = 10 * (size_t)(unit - units + 1);
+        if (number > MOST >> shift) return false;
+        number <<= shift;
         i++;
     }
     *value = number;

@@ -153,6 +153,8 @@ static void what_is_not_accepted_changes_nothing(void **state)
         {"decommit=off", "accepted are: OFF, FREE, DONTNEED"},
         {"fullest=2", "option 'fullest' cannot be '2', accepted are: 0, 1"},
         {"retain_least=99999999999999999999999", "option 'retain_least' cannot be"},
+        {"retain_least=1099511627776g", "option 'retain_least' cannot be"},
+        {"retain_least=1025g", "option 'retain_least' cannot be"},
         {"retain_least=1x", "option 'retain_least' cannot be '1x'"},
         {"=", "unknown option ''"},
     };
