@@ -9,37 +9,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from ..allocators import (
-    HAKMEM,
-    LIBRARIES,
-    PROFILES,
-    READ_MAPS,
-    mapped_path,
-    missing_library,
-)
+from ..allocators import PROFILES
 from ..child import Outcome
 from ..metrics import STATE_MEMORY, STATE_TIME
-from ..suite import Suite
+from .lua_close import LuaCloseSuite
 
 STATES = 10_000
 QUICK_STATES = 2_000
 
 
-class LuaStatesSuite(Suite):
+class LuaStatesSuite(LuaCloseSuite):
     """One case: a host that keeps very many small states."""
 
     name = "lua-states"
     title = "many small Lua states at once: each one's memory, and the time to make and close it"
     metrics = (STATE_MEMORY, STATE_TIME)
-    silent_metrics = ()
-    allocators = (HAKMEM, "lua-default", *LIBRARIES)
     on_request = PROFILES[1:]
-    excluded = {
-        "system": "it is what lua-default runs on",
-        "null": "a Lua state cannot be without an allocator",
-        "pymalloc": "there is no Python in it",
-    }
-    runs = 7
 
     @property
     def program(self) -> Path:
@@ -52,22 +37,11 @@ class LuaStatesSuite(Suite):
     def cases(self) -> list[str]:
         return [f"states-{self.states}"]
 
-    def missing(self, allocator: str) -> Optional[str]:
-        if not self.program.is_file():
-            return f"there is no {self.program}; run `make`"
-        return missing_library(allocator) if allocator in LIBRARIES else None
-
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         who = "hakmem" if allocator in PROFILES else "peer"
         if allocator == "lua-default":
             who = "stock"
         return [str(self.program), who, str(self.states)]
-
-    def environment(self, allocator: str) -> dict[str, str]:
-        environment = super().environment(allocator)
-        if allocator in LIBRARIES:
-            environment["LD_PRELOAD"] = str(mapped_path(LIBRARIES[allocator], READ_MAPS))
-        return environment
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
         make, close = (outcome.required_number(f"{what}_us") for what in ("make", "close"))
