@@ -1,8 +1,11 @@
 /* hakmem: tells on the command line what the allocator would do here.
  *
- *     hakmem options     every option, with its variable, the value in effect and where that is
- * from hakmem stats       the statistics of a process that has one empty heap, as JSON hakmem
- * version */
+ *     hakmem options
+ *         every option, with its variable, the value in effect and where that is from
+ *     hakmem stats
+ *         the statistics of a process that has one empty heap, as JSON
+ *     hakmem version
+ *         the version, and which build it is */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +44,7 @@ int main(int argc, char **argv)
     const char *what = argc == 2 ? argv[1] : "";
     if (strcmp(what, "options") == 0) return tell_options();
     if (strcmp(what, "stats") == 0) return tell_stats();
-    if (strcmp(what, "version") == 0) return puts(hak_version()) < 0;
+    if (strcmp(what, "version") == 0) return printf("%s (%s)\n", hak_version(), hak_build()) < 0;
     fprintf(stderr, "usage: %s options|stats|version\n", argv[0]);
     return 2;
 }

@@ -66,9 +66,9 @@ void control_configure(hak_heap *heap, const char *settings)
 
 const char *control_profile(hak_heap *heap, const char *name)
 {
-    if (name && !hak_heap_set_profile(heap, name)) {
-        control_fail("unknown profile '%s', accepted are: %s", name, hak_profile_names());
-    }
+    char why[sizeof message];
+    if (name && !hak_profile_valid(name, why, sizeof why)) control_fail("%s", why);
+    else if (name) hak_heap_set_profile(heap, name);
     return hak_heap_profile(heap);
 }
 

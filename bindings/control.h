@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "build.h"
 #include "hakmem.h"
 
 /* After a call that failed: a message for the script's error. NULL after a call that did not.

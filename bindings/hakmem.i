@@ -55,3 +55,4 @@ const char *control_profile(hak_heap *current, const char *name = NULL);
 double control_limit(hak_heap *current, double bytes = CONTROL_KEEP);
 
 %constant char *version = HAK_VERSION;
+%constant char *build = HAK_BUILD;

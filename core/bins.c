@@ -71,7 +71,7 @@ static bool has_more(const hak_slab *slab)
 static bool add_blocks(hak_heap *heap, hak_slab *slab)
 {
     if (slab->absent) return hak__holes_fill(heap, slab);
-    size_t step = heap->policy.carve;
+    size_t step = hak__policy(heap)->carve;
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
     size_t peak = heap->footprint_peak;
     if (!hak__units_use(heap, slab, begin, end)) return false;
@@ -117,7 +117,7 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
 /* A full slab wakes when one of so many of its blocks is free, as a power of two. */
 static size_t wake_shift(const hak_heap *heap)
 {
-    return heap->traits->in_order ? heap->policy.wake_in_order : heap->policy.wake;
+    return heap->traits->in_order ? hak__policy(heap)->wake_in_order : hak__policy(heap)->wake;
 }
 
 /* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
@@ -146,7 +146,7 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
     for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
         if (!slab->free) continue; /* it would have to take pages: such come last */
         if (!best || slab->left > best->left) best = slab;
-        if (best->left > best->capacity / 2 && !heap->policy.fullest) break;
+        if (best->left > best->capacity / 2 && !hak__policy(heap)->fullest) break;
         looked_at++;
     }
     return best ? best : first;
@@ -156,9 +156,9 @@ static hak_slab *refill(hak_heap *heap, unsigned index)
 {
     hak_slab *slab = choose_partial(heap, index);
     size_t size = hak__class_size(index, heap->granularity);
-    size_t supplied = (heap->policy.carve + size - 1) / size;
+    size_t supplied = (hak__policy(heap)->carve + size - 1) / size;
     if (!slab || !slab->free) {
-        hak__bins_before_peak(heap, heap->policy.carve);
+        hak__bins_before_peak(heap, hak__policy(heap)->carve);
         slab = choose_partial(heap, index);
     }
     if (slab && slab->free) supplied = slab->carved - slab->left;

@@ -54,8 +54,9 @@ typedef struct hak_heap_options {
 #define HAK_MEMORY_MIN ((size_t)64 * 1024)
 
 /* Makes a heap. `options` may be NULL for the defaults and is not kept. Returns NULL with errno
- * EINVAL (a granularity other than 8 or 16, an unknown profile or setting, memory too small) or
- * ENOMEM. Any thread may call it. */
+ * EINVAL (a granularity other than 8 or 16, an unknown profile or setting, memory too small),
+ * ENOTSUP (a profile or setting other than the one that the build is fixed to) or ENOMEM. Any
+ * thread may call it. */
 HAK_API hak_heap *hak_heap_new(const hak_heap_options *options);
 
 /* Discards the heap and every block in it, in time proportional to its superslabs rather than to
@@ -133,19 +134,25 @@ HAK_API void hak_heap_grace(hak_heap *heap, size_t bytes);
 /* The most bytes above the limit that were in use since the last hak_heap_grace with bytes > 0. */
 HAK_API size_t hak_heap_grace_used(const hak_heap *heap);
 
-/* Switches the profile, and with it the heap's own options; false with errno EINVAL for a name that
- * hak_profile_names does not list. What the new profile would not have retained is given back
- * before the call returns. The environment's variables refine it as they do at creation. */
+/* Switches the profile, and with it the heap's own options; false with errno as hak_profile_valid
+ * sets it for a name that hak_profile_names does not list. What the new profile would not have
+ * retained is given back before the call returns. The environment's variables refine it as they do
+ * at creation. */
 HAK_API bool hak_heap_set_profile(hak_heap *heap, const char *profile);
 
 /* Refines the heap's profile by options of its own, "name=value name=value …", with the names that
  * hak_options gives; the profile is called "custom" from then on. False with errno EINVAL, and no
- * change, for a name or value that is not accepted; then up to `size` bytes of `message` (may be
- * NULL with 0) say which are. */
+ * change, for a name or value that is not accepted, and ENOTSUP for one that would change a profile
+ * that the build fixes; then up to `size` bytes of `message` (may be NULL with 0) say what is. */
 HAK_API bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size);
 
 /* Whether such settings are accepted; if not, `message` says as above. */
 HAK_API bool hak_settings_valid(const char *settings, char *message, size_t size);
+
+/* Whether a heap can have the profile `profile`. If not: false with errno EINVAL for a name that
+ * there is not, or NULL, and ENOTSUP for one that the build does not have, since its profile is
+ * fixed (hak_build); then up to `size` bytes of `message` (may be NULL with 0) say why. */
+HAK_API bool hak_profile_valid(const char *profile, char *message, size_t size);
 
 /* One of the things that can be set. */
 typedef struct hak_option {
@@ -153,7 +160,7 @@ typedef struct hak_option {
     const char *variable; /* of the environment; read once, when the first heap is made */
     const char *type;     /* "name", "flag", "number" or "bytes" */
     const char *help;     /* one line */
-    const char *origin;   /* of the value: "default", "profile", "environment" or "heap" */
+    const char *origin;   /* of the value: "default", "profile", "environment", "heap" or "build" */
     char range[96];       /* what is accepted; after bytes, k, m or g may follow */
     char value[32];       /* in effect */
 } hak_option;
@@ -165,8 +172,9 @@ HAK_API size_t hak_options(const hak_heap *heap, hak_option *options, size_t mos
 /* The name of the heap's profile. */
 HAK_API const char *hak_heap_profile(const hak_heap *heap);
 
-/* The accepted profile names, for messages: "speed, balanced, lean, custom". Accepted too are the
- * names that were before: MIXED_TINYV3_C7_SAFE for speed, MIXED_TINYV3_C7_BALANCED for balanced. */
+/* The accepted profile names, for messages: "speed, balanced, lean, custom", or the one that the
+ * build is fixed to. Accepted too are the names that were before: MIXED_TINYV3_C7_SAFE for speed,
+ * MIXED_TINYV3_C7_BALANCED for balanced. */
 HAK_API const char *hak_profile_names(void);
 
 /* The name given at creation. */
@@ -274,6 +282,11 @@ HAK_API bool hak_heap_map(const hak_heap *heap, const char *path);
 
 /* "0.1.0": the version of the library in use; HAK_VERSION is that of the header. */
 HAK_API const char *hak_version(void);
+
+/* Which build of the library it is: "standard", "fast" (one profile, fixed at compile time),
+ * "observe" (counts on every call), "pgo" (standard, guided by a profile of its execution) or
+ * "debug" (HAK_DEBUG). */
+HAK_API const char *hak_build(void);
 
 #ifdef __cplusplus
 }

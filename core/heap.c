@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bins.h"
+#include "build.h"
 #include "heaps.h"
 #include "holes.h"
 #include "hugespace.h"
@@ -329,13 +330,8 @@ static bool options_valid(const hak_heap_options *options)
 {
     if (options->granularity && options->granularity != 8 && options->granularity != 16)
         return bad();
-    hak_profile policy;
-    uint32_t given = 0;
-    if (options->profile && !hak__profile_named(options->profile)) return bad();
-    if (options->settings) {
-        hak__options_profile(options->profile, &policy);
-        if (!hak__options_refine(&policy, &given, options->settings, NULL, 0)) return bad();
-    }
+    if (options->profile && !hak_profile_valid(options->profile, NULL, 0)) return false;
+    if (options->settings && !hak_settings_valid(options->settings, NULL, 0)) return false;
     if (options->memory && options->memory_size < HAK_MEMORY_MIN) return bad();
     if (!options->memory && options->memory_size) return bad();
     return true;
@@ -418,7 +414,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
 void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap || heap->region) return;
-    size_t pool = heap->policy.pool;
+    size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);
     while (heap->huge) {
         hak_superslab *huge = heap->huge;
@@ -504,19 +500,20 @@ size_t hak_heap_grace_used(const hak_heap *heap)
 /* Gives back what the heap's policy would not have retained, of what an earlier one has. */
 static void comply(hak_heap *heap)
 {
-    if (heap->policy.decommit == HAK_DECOMMIT_OFF) return;
+    if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return;
     heap->prewarmed = 0;
     hak__bins_retire_idle(heap);
     heap->recent_peak = heap->footprint - heap->retained;
     if (heap->retained + heap->loose > hak__purge_bound(heap)) hak__holes_punch(heap, false);
     hak__purge_to(heap, hak__purge_bound(heap));
-    if (!heap->region) hak__supply_shrink(heap->policy.pool);
+    if (!heap->region) hak__supply_shrink(hak__policy(heap)->pool);
 }
 
 bool hak_heap_set_profile(hak_heap *heap, const char *name)
 {
     hak_profile policy;
-    if (!name || !hak__options_profile(name, &policy)) return bad();
+    if (!hak_profile_valid(name, NULL, 0)) return false;
+    hak__options_profile(name, &policy);
     heap->policy = policy;
     heap->given = 1;
     comply(heap);
@@ -525,26 +522,20 @@ bool hak_heap_set_profile(hak_heap *heap, const char *name)
 
 bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size)
 {
-    if (!refine(heap, settings, message, size)) return bad();
+    if (!refine(heap, settings, message, size)) return false;
     comply(heap);
     return true;
 }
 
-bool hak_settings_valid(const char *settings, char *message, size_t size)
-{
-    hak_profile profile = *hak__profile_named("speed");
-    return hak__options_refine(&profile, &(uint32_t){0}, settings, message, size);
-}
-
 const char *hak_heap_profile(const hak_heap *heap)
 {
-    return heap->policy.name;
+    return hak__policy(heap)->name;
 }
 
 size_t hak_options(const hak_heap *heap, hak_option *options, size_t most)
 {
     hak_profile profile;
-    if (heap) return hak__options_list(&heap->policy, heap->given, options, most);
+    if (heap) return hak__options_list(hak__policy(heap), heap->given, options, most);
     hak__options_profile(NULL, &profile);
     return hak__options_list(&profile, 0, options, most);
 }
@@ -557,4 +548,9 @@ const char *hak_heap_name(const hak_heap *heap)
 const char *hak_version(void)
 {
     return HAK_VERSION;
+}
+
+const char *hak_build(void)
+{
+    return HAK_BUILD;
 }

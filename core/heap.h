@@ -97,7 +97,8 @@ struct hak_heap {
     size_t recent_peak;     /* of the bytes in use, decaying; bounds what is retained */
     size_t refills, retires, purges;
     size_t super_count;
-    hak_profile policy; /* its profile, as the environment and its own options refine it */
+    hak_profile policy; /* its profile, as the environment and its own options refine it: read by
+                         * hak__policy */
     uint32_t given;     /* bit for each option of its own: options.h */
     bool at_once;       /* pages go back at once, whatever the policy says */
     bool stale;         /* pages that count as untouched may hold what was in them */
@@ -124,6 +125,13 @@ static inline void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *bl
     (void)heap, (void)slab, (void)block;
 }
 #endif
+
+/* What the heap trades between speed and memory: a constant where the build fixes it. */
+static inline const hak_profile *hak__policy(const hak_heap *heap)
+{
+    const hak_profile *fixed = hak__profile_fixed();
+    return fixed ? fixed : &heap->policy;
+}
 
 /* The class of the largest blocks that lie in slabs. */
 static inline unsigned hak__heap_last_class(const hak_heap *heap)

@@ -135,7 +135,7 @@ static void put_head(page *out, const hak_heap *heap, const hak_stats *stats)
         "\342\200\235</h1>\n<p>%zu blocks with %zu KiB live in %zu KiB of pages; %zu KiB more are "
         "kept for reuse. Profile: %s.</p>\n",
         stats->live_blocks, stats->live_bytes / 1024, (stats->footprint - stats->retained) / 1024,
-        stats->retained / 1024, heap->policy.name);
+        stats->retained / 1024, hak__policy(heap)->name);
     put(out,
         "<p>Each row is a superslab, a piece of %zu KiB of addresses, and each cell one of its 64 "
         "units. A coloured cell holds blocks of one size: the colour says which, and it is filled "

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -159,6 +160,38 @@ static void apply(hak_profile *profile, const entry *option, size_t value)
     }
 }
 
+/* ------------------------------------------------------------------ a build's fixed profile */
+
+static bool of_a_profile(const entry *option)
+{
+    return option->kind == PROFILE || option->field != NOWHERE;
+}
+
+/* Whether the build's profile is fixed, and the option would have it another. */
+static bool against_build(const entry *option, size_t value)
+{
+    const hak_profile *fixed = hak__profile_fixed();
+    if (!fixed) return false;
+    hak_profile refined = *fixed;
+    apply(&refined, option, value);
+    return memcmp(&refined, fixed, sizeof refined) != 0;
+}
+
+static bool profile_against_build(const hak_profile *profile)
+{
+    const hak_profile *fixed = hak__profile_fixed();
+    return fixed && strcmp(profile->name, fixed->name) != 0;
+}
+
+static void warn_of_build(const entry *option)
+{
+    char what[96], why[96];
+    snprintf(what, sizeof what, "%s is ignored", option->variable);
+    snprintf(why, sizeof why, "the profile of this build is fixed to %s",
+             hak__profile_fixed()->name);
+    hak__warn(what, why);
+}
+
 /* ------------------------------------------------------------------ the environment */
 
 static void read_variable(size_t index)
@@ -168,12 +201,22 @@ static void read_variable(size_t index)
     if (!text || !*text) return;
     size_t number = 0;
     if (option->kind == PROFILE) {
-        environment_profile = hak__profile_named(text);
-        if (environment_profile) environment[index].value = text;
-        else unknown_profile = true; /* warned of where it is used */
+        const hak_profile *profile = hak__profile_named(text);
+        if (!profile) {
+            unknown_profile = true; /* warned of where it is used */
+        } else if (profile_against_build(profile)) {
+            warn_of_build(option);
+        } else {
+            environment_profile = profile;
+            environment[index].value = text;
+        }
     } else if (parse(option, text, strlen(text), &number)) {
-        environment[index].value = text;
-        environment[index].number = number;
+        if (against_build(option, number)) {
+            warn_of_build(option);
+        } else {
+            environment[index].value = text;
+            environment[index].number = number;
+        }
     } else {
         char what[96], why[160], range[96];
         describe_range(option, range, sizeof range);
@@ -188,23 +231,29 @@ static void read_environment(void)
     for (size_t i = 0; i < OPTIONS; i++) read_variable(i);
 }
 
-bool hak__options_profile(const char *name, hak_profile *profile)
+/* What a heap has that names no profile. */
+static const hak_profile *default_profile(void)
 {
     static atomic_bool warned;
-    pthread_once(&once, read_environment);
-    const hak_profile *base = name ? hak__profile_named(name) : environment_profile;
-    if (!base && name) return false;
+    const hak_profile *base = hak__profile_fixed();
+    if (!base) base = environment_profile;
     if (!base) base = hak__profile_named("speed");
-    if (!name && unknown_profile && !atomic_exchange(&warned, true)) {
-        char why[96];
+    if (unknown_profile && !atomic_exchange(&warned, true)) {
+        char what[96], why[96];
+        snprintf(what, sizeof what, "HAKMEM_PROFILE names no profile, using %s", base->name);
         snprintf(why, sizeof why, "accepted are %s", hak_profile_names());
-        hak__warn("HAKMEM_PROFILE names no profile, using speed", why);
+        hak__warn(what, why);
     }
-    *profile = *base;
+    return base;
+}
+
+void hak__options_profile(const char *name, hak_profile *profile)
+{
+    pthread_once(&once, read_environment);
+    *profile = name ? *hak__profile_named(name) : *default_profile();
     for (size_t i = 0; i < OPTIONS; i++) {
         if (environment[i].value) apply(profile, &options[i], environment[i].number);
     }
-    return true;
 }
 
 static size_t value_for_process(const char *name)
@@ -228,14 +277,28 @@ size_t hak__options_prewarm(void)
 
 /* ------------------------------------------------------------------ a heap's own */
 
-__attribute__((format(printf, 3, 4))) static bool refuse(char *message, size_t size,
+__attribute__((format(printf, 4, 5))) static bool refuse(int error, char *message, size_t size,
                                                          const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     if (size) vsnprintf(message, size, format, args);
     va_end(args);
+    errno = error;
     return false;
+}
+
+bool hak_profile_valid(const char *name, char *message, size_t size)
+{
+    const hak_profile *profile = name ? hak__profile_named(name) : NULL;
+    if (!profile)
+        return refuse(EINVAL, message, size, "unknown profile '%s', accepted are: %s",
+                      name ? name : "", hak_profile_names());
+    if (profile_against_build(profile))
+        return refuse(ENOTSUP, message, size,
+                      "profile '%s' is not to be had: the profile of this build is fixed to %s",
+                      name, hak_profile_names());
+    return true;
 }
 
 /* The names of the options that a heap may set, for messages. */
@@ -274,7 +337,7 @@ bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *sett
         if (!option) {
             char names[256];
             list_names(names, sizeof names);
-            return refuse(message, size, "unknown option '%.*s', accepted are: %s",
+            return refuse(EINVAL, message, size, "unknown option '%.*s', accepted are: %s",
                           (int)name_length, at, names);
         }
         size_t index = (size_t)(option - options);
@@ -282,9 +345,13 @@ bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *sett
         if (!parse(option, at + begin, length - begin, &values[index])) {
             char range[96];
             describe_range(option, range, sizeof range);
-            return refuse(message, size, "option '%s' cannot be '%.*s', accepted are: %s",
+            return refuse(EINVAL, message, size, "option '%s' cannot be '%.*s', accepted are: %s",
                           option->name, (int)(length - begin), at + begin, range);
         }
+        if (against_build(option, values[index]))
+            return refuse(ENOTSUP, message, size,
+                          "option '%s' cannot be '%.*s': the profile of this build is fixed to %s",
+                          option->name, (int)(length - begin), at + begin, hak_profile_names());
         set |= (uint32_t)1 << index;
         at += length;
         at += strspn(at, separators);
@@ -296,10 +363,17 @@ bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *sett
     return true;
 }
 
+bool hak_settings_valid(const char *settings, char *message, size_t size)
+{
+    hak_profile profile = *hak__profile_named("speed");
+    return hak__options_refine(&profile, &(uint32_t){0}, settings, message, size);
+}
+
 /* ------------------------------------------------------------------ telling */
 
 static const char *origin_of(size_t index, uint32_t given, const entry *option)
 {
+    if (hak__profile_fixed() && of_a_profile(option)) return "build";
     if (given >> index & 1) return "heap";
     if (environment[index].value) return "environment";
     return option->field == NOWHERE ? "default" : "profile";

@@ -10,12 +10,13 @@
 #include "hakmem.h"
 #include "profile.h"
 
-/* The profile `name` (NULL: the environment's, or speed) as the environment refines it. False when
- * there is no such profile. Warns once of each variable with a value that is none. */
-bool hak__options_profile(const char *name, hak_profile *profile);
+/* The profile `name`, for which hak_profile_valid holds (NULL: the environment's, or speed), as the
+ * environment refines it. Warns once of each variable with a value that is none, or that is of no
+ * use since the build's profile is fixed. */
+void hak__options_profile(const char *name, hak_profile *profile);
 
 /* Refines a profile by `settings`, "name=value name=value …"; bits of the options that are set join
- * `given`. False, with a message and no change, when one is refused. */
+ * `given`. False with errno EINVAL or ENOTSUP, a message and no change, when one is refused. */
 bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *settings, char *message,
                          size_t size);
 

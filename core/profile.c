@@ -4,34 +4,11 @@
 
 #include "hakmem.h"
 
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-
-#define SPEED                                                                                   \
-    .carve = 4 * KIB, .retain_least = 32 * MIB, .retain_part = 50, .pool = 16 * MIB, .wake = 4, \
-    .wake_in_order = 2, .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
-
 static const hak_profile profiles[] = {
-    {.name = "speed", SPEED},
-    {.name = "balanced",
-     .carve = 4 * KIB,
-     .retain_least = 4 * MIB,
-     .retain_part = 12,
-     .pool = 4 * MIB,
-     .wake = 4,
-     .wake_in_order = 4,
-     .decommit = HAK_DECOMMIT_DONTNEED,
-     .warm_pool = HAK_UNSET},
-    {.name = "lean",
-     .carve = 4 * KIB,
-     .retain_least = 256 * KIB,
-     .retain_part = 2,
-     .pool = 0,
-     .wake = 31,
-     .wake_in_order = 31,
-     .decommit = HAK_DECOMMIT_DONTNEED,
-     .warm_pool = HAK_UNSET},
-    {.name = "custom", SPEED},
+    {.name = "speed", HAK_PROFILE_speed},
+    {.name = "balanced", HAK_PROFILE_balanced},
+    {.name = "lean", HAK_PROFILE_lean},
+    {.name = "custom", HAK_PROFILE_speed},
 };
 
 /* Names from before this allocator. */
@@ -46,7 +23,8 @@ static const struct {
 
 const char *hak_profile_names(void)
 {
-    return "speed, balanced, lean, custom";
+    const hak_profile *fixed = hak__profile_fixed();
+    return fixed ? fixed->name : "speed, balanced, lean, custom";
 }
 
 const hak_profile *hak__profile_named(const char *name)

@@ -1,5 +1,5 @@
 /* Profiles: one table of what a heap trades between speed and memory. Read only where slabs change
- * hands. */
+ * hands. A build may fix one of them at compile time. */
 #ifndef HAK_PROFILE_H
 #define HAK_PROFILE_H
 
@@ -30,6 +30,45 @@ typedef struct hak_profile {
 } hak_profile;
 
 #define HAK_UNSET SIZE_MAX
+
+/* The profiles but for their names. Macros, so that one can be a constant for the compiler. */
+#define HAK_PROFILE_speed                                                                       \
+    .carve = (size_t)4 << 10, .retain_least = (size_t)32 << 20, .retain_part = 50,              \
+    .pool = (size_t)16 << 20, .wake = 4, .wake_in_order = 2, .decommit = HAK_DECOMMIT_DONTNEED, \
+    .warm_pool = HAK_UNSET
+
+#define HAK_PROFILE_balanced                                                                   \
+    .carve = (size_t)4 << 10, .retain_least = (size_t)4 << 20, .retain_part = 12,              \
+    .pool = (size_t)4 << 20, .wake = 4, .wake_in_order = 4, .decommit = HAK_DECOMMIT_DONTNEED, \
+    .warm_pool = HAK_UNSET
+
+#define HAK_PROFILE_lean                                                                      \
+    .carve = (size_t)4 << 10, .retain_least = (size_t)256 << 10, .retain_part = 2, .pool = 0, \
+    .wake = 31, .wake_in_order = 31, .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
+
+/* The profile that every heap of this build has; NULL: each has its own. With -DHAK_FAST it is
+ * speed, or what -DHAK_FAST_PROFILE=lean or balanced says. */
+#ifdef HAK_FAST
+#ifndef HAK_FAST_PROFILE
+#define HAK_FAST_PROFILE speed
+#endif
+#define HAK__NAME(profile) #profile
+#define HAK__FIXED(profile)                               \
+    {                                                     \
+        .name = HAK__NAME(profile), HAK_PROFILE_##profile \
+    }
+#define HAK__EXPAND(profile) HAK__FIXED(profile)
+static const hak_profile hak__profile_of_build = HAK__EXPAND(HAK_FAST_PROFILE);
+static inline const hak_profile *hak__profile_fixed(void)
+{
+    return &hak__profile_of_build;
+}
+#else
+static inline const hak_profile *hak__profile_fixed(void)
+{
+    return NULL;
+}
+#endif
 
 /* The profile of that name, or of its alias; NULL when there is none. "custom" is what a heap's
  * profile is called once options of its own refine it; to begin with, it is speed. */

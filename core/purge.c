@@ -21,7 +21,7 @@
 
 size_t hak__purge_bound(const hak_heap *heap)
 {
-    const hak_profile *policy = &heap->policy;
+    const hak_profile *policy = hak__policy(heap);
     if (policy->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
     return policy->retain_least + heap->recent_peak / 100 * policy->retain_part + heap->prewarmed;
 }
@@ -66,7 +66,7 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
 {
     size_t peak = heap->footprint + bytes;
     if (peak <= heap->footprint_peak) return SIZE_MAX;
-    if (heap->policy.decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
+    if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
     if (heap->prewarmed) return SIZE_MAX; /* memory is kept on purpose */
     if (grows_in_earnest(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
     if (bytes >= LARGE) return HAK_PAGE;

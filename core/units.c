@@ -76,7 +76,7 @@ size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t be
 /* A heap that grows touches some of what it is about to carve, by one call. */
 static void touch_ahead(hak_heap *heap, hak_slab *run, size_t end)
 {
-    size_t unit_size = hak__heap_unit_size(heap), ahead = heap->policy.ahead;
+    size_t unit_size = hak__heap_unit_size(heap), ahead = hak__policy(heap)->ahead;
     if (run->kind != HAK_SLAB_CURRENT || run->units > 1 || heap->footprint < AHEAD_FROM) return;
     if (ahead > unit_size - end) ahead = unit_size - end;
     if (ahead == 0 || run->touched > end || !hak__may_charge(heap, ahead)) return;
@@ -105,7 +105,7 @@ bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
         if (part > run[i].touched) run[i].touched = (uint32_t)part;
         if (part) set_dirty(region, (size_t)(&run[i] - region->slabs));
     }
-    if (heap->policy.ahead && !heap->region) touch_ahead(heap, run, end);
+    if (hak__policy(heap)->ahead && !heap->region) touch_ahead(heap, run, end);
     return true;
 }
 
@@ -256,7 +256,7 @@ size_t hak__units_retained(const hak_superslab *super)
 
 bool hak__give_pages(hak_heap *heap, void *start, size_t size)
 {
-    bool lazily = heap->policy.decommit == HAK_DECOMMIT_FREE && !heap->at_once;
+    bool lazily = hak__policy(heap)->decommit == HAK_DECOMMIT_FREE && !heap->at_once;
     if (!(lazily ? hak__region_purge_lazily(start, size) : hak__region_purge(start, size))) {
         return false;
     }

@@ -24,8 +24,8 @@ extern "C" {
 HAK_API void *hak_lua_alloc(void *ud, void *block, size_t old_size, size_t new_size);
 
 /* Makes a state in a heap of its own. `options` may be NULL; a granularity of 0 means 8 here. The
- * panic and warning functions are set as luaL_newstate sets them. NULL with errno EINVAL or ENOMEM
- * as hak_heap_new, also when the limit is too small for an empty state. */
+ * panic and warning functions are set as luaL_newstate sets them. NULL with errno EINVAL, ENOTSUP
+ * or ENOMEM as hak_heap_new, also when the limit is too small for an empty state. */
 HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
 
 /* Closes a state: pending to-be-closed variables and all finalizers run, as by lua_close, and then
@@ -37,7 +37,7 @@ HAK_API void hak_lua_close(lua_State *L);
 
 /* Makes a new heap the allocator of a running state. Blocks from before stay with their allocator
  * until they are freed. Returns the heap; of a state that has one already, that one, with `options`
- * ignored. NULL with errno EINVAL or ENOMEM, or ENOTSUP where the interpreter cannot take foreign
+ * ignored. NULL with errno as hak_heap_new, or ENOTSUP where the interpreter cannot take foreign
  * memory (LuaJIT without GC64). May raise a Lua error of memory. The heap goes with the state. */
 HAK_API hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options);
 

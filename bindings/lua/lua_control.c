@@ -102,15 +102,14 @@ int hak_lua_control_install(lua_State *L)
     }
     if (!hak_lua_install(L, &options)) {
         char why[384];
-        if (errno == EINVAL && options.settings &&
-            !hak_settings_valid(options.settings, why, sizeof why)) {
+        int error = errno;
+        if (options.profile && !hak_profile_valid(options.profile, why, sizeof why)) {
             return luaL_error(L, "%s", why);
         }
-        if (errno == EINVAL) {
-            return luaL_error(L, "unknown profile '%s', accepted are: %s", options.profile,
-                              hak_profile_names());
+        if (options.settings && !hak_settings_valid(options.settings, why, sizeof why)) {
+            return luaL_error(L, "%s", why);
         }
-        if (errno == ENOTSUP) {
+        if (error == ENOTSUP) {
             return luaL_error(L, "this LuaJIT was built without GC64 and can hold only memory of "
                                  "its own allocator");
         }

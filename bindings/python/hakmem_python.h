@@ -45,7 +45,7 @@ typedef struct hak_py_options {
  *   EPERM    not the main interpreter
  *   EBUSY    a hook of somebody else is in place, maybe that of another copy of hakmem; or, from
  *            3.12 on, other interpreters exist, which may be running in other threads
- *   ENOTSUP  a free-threaded CPython */
+ *   ENOTSUP  a free-threaded CPython, or another profile than the build is fixed to */
 HAK_API const char *hak_py_install(const hak_py_options *options);
 
 /* New blocks come from the previous allocators again; ours are still known and freed. */

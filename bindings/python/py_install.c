@@ -6,7 +6,6 @@
 
 #include "bins.h"
 #include "hakmem_python.h"
-#include "profile.h"
 #include "py_alloc.h"
 #include "py_watch.h"
 #include "py_wrappers.h"
@@ -111,8 +110,9 @@ static const char *check(const hak_py_options *options)
 {
     if (options->domains & ~(HAK_PY_MEM | HAK_PY_OBJ))
         return fail(EINVAL, "unknown domain, accepted are HAK_PY_MEM and HAK_PY_OBJ");
-    if (options->profile && !hak__profile_named(options->profile))
-        return fail(EINVAL, "unknown profile, accepted are: %s", hak_profile_names());
+    char why[128];
+    if (options->profile && !hak_profile_valid(options->profile, why, sizeof why))
+        return fail(errno, "%s", why);
     if (options->limit && options->limit < LIMIT_LEAST)
         return fail(ERANGE,
                     "a limit of %zu bytes is below the least that Python can work with, %zu",

@@ -53,6 +53,11 @@ size_t support_scaled(size_t operations)
     return support_debug ? operations / 8 : operations;
 }
 
+const char *support_profile(const char *name)
+{
+    return hak_profile_valid(name, NULL, 0) ? name : hak_profile_names();
+}
+
 size_t support_size(size_t size)
 {
     volatile size_t hidden = size;

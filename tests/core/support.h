@@ -43,6 +43,9 @@ extern const bool support_sanitized;
 /* `operations` for the release build, fewer where each costs more. */
 size_t support_scaled(size_t operations);
 
+/* The profile `name`, or the only one where the build has it fixed. */
+const char *support_profile(const char *name);
+
 /* A size the compiler cannot see through, for calls that must fail. */
 size_t support_size(size_t size);
 

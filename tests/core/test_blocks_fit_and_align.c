@@ -352,7 +352,7 @@ static void live_on_the_callers_memory(void *context)
         for (size_t i = 0; i < 64; i++) hak_heap_free(heap, held[i]);
         hak_heap_trim(heap);
     }
-    REQUIRE(hak_heap_set_profile(heap, "lean"));
+    REQUIRE(hak_heap_set_profile(heap, support_profile("lean")));
     REQUIRE(support_stats(heap).os.total == before);
     hak_heap_destroy(heap);
 }

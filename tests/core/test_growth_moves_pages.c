@@ -126,7 +126,7 @@ static void growing_with_others_needs_little_more(void **state)
 static void grow_together(void *context)
 {
     (void)context;
-    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "balanced"});
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = support_profile("balanced")});
     size_t begin = support_resident(), size = 3 * MIB, least = 64 * MIB;
     char *blocks[BLOCKS];
     for (size_t i = 0; i < BLOCKS; i++) {

@@ -207,7 +207,10 @@ static void do_something_rare(model *m)
     static const char *const profiles[] = {"speed", "balanced", "lean"};
     switch (support_below(&m->random, 4)) {
     case 0: hak_heap_trim(m->heap); break;
-    case 1: REQUIRE(hak_heap_set_profile(m->heap, profiles[support_below(&m->random, 3)])); break;
+    case 1:
+        REQUIRE(
+            hak_heap_set_profile(m->heap, support_profile(profiles[support_below(&m->random, 3)])));
+        break;
     case 2: hak_heap_free(m->heap, NULL); break;
     case 3:
         for (size_t i = 0; i < 100 && i < m->count; i++) {
@@ -306,7 +309,8 @@ static void at_granularity_16(void **state)
 static void when_lean(void **state)
 {
     (void)state;
-    agree(&(hak_heap_options){.profile = "lean", .granularity = 8}, support_scaled(500000), 3);
+    agree(&(hak_heap_options){.profile = support_profile("lean"), .granularity = 8},
+          support_scaled(500000), 3);
 }
 
 static void under_limits(void **state)
@@ -358,7 +362,8 @@ static void for_two_heaps_in_turn(void **state)
 {
     (void)state;
     model one = model_new(&(hak_heap_options){.granularity = 8}, 30);
-    model other = model_new(&(hak_heap_options){.granularity = 16, .profile = "balanced"}, 31);
+    model other = model_new(
+        &(hak_heap_options){.granularity = 16, .profile = support_profile("balanced")}, 31);
     size_t operations = support_scaled(1000000);
     for (size_t time = 0; time < operations; time++) {
         step(&one, time);

@@ -137,6 +137,37 @@ static void the_version_is_that_of_the_header(void **state)
     assert_string_equal(hak_version(), HAK_VERSION);
 }
 
+/* As the flags that this test is compiled with too say. */
+static void the_build_is_told(void **state)
+{
+    (void)state;
+#if defined(HAK_OBSERVE)
+    assert_string_equal(hak_build(), "observe");
+#elif defined(HAK_DEBUG)
+    assert_string_equal(hak_build(), "debug");
+#else
+    assert_string_equal(hak_build(), "standard");
+#endif
+}
+
+static void a_profile_is_valid_or_the_message_lists_those_that_are(void **state)
+{
+    (void)state;
+    char why[128] = "unchanged";
+    for (size_t i = 0; i < COUNT(profiles); i++) {
+        assert_true(hak_profile_valid(profiles[i], why, sizeof why));
+        assert_string_equal(why, "unchanged");
+    }
+    static const char *const bad[] = {"quick", "", NULL};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        errno = 0;
+        assert_false(hak_profile_valid(bad[i], why, sizeof why));
+        assert_int_equal(errno, EINVAL);
+        assert_non_null(strstr(why, hak_profile_names()));
+        assert_false(hak_profile_valid(bad[i], NULL, 0));
+    }
+}
+
 /* The list covers every number of hak_stats but those of the OS and of the classes. */
 static void the_statistics_are_listed(void **state)
 {
@@ -170,6 +201,8 @@ int main(void)
         cmocka_unit_test(names_are_copied_to_31_bytes),
         cmocka_unit_test(too_little_memory_is_refused),
         cmocka_unit_test(the_version_is_that_of_the_header),
+        cmocka_unit_test(the_build_is_told),
+        cmocka_unit_test(a_profile_is_valid_or_the_message_lists_those_that_are),
         cmocka_unit_test(the_statistics_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

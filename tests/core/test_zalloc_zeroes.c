@@ -106,7 +106,7 @@ static void every_profile_zeroes(void **state)
     static const char *const profiles[] = {"lean", "balanced", "speed"};
     hak_heap *heap = hak_heap_new(NULL);
     for (size_t round = 0; round < 30; round++) {
-        assert_true(hak_heap_set_profile(heap, profiles[round % COUNT(profiles)]));
+        assert_true(hak_heap_set_profile(heap, support_profile(profiles[round % COUNT(profiles)])));
         void *held[40];
         for (size_t i = 0; i < COUNT(held); i++) held[i] = dirty(heap, 1000 + i * i * 1300);
         for (size_t i = 0; i < COUNT(held); i++) hak_heap_free(heap, held[i]);

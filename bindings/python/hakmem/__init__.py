@@ -18,6 +18,7 @@ else:
     from . import _hakmem
 
 __all__ = [
+    "build",
     "configure",
     "heap_map",
     "heap_name",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 version = _hakmem.version
+build = _hakmem.build
 __version__ = version
 
 _DOMAINS = {"mem": 1, "obj": 2}
@@ -65,6 +67,8 @@ def _domain_bits(domains):
 def _check_profile(name):
     if name is not None and name not in _PROFILES + _ALIASES:
         accepted = ", ".join(_PROFILES)
+        if build == "fast":
+            accepted += ", to which the profile of this build is fixed"
         raise ValueError(f"unknown profile {name!r}, accepted are: {accepted}")
 
 

@@ -7,6 +7,7 @@ _Domain = Literal["obj", "mem"]
 _Profile = Literal["speed", "balanced", "lean", "custom"]
 
 version: str
+build: str
 __version__: str
 
 def install(

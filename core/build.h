@@ -1,0 +1,18 @@
+/* Which build this is, as its flags say: see hak_build. What counts on every call is named first,
+ * since its times are nobody's speed. */
+#ifndef HAK_BUILD_H
+#define HAK_BUILD_H
+
+#if defined(HAK_OBSERVE)
+#define HAK_BUILD "observe"
+#elif defined(HAK_DEBUG)
+#define HAK_BUILD "debug"
+#elif defined(HAK_FAST)
+#define HAK_BUILD "fast"
+#elif defined(HAK_PGO)
+#define HAK_BUILD "pgo"
+#else
+#define HAK_BUILD "standard"
+#endif
+
+#endif
