@@ -36,13 +36,13 @@ test: deps ## all tests
 	$(MAKE) --no-print-directory everything run-tests
 bench: deps ## measure everything (more than an hour): the tables of the README
 	$(MAKE) --no-print-directory everything
-	bench/hakbench run $(SUITES) --python $(PYTHON)
+	bench/hakbench run $(SUITES) --python $(PYTHON) --profile speed
 
 deps: ## check that everything needed is installed, and install what is missing
 	scripts/deps.sh
 
 help: ## this list
-	grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
+	grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
 everything: libs modules python bench-programs
 run-demo:
@@ -75,6 +75,7 @@ $(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o)
 	$(call say,LINK)
 	$(CC) $(HAK_CFLAGS) -shared -Wl,-soname,libhakmem.so.0 -Wl,-z,nodelete $^ -o $@ -pthread
 
+include variants.mk
 include bindings/lua/lua.mk
 include bindings/python/python.mk
 include bench/bench.mk

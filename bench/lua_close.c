@@ -4,7 +4,8 @@
  *     lua_close hakmem|stock|peer [MiB]
  *
  * Builds a state with that many MiB of small tables, strings and closures (200 by default), closes
- * it and prints one line of JSON. For a peer, preload its library and say `peer`. */
+ * it and prints one line of JSON, with the build and the profile if it is hakmem's. For a peer,
+ * preload its library and say `peer`. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -54,11 +55,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[0], lua_tostring(L, -1));
         return 3;
     }
+    const char *profile = hakmem ? hak_heap_profile(hak_lua_heap(L)) : NULL;
     double begin = now();
     if (hakmem) hak_lua_close(L);
     else lua_close(L);
     double seconds = now() - begin;
-    printf("{\"allocator\": \"%s\", \"mib\": %d, \"objects\": %lld, \"close_s\": %.6f}\n", who, mib,
+    printf("{\"allocator\": \"%s\", \"mib\": %d, \"objects\": %lld, \"close_s\": %.6f", who, mib,
            (long long)objects, seconds);
+    if (hakmem) printf(", \"build\": \"%s\", \"profile\": \"%s\"", hak_build(), profile);
+    puts("}");
     return 0;
 }

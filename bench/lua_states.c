@@ -5,7 +5,8 @@
  * Makes that many states (10,000 by default) with the standard libraries open, runs a small script
  * in each, such as a host keeps one of for each player, document or connection, and closes them
  * all; then makes and closes a tenth as many, one after the other, each through the same script.
- * Prints one line of JSON. For a peer, preload its library and say `peer`. */
+ * Prints one line of JSON, with the build and the profile if they are hakmem's. For a peer, preload
+ * its library and say `peer`. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -107,8 +108,13 @@ int main(int argc, char **argv)
     }
     double churned = now();
     printf("{\"allocator\": \"%s\", \"states\": %d, \"state_kib\": %.3f, \"left_kib\": %.0f, "
-           "\"make_us\": %.3f, \"close_us\": %.3f, \"churn_us\": %.3f}\n",
+           "\"make_us\": %.3f, \"close_us\": %.3f, \"churn_us\": %.3f",
            who, count, each / 1024, left / 1024, (made - begin) / count * 1e6,
            (closed - made) / count * 1e6, (churned - closed) / (count / 10) * 1e6);
+    if (hakmem) {
+        printf(", \"build\": \"%s\", \"profile\": \"%s\"", hak_build(),
+               hak_heap_profile(hak_lua_heap(first)));
+    }
+    puts("}");
     return 0;
 }

@@ -3,7 +3,8 @@
  * project and its peers were measured with this loop.
  *
  * One source, compiled once for each allocator (-DALLOCATOR="name", and HAKMEM, NULL_FLOOR or, for
- * the peers, nothing: they are linked in place of malloc). Prints one line of JSON.
+ * the peers, nothing: they are linked in place of malloc). Prints one line of JSON, hakmem also
+ * which build it is and in which profile it ran.
  *
  * The floor is the same loop with, in place of an allocator, a cache line that belongs to the
  * slot. */
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
 #ifdef HAKMEM
     printf(", \"os_calls\": %" PRIu64 ", \"os_calls_warm\": %" PRIu64, os_calls(from),
            os_calls(from) - calls);
+    printf(", \"build\": \"%s\", \"profile\": \"%s\"", hak_build(), hak_heap_profile(from));
 #endif
     printf("}\n");
     return random == 0; /* never: it keeps the generator */

@@ -2,6 +2,7 @@
 
 settings     what the command line decides for a whole session
 allocators   the names that can be compared, and where a peer comes from
+builds       where each build of hakmem lies, and whether it is what it should be
 metrics      what can be measured: unit, which way is better, how a ratio reads
 child        one pinned process in a cleaned environment
 suite        what every suite must provide; suites/ has one module for each

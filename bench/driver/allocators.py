@@ -26,11 +26,16 @@ LIBRARIES = {
 
 HAKMEM = "hakmem"
 
-# Builds of hakmem beside the standard one, with the command that makes each.
+FAST, OBSERVE, PGO = "hakmem-fast", "hakmem-observe", "hakmem-pgo"
+
+# Builds of hakmem beside the standard one, each in a folder of its own; see builds.py.
+BUILDS = (FAST, PGO, OBSERVE)
+
+# These, and the standard one preloaded, with the command that makes each.
 VARIANTS = {
-    "hakmem-fast": "make fast",
-    "hakmem-observe": "make observe",
-    "hakmem-pgo": "make pgo",
+    FAST: "make fast",
+    OBSERVE: "make observe",
+    PGO: "make pgo",
     "hakmem-preload": "make preload",
 }
 
@@ -50,6 +55,11 @@ ALL = (*PROFILES, *VARIANTS, *PEERS, "lua-default", "pymalloc", "null")
 def is_hakmem(allocator: str) -> bool:
     """Whether hakmem's own settings, such as the profile, apply to it."""
     return allocator in PROFILES or allocator in VARIANTS
+
+
+def is_installed(allocator: str) -> bool:
+    """Whether it is a hakmem that a script's interpreter loads."""
+    return allocator in PROFILES or allocator in BUILDS
 
 
 def profile_of(allocator: str, chosen: str) -> str:

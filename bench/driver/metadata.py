@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .allocators import LIBRARIES
+from .builds import cautions
 from .plan import Comparison
-from .settings import ROOT, Settings, allowed_cpus
+from .settings import ROOT, Settings, allowed_cpus, withheld_variables
 
 PACKAGES = (*(library.package for library in LIBRARIES.values()), "libc6", "lua5.4")
 
@@ -30,6 +31,11 @@ def collect(settings: Settings, comparisons: Sequence[Comparison]) -> dict[str, 
         "machine": machine(),
         "versions": versions(),
         "profile": settings.profile,
+        "profile_named": settings.profile_named,
+        "variables_withheld": withheld_variables(),
+        "cautions": sorted(
+            {text for one in comparisons for text in cautions(one.allocators)}
+        ),
         "quick": settings.quick,
         "cpu": settings.cpu,
         "runs": {one.suite.name: one.runs for one in comparisons},

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from .builds import PROFILES
 from .errors import MissingError, UsageError
 from .settings import Settings, allowed_cpus
 from .suite import Suite
@@ -39,6 +40,7 @@ def comparisons(
     MissingError for anything that is not installed or not built.
     """
     accept("suite", suites, SUITES)
+    accept("profile", [settings.profile], PROFILES)
     accept("processor", [str(settings.cpu)], map(str, allowed_cpus()))
     chosen = [SUITES[name](settings) for name in unique(suites)]
     for suite in chosen:

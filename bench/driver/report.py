@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
+from .allocators import OBSERVE
+from .builds import cautions
 from .metrics import Metric
 from .plan import Comparison
-from .settings import Settings
+from .settings import Settings, withheld_variables
 from .summary import Summary
 
 Cells = list[list[str]]
@@ -17,11 +19,14 @@ def render(
     comparison: Comparison, settings: Settings, records: list[dict[str, Any]]
 ) -> str:
     """All the tables of one comparison, each with what follows from it."""
+    warnings = cautions(comparison.allocators)
     parts = [heading(comparison, settings)]
+    parts += map(loud, warnings)
     for metric in comparison.suite.metrics:
         summary = Summary(metric, comparison.cases, comparison.allocators, records)
         if summary.allocators:
             parts.append(section(summary))
+    parts += map(loud, warnings)
     return "\n\n".join(parts) + "\n"
 
 
@@ -29,11 +34,21 @@ def heading(comparison: Comparison, settings: Settings) -> str:
     """What was run, and with which configuration."""
     suite = comparison.suite
     quick = ", quick (less work in each run)" if settings.quick else ""
-    return (
-        f"== {suite.name}: {suite.title}\n"
+    default = "" if settings.profile_named else " (the default: no --profile was named)"
+    lines = [
+        f"== {suite.name}: {suite.title}",
         f"medians of {comparison.runs} runs{quick}, pinned to processor "
-        f"{settings.cpu}, HAKMEM_PROFILE={settings.profile}"
-    )
+        f"{settings.cpu}, HAKMEM_PROFILE={settings.profile}{default}",
+    ]
+    withheld = withheld_variables()
+    if withheld:
+        lines.append("not passed on from the environment: " + ", ".join(withheld))
+    return "\n".join(lines)
+
+
+def loud(caution: str) -> str:
+    """A caution that is not overlooked."""
+    return f"!!! {caution} !!!"
 
 
 def section(summary: Summary) -> str:
@@ -41,7 +56,7 @@ def section(summary: Summary) -> str:
     metric = summary.metric
     lines = [f"{metric.title} ({metric.unit}, {metric.better} is better)"]
     lines += aligned(table(summary))
-    if len(summary.allocators) > 1:
+    if summary.own and len(summary.allocators) > 1:
         meaning = metric.sentence.format(
             own=summary.own, other="that allocator", ratio="N×"
         )
@@ -50,7 +65,7 @@ def section(summary: Summary) -> str:
     if peer:
         lines.append("best peer: " + verdict(summary, peer))
     for stock in ("lua-default", "pymalloc"):
-        if stock in summary.allocators and summary.own != stock:
+        if summary.own and stock in summary.allocators and summary.own != stock:
             lines.append(f"{stock}: " + verdict(summary, stock))
     lines.append(noise(summary))
     return "\n".join(lines)
@@ -82,7 +97,7 @@ def table(summary: Summary) -> Cells:
 
 def ratio_beside(summary: Summary, allocator: str, value: Optional[float]) -> str:
     """The ratio to print beside a median; an allocator has none with itself."""
-    return "" if allocator == summary.own else ratio(value)
+    return "" if allocator in (summary.own, OBSERVE) else ratio(value)
 
 
 def verdict(summary: Summary, other: str) -> str:

@@ -14,6 +14,11 @@ def default_build() -> Path:
     return Path(os.environ.get("HAKBENCH_BUILD") or ROOT / "build")
 
 
+def withheld_variables() -> list[str]:
+    """hakmem's variables in this environment. No sample gets them."""
+    return sorted(name for name in os.environ if name.startswith("HAKMEM_"))
+
+
 def allowed_cpus() -> list[int]:
     """The processors that this process may use."""
     return sorted(os.sched_getaffinity(0))
@@ -28,4 +33,5 @@ class Settings:
     python: str = "/usr/bin/python3"
     cpu: int = field(default_factory=lambda: allowed_cpus()[-1])
     profile: str = "speed"
+    profile_named: bool = False  # or it is the default
     quick: bool = False

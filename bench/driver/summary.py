@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from .allocators import HAKMEM, PEERS
+from .allocators import HAKMEM, OBSERVE, PEERS
 from .metrics import Metric
 
 
@@ -24,8 +24,8 @@ class Summary:
     """The medians of one metric, and what follows from them.
 
     `own` is the allocator that the others are compared with: hakmem, or the first
-    one if hakmem is not among them; None if no allocator has the metric. One that
-    lacks it in some case, since it does not count its OS calls say, is left out.
+    one if hakmem is not among them; None if no allocator has the metric. It is never
+    the build that observes, which is not hakmem's speed. One that lacks the metric in some case, since it does not count its OS calls say, is left out.
     """
 
     def __init__(
@@ -46,14 +46,17 @@ class Summary:
             for allocator in allocators
             if all((case, allocator) in self.medians for case in cases)
         ]
-        candidates = (HAKMEM, *self.allocators)
-        self.own = next((one for one in candidates if one in self.allocators), None)
+        candidates = [one for one in self.allocators if one != OBSERVE]
+        first = next(iter(candidates), None)
+        self.own = HAKMEM if HAKMEM in candidates else first
 
     def advantage(self, case: str, other: str) -> Optional[float]:
         """How many times better `own` is than `other` in a case.
 
         None for a value of 0, as a number of OS calls may be.
         """
+        if self.own is None:
+            return None
         own, others = self.medians[case, self.own], self.medians[case, other]
         return self.metric.advantage(own, others) if own > 0 and others > 0 else None
 

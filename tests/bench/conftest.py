@@ -22,7 +22,8 @@ ALLOCATORS = ("hakmem", "mimalloc", "jemalloc", "tcmalloc", "system", "null")
 class FakeBuild:
     """A build folder whose random_mixed programs are shell scripts.
 
-    Each logs the allocator and its arguments, then prints the given output.
+    Each logs the allocator and its arguments, then prints the given output. Asked for
+    one operation, it only says which build it is, in the profile that it is told.
     """
 
     def __init__(self, folder):
@@ -34,10 +35,15 @@ class FakeBuild:
         path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         path.chmod(0o755)
 
-    def program(self, allocator, mops=100.0, rss=2000, body=""):
+    def program(
+        self, allocator, mops=100.0, rss=2000, body="", build="standard", folder="."
+    ):
         output = json.dumps({"mops": mops, "peak_rss_kib": rss, "end_rss_kib": rss})
+        told = f'{{"build": "{build}", "profile": "\'$HAKMEM_PROFILE\'"}}'
+        (self.folder / folder / "bench").mkdir(parents=True, exist_ok=True)
         self.script(
-            self.folder / "bench" / f"random_mixed-{allocator}",
+            self.folder / folder / "bench" / f"random_mixed-{allocator}",
+            f"case \"$*\" in *'--ops 1') echo '{told}'; exit ;; esac\n"
             f"echo {allocator} $* >> {self.log}\n{body}\necho '{output}'",
         )
 
@@ -46,8 +52,8 @@ class FakeBuild:
             self.program(allocator)
 
     def python(self, body):
-        """An interpreter that says it is Python 3.11, has one program, trees, and does
-        `body`, lines of a case statement over its arguments, with anything else."""
+        """An interpreter that says it is Python 3.11, has one program, trees, and hakmem's
+        package, and does `body`, lines of a case statement over its arguments."""
         path = self.folder / "python"
         self.script(
             path,
@@ -56,6 +62,8 @@ class FakeBuild:
             "*--list*) echo trees ;;\n"
             "*maps*) unset LD_PRELOAD; cat /proc/self/maps ;;\n"
             f"{body}\n"
+            "*hakmem.install*)\n"
+            '  echo "{\\"build\\": \\"standard\\", \\"profile\\": \\"$HAKMEM_PROFILE\\"}" ;;\n'
             "esac",
         )
         return path

@@ -135,7 +135,8 @@ def fake_lua(build, tmp_path):
     [
         ("mimalloc", "install the Debian package libmimalloc2.0"),
         ("hakmem", "run `make`"),
-        ("hakmem-fast", "`make fast` must build one"),
+        ("hakmem-fast", "run `make fast"),
+        ("hakmem-preload", "`make preload` must build one"),
         ("lua-default", "did not run the case trees"),
     ],
 )
@@ -201,7 +202,8 @@ def test_a_python_program_that_does_not_exist_is_told_with_those_that_do(build, 
         ("mimalloc", "install the Debian package libmimalloc2.0"),
         ("hakmem", "run `make python PYTHON="),
         ("hakmem-balanced", "run `make python PYTHON="),
-        ("hakmem-fast", "`make fast` must build one"),
+        ("hakmem-fast", "run `make fast"),
+        ("hakmem-preload", "`make preload` must build one"),
         ("pymalloc", "did not run the case trees"),
     ],
 )

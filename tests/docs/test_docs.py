@@ -325,6 +325,13 @@ def test_shell_commands_for_profiles_work():
         run(["sh", "-ec", command], cwd=ROOT)
 
 
+def test_shell_commands_for_builds_work():
+    commands = [text for kind, text in blocks("builds.md") if kind == "sh"]
+    told = [run(["sh", "-ec", command], cwd=ROOT) for command in commands]
+    assert told == ["0.1.0 (standard)\n"]
+    assert f"`{told[0].strip()}`" in (DOCS / "builds.md").read_text()
+
+
 def test_every_public_function_is_in_the_reference():
     header = (ROOT / "core" / "hakmem.h").read_text()
     text = (DOCS / "c-interface.md").read_text()

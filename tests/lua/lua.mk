@@ -40,6 +40,12 @@ $(LT)/instructions: $(LT_FAST) $(HEADERS)
 	$(CC) $(HAK_CFLAGS) $(PIC) -flto -Ibindings/lua $$(pkg-config --cflags lua5.4) $(LT_FAST) \
 		-o $@ $$(pkg-config --libs lua5.4) -pthread
 
+# The same with the profile fixed at compile time.
+$(LT)/instructions-fast: $(LT_FAST) $(HEADERS)
+	mkdir -p $(@D); $(call say,CC)
+	$(CC) $(HAK_CFLAGS) $(FLAGS_fast) $(PIC) -flto -Ibindings/lua $$(pkg-config --cflags lua5.4) \
+		$(LT_FAST) -o $@ $$(pkg-config --libs lua5.4) -pthread
+
 # Lua's own test suites.
 .PHONY: test-lua-conformance
 test-lua: test-lua-conformance
@@ -48,5 +54,6 @@ test-lua-conformance:
 
 .PHONY: test-lua test-lua-instructions
 test-lua: test-lua-instructions ## the tests of the Lua side
-test-lua-instructions: $(LT)/instructions
+test-lua-instructions: $(LT)/instructions $(LT)/instructions-fast
 	tests/lua/count_instructions.sh $< 40
+	tests/lua/same_instructions.sh $^

@@ -7,13 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Optional
 
-from .. import child
+from .. import builds, child
 from ..allocators import (
     HAKMEM,
     LIBRARIES,
+    PGO,
     PROFILES,
     VARIANTS,
     how_to_build,
+    is_installed,
     mapped_path,
     missing_library,
 )
@@ -25,6 +27,10 @@ HARNESS = ROOT / "bench" / "lua" / "harness.lua"
 # Every round meets the collector at another phase; all allocators of a round at the same.
 SHIFT_STEP = 4093
 QUICK_SCALE = "0.08"
+TELL = (
+    "local h = require 'hakmem' "
+    "print(('{\"build\": \"%s\", \"profile\": \"%s\"}'):format(h.build, h.profile()))"
+)
 READ_MAPS = "io.write(io.open('/proc/self/maps'):read('*a'))"
 
 
@@ -59,11 +65,14 @@ class LuaSuite(ProgramSuite):
         return path
 
     @cached_property
-    def modules(self) -> Path:
-        """Where hakmem's modules for this version of Lua are built."""
+    def version(self) -> str:
+        """The version of Lua."""
         ask = [self.interpreter, "-e", "io.write(_VERSION:match('%d+%.%d+'))"]
-        version = child.run(ask, child.clean_environment()).stdout
-        return self.settings.build / "lua" / version
+        return child.run(ask, child.clean_environment()).stdout
+
+    def modules(self, allocator: str) -> Path:
+        """Where the modules of a hakmem for this version of Lua are built."""
+        return builds.folder(allocator, self.settings) / "lua" / self.version
 
     def cases(self) -> list[str]:
         ask = [self.interpreter, str(HARNESS), "--list"]
@@ -72,23 +81,30 @@ class LuaSuite(ProgramSuite):
     def missing(self, allocator: str) -> Optional[str]:
         if allocator in LIBRARIES:
             return missing_library(allocator, self.map_reader)
+        if is_installed(allocator):
+            return self.missing_module(allocator)
         if allocator in VARIANTS:
             return (
                 f"{allocator} has no Lua module yet: `{how_to_build(allocator)}` "
                 "must build one"
             )
-        if allocator in PROFILES:
-            return self.missing_module()
         return None
 
-    def missing_module(self) -> Optional[str]:
-        """Why hakmem's module cannot be loaded, or None when it can."""
-        load = [self.interpreter, "-l", "hakmem.auto", "-e", ""]
+    def missing_module(self, allocator: str) -> Optional[str]:
+        """Why a hakmem's module cannot be loaded and measured, or None when it can."""
+        load = [self.interpreter, "-l", "hakmem.auto", "-e", TELL]
         try:
-            child.run(load, self.environment(HAKMEM))
+            return builds.refusal(
+                allocator,
+                self.settings,
+                lambda: child.run(load, self.environment(allocator)),
+            )
         except SampleError as error:
-            return f"hakmem has no Lua module in {self.modules}: run `make`\n{error}"
-        return None
+            only = " (for Lua 5.4 only)" if allocator == PGO else ""
+            return (
+                f"{allocator} has no Lua module in {self.modules(allocator)}: "
+                f"run `{how_to_build(allocator)}`{only}\n{error}"
+            )
 
     @property
     def map_reader(self) -> tuple[str, ...]:
@@ -97,7 +113,7 @@ class LuaSuite(ProgramSuite):
 
     def start(self, allocator: str) -> list[str]:
         """The interpreter, with hakmem installed where that is the allocator."""
-        return [self.interpreter, *(["-l", "hakmem.auto"] if allocator in PROFILES else [])]
+        return [self.interpreter, *(["-l", "hakmem.auto"] if is_installed(allocator) else [])]
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         scale = QUICK_SCALE if self.settings.quick else "1"
@@ -109,6 +125,6 @@ class LuaSuite(ProgramSuite):
         if allocator in LIBRARIES:
             library = mapped_path(LIBRARIES[allocator], self.map_reader)
             environment["LD_PRELOAD"] = str(library)
-        if allocator in PROFILES:
-            environment["LUA_CPATH"] = f"{self.modules}/?.so;;"
+        if is_installed(allocator):
+            environment["LUA_CPATH"] = f"{self.modules(allocator)}/?.so;;"
         return environment

@@ -9,14 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
+from .. import builds, child
 from ..allocators import (
+    BUILDS,
     HAKMEM,
     LIBRARIES,
     READ_MAPS,
+    how_to_build,
+    is_installed,
     mapped_path,
     missing_library,
 )
 from ..child import Outcome
+from ..errors import SampleError
 from ..metrics import CLOSE_TIME
 from ..suite import Suite
 
@@ -31,7 +36,7 @@ class LuaCloseSuite(Suite):
     metrics = (CLOSE_TIME,)
     silent_metrics = ()
     allocators = (HAKMEM, "lua-default", *LIBRARIES)
-    on_request = ()
+    on_request = BUILDS
     excluded = {
         "system": "it is what lua-default runs on",
         "null": "a Lua state cannot be without an allocator",
@@ -39,21 +44,44 @@ class LuaCloseSuite(Suite):
     }
     runs = 7
 
-    @property
-    def program(self) -> Path:
-        return self.settings.build / "bench" / "lua_close"
+    executable = "lua_close"
+    least = "1"  # of its argument
+
+    def program(self, allocator: str) -> Path:
+        return builds.folder(allocator, self.settings) / "bench" / self.executable
 
     def cases(self) -> list[str]:
         return [f"state-{MIB}mb"]
 
     def missing(self, allocator: str) -> Optional[str]:
-        if not self.program.is_file():
-            return f"there is no {self.program}; run `make`"
+        program = self.program(allocator)
+        if not program.is_file():
+            return f"there is no {program}; run `{how_to_build(allocator)}`"
+        if is_installed(allocator):
+            return self.wrong_build(allocator)
         return missing_library(allocator) if allocator in LIBRARIES else None
 
+    def wrong_build(self, allocator: str) -> Optional[str]:
+        """Why a hakmem must not be measured under its name, or None."""
+        once = [*self.start(allocator), self.least]
+        try:
+            return builds.refusal(
+                allocator,
+                self.settings,
+                lambda: child.run(once, self.environment(allocator)),
+            )
+        except SampleError as error:
+            return str(error)
+
+    def start(self, allocator: str) -> list[str]:
+        """The program, and who allocates in it."""
+        who = "hakmem" if is_installed(allocator) else "peer"
+        if allocator == "lua-default":
+            who = "stock"
+        return [str(self.program(allocator)), who]
+
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
-        who = {HAKMEM: "hakmem", "lua-default": "stock"}.get(allocator, "peer")
-        return [str(self.program), who, str(MIB)]
+        return [*self.start(allocator), str(MIB)]
 
     def environment(self, allocator: str) -> dict[str, str]:
         environment = super().environment(allocator)

@@ -6,10 +6,9 @@ libraries and a small script, and closes them again.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Optional
 
-from ..allocators import PROFILES
+from ..allocators import BUILDS, PROFILES
 from ..child import Outcome
 from ..metrics import STATE_MEMORY, STATE_TIME
 from .lua_close import LuaCloseSuite
@@ -24,11 +23,9 @@ class LuaStatesSuite(LuaCloseSuite):
     name = "lua-states"
     title = "many small Lua states at once: each one's memory, and the time to make and close it"
     metrics = (STATE_MEMORY, STATE_TIME)
-    on_request = PROFILES[1:]
-
-    @property
-    def program(self) -> Path:
-        return self.settings.build / "bench" / "lua_states"
+    on_request = (*PROFILES[1:], *BUILDS)
+    executable = "lua_states"
+    least = "10"
 
     @property
     def states(self) -> int:
@@ -38,10 +35,7 @@ class LuaStatesSuite(LuaCloseSuite):
         return [f"states-{self.states}"]
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
-        who = "hakmem" if allocator in PROFILES else "peer"
-        if allocator == "lua-default":
-            who = "stock"
-        return [str(self.program), who, str(self.states)]
+        return [*self.start(allocator), str(self.states)]
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
         make, close = (outcome.required_number(f"{what}_us") for what in ("make", "close"))

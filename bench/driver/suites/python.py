@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Optional
 
-from .. import child
+from .. import builds, child
 from ..allocators import (
     LIBRARIES,
     PROFILES,
@@ -16,6 +16,7 @@ from ..allocators import (
     VARIANTS,
     how_to_build,
     is_hakmem,
+    is_installed,
     mapped_path,
     missing_library,
 )
@@ -27,6 +28,10 @@ from .program import ProgramSuite
 HARNESS = ROOT / "bench" / "python" / "harness.py"
 QUICK_SCALE = "0.05"
 READ_MAPS = "print(open('/proc/self/maps').read())"
+TELL = (
+    "import hakmem, json; hakmem.install(); "
+    "print(json.dumps({'build': hakmem.build, 'profile': hakmem.profile()}))"
+)
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
@@ -57,33 +62,41 @@ class PythonSuite(Suite):
         return path
 
     @cached_property
-    def package(self) -> Path:
-        """Where hakmem's package for this version of CPython is built."""
-        return self.settings.build / "python" / version_of(self.interpreter)
+    def version(self) -> str:
+        """The version of CPython."""
+        return version_of(self.interpreter)
+
+    def package(self, allocator: str) -> Path:
+        """Where the package of a hakmem for this version of CPython is built."""
+        return builds.folder(allocator, self.settings) / "python" / self.version
 
     def missing(self, allocator: str) -> Optional[str]:
         if allocator in LIBRARIES:
             return missing_library(allocator, self.map_reader)
+        if is_installed(allocator):
+            return self.missing_package(allocator)
         if allocator in VARIANTS:
             return (
                 f"{allocator} has no Python package yet: `{how_to_build(allocator)}` "
                 "must build one"
             )
-        if is_hakmem(allocator):
-            return self.missing_package()
         return None
 
-    def missing_package(self) -> Optional[str]:
-        """Why hakmem cannot be installed, or None when it can."""
-        install = [self.interpreter, "-c", "import hakmem; hakmem.install()"]
+    def missing_package(self, allocator: str) -> Optional[str]:
+        """Why a hakmem cannot be installed and measured, or None when it can."""
+        install = [self.interpreter, "-c", TELL]
         try:
-            child.run(install, self.environment(PROFILES[0]))
-        except SampleError as error:
-            return (
-                f"hakmem has no package in {self.package}: run "
-                f"`make python PYTHON={self.interpreter}`\n{error}"
+            return builds.refusal(
+                allocator,
+                self.settings,
+                lambda: child.run(install, self.environment(allocator)),
             )
-        return None
+        except SampleError as error:
+            target = VARIANTS.get(allocator, "make python")
+            return (
+                f"{allocator} has no package in {self.package(allocator)}: run "
+                f"`{target} PYTHON={self.interpreter}`\n{error}"
+            )
 
     @property
     def map_reader(self) -> tuple[str, ...]:
@@ -100,7 +113,7 @@ class PythonSuite(Suite):
             library = mapped_path(LIBRARIES[allocator], self.map_reader)
             environment["LD_PRELOAD"] = str(library)
         if is_hakmem(allocator):
-            environment["PYTHONPATH"] = str(self.package)
+            environment["PYTHONPATH"] = str(self.package(allocator))
             environment["HAKMEM_PYTHON"] = "1"
         return environment
 

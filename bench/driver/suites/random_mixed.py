@@ -1,7 +1,8 @@
 """Random Mixed: allocate and free blocks of 16 to 1024 B at random, in C.
 
 Each allocator has its own program, build/bench/random_mixed-<allocator>, linked
-with it as any program would be (see bench/random_mixed.c).
+with it as any program would be (see bench/random_mixed.c); a build of hakmem beside
+the standard one has random_mixed-hakmem in its own folder.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import shutil
 from pathlib import Path
 from typing import Optional
 
-from .. import child
+from .. import builds, child
 from ..allocators import (
+    BUILDS,
     HAKMEM,
     LIBRARIES,
     PEERS,
     VARIANTS,
     how_to_build,
+    is_installed,
     missing_library,
 )
 from ..child import Outcome
@@ -50,7 +53,9 @@ class RandomMixedSuite(Suite):
 
     def program(self, allocator: str) -> Path:
         """The program that is linked with an allocator."""
-        return self.settings.build / "bench" / f"random_mixed-{allocator}"
+        kind = HAKMEM if allocator in BUILDS else allocator
+        build = builds.folder(allocator, self.settings)
+        return build / "bench" / f"random_mixed-{kind}"
 
     def missing(self, allocator: str) -> Optional[str]:
         if allocator in LIBRARIES:
@@ -63,7 +68,21 @@ class RandomMixedSuite(Suite):
                 f"{allocator} is not built: there is no {program}; "
                 f"run `{how_to_build(allocator)}`"
             )
-        return wrong_linkage(allocator, program)
+        return wrong_linkage(allocator, program) or self.wrong_build(allocator)
+
+    def wrong_build(self, allocator: str) -> Optional[str]:
+        """Why a hakmem must not be measured under its name, or None."""
+        if not is_installed(allocator):
+            return None
+        once = [str(self.program(allocator)), "--ws", "1", "--ops", "1"]
+        try:
+            return builds.refusal(
+                allocator,
+                self.settings,
+                lambda: child.run(once, self.environment(allocator)),
+            )
+        except SampleError as error:
+            return str(error)
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         operations = QUICK_OPERATIONS if self.settings.quick else OPERATIONS

@@ -1,0 +1,96 @@
+# The builds beside the standard one: each is this same make with a folder and flags of its own.
+# docs/builds.md says what each is for.
+
+VARIANT ?= standard
+
+FAST_PROFILE ?= speed
+ifeq ($(filter $(FAST_PROFILE),speed balanced lean),)
+$(error FAST_PROFILE is '$(FAST_PROFILE)', accepted are: speed, balanced, lean)
+endif
+
+# The names of its data are relative to the folder of the build.
+PROFILE       := $(B)/pgo/profile
+IN_THE_FOLDER := -fprofile-prefix-path=$(abspath $(B))
+
+FLAGS_fast     := -DHAK_FAST -DHAK_FAST_PROFILE=$(FAST_PROFILE)
+FLAGS_observe  := -DHAK_OBSERVE
+# (In one partition, or gcc warns that it links several one after the other.)
+FLAGS_training := -DHAK_PGO -flto-partition=one -fprofile-generate=$(abspath $(B))/profile \
+	-fprofile-update=prefer-atomic $(IN_THE_FOLDER)
+# A profile that does not fit is an error; functions that the training has not met have none.
+FLAGS_pgo      := -DHAK_PGO -fprofile-use=$(abspath $(B))/profile -Werror=coverage-mismatch \
+	-Wno-missing-profile $(IN_THE_FOLDER)
+
+# What a stamp has of the flags: those of all parts, but for the profile's own.
+PGO_FLAGS = $(HAK_CFLAGS) $(PIC) $(LTO) $(PY_CORE) $(BENCH_CFLAGS)
+PGO       = CC='$(CC)' FLAGS='$(PGO_FLAGS)' PYTHON='$(PYTHON)' PYTHON_VERSION=$(PY_VERSION) scripts/pgo.sh
+
+HAK_CFLAGS += $(FLAGS_$(VARIANT))
+
+# What is made of a variant: what is measured, or what a program is linked with or loads. A profile is
+# there for one version of Lua only.
+VARIANT_LUA           = $(lua_dirs)
+VARIANT_LUA_pgo      := 5.4
+VARIANT_LUA_training := 5.4
+variant_parts         = libhakmem.a hakmem \
+	$(patsubst %,lua/%/hakmem.so,$(or $(VARIANT_LUA_$(1)),$(VARIANT_LUA))) \
+	$(addprefix bench/,random_mixed-hakmem lua_close lua_states)
+
+# Makes the variant $(2) in the folder $(1), which begins anew if the flags, or $(3), have changed. A
+# profile stays.
+define make_variant
+	mkdir -p $(B)/$(1)
+	echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) | cmp -s - $(B)/$(1)/flags || { \
+		find $(B)/$(1) -mindepth 1 -maxdepth 1 ! -name profile -exec rm -r {} + && \
+		echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) >$(B)/$(1)/flags; }
+	$(MAKE) --no-print-directory B=$(B)/$(1) VARIANT=$(2) \
+		$(addprefix $(B)/$(1)/,$(call variant_parts,$(2))) python
+endef
+
+.PHONY: fast observe pgo pgo-train
+fast: ## into build/fast: one profile, FAST_PROFILE=speed, fixed at compile time
+	$(call make_variant,fast,fast)
+
+observe: ## into build/observe: counts on every call
+	$(call make_variant,observe,observe)
+
+pgo: ## into build/pgo: guided by a profile of its execution, trained if there is none
+	$(PGO) compiler
+	[ -e $(PROFILE)/stamp ] || $(MAKE) --no-print-directory pgo-profile
+	$(PGO) check $(PROFILE)
+	rm -f $(B)/pgo/stamp
+	$(call make_variant,pgo,pgo,"$$(head -n 1 $(PROFILE)/stamp)")
+	cp $(PROFILE)/stamp $(B)/pgo/stamp
+
+pgo-train: ## trains that profile anew, and makes the build
+	$(PGO) compiler
+	$(MAKE) --no-print-directory pgo-profile
+	$(MAKE) --no-print-directory pgo
+
+# The instrumented build has the folder of the one that it is made for: the data of a static function
+# is found by the name of the object.
+.PHONY: pgo-profile
+pgo-profile:
+	rm -rf $(PROFILE); mkdir -p $(PROFILE)
+	$(PGO) stamp >$(PROFILE)/stamp.begun
+	$(call make_variant,pgo,training)
+	$(PGO) train $(B)/pgo
+	$(PGO) seal $(PROFILE)
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+# The predecessor's mixed runner: random-mixed, by name of what is compared.
+PERF_CASES ?= ws400
+PERF = bench/hakbench run random-mixed --build $(B) --profile $(FAST_PROFILE) --cases $(PERF_CASES)
+.PHONY: perf_fast perf_observe perf_all
+perf_fast: fast bench-programs ## random-mixed, the standard build against FAST
+	$(PERF) --allocators hakmem,hakmem-fast,mimalloc,null
+
+perf_observe: observe ## random-mixed in the OBSERVE build, and what it observed
+	$(PERF) --allocators hakmem-observe
+	HAKMEM_OBSERVE_OUT=- $(B)/observe/bench/random_mixed-hakmem --ws 400
+
+perf_all: fast observe pgo bench-programs ## random-mixed, all builds and all peers
+	$(PERF) --allocators hakmem,hakmem-fast,hakmem-pgo,hakmem-observe,$(subst $(space),$(comma),$(PEERS)),null
