@@ -106,7 +106,7 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
     if (!slab) return NULL;
     slab->block_size = (uint32_t)size;
     slab->size_class = (uint8_t)index;
-    slab->left = counts_live(size) ? 0 : HAK_LEFT_FAR;
+    hak__slab_set_left(slab, counts_live(size) ? 0 : HAK_LEFT_FAR);
     size_t unit_size = hak__heap_unit_size(heap);
     slab->capacity = (uint32_t)(count * unit_size / size);
     if (add_blocks(heap, slab)) return slab;
@@ -128,10 +128,10 @@ static void suspend(hak_heap *heap, hak_slab *slab)
     if (!has_more(slab)) {
         slab->kind = HAK_SLAB_FULL;
         slab->asleep = (uint16_t)(1 + (slab->capacity >> wake_shift(heap)));
-        slab->left = slab->asleep;
+        hak__slab_set_left(slab, slab->asleep);
     } else {
         slab->kind = HAK_SLAB_PARTIAL;
-        slab->left = slab->carved - (uint32_t)hak__slab_lost(slab);
+        hak__slab_set_left(slab, slab->carved - (uint32_t)hak__slab_lost(slab));
         link_partial(heap, slab);
     }
 }
@@ -145,8 +145,8 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
     size_t looked_at = 0;
     for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
         if (!slab->free) continue; /* it would have to take pages: such come last */
-        if (!best || slab->left > best->left) best = slab;
-        if (best->left > best->capacity / 2 && !hak__policy(heap)->fullest) break;
+        if (!best || hak__slab_left(slab) > hak__slab_left(best)) best = slab;
+        if (hak__slab_left(best) > best->capacity / 2 && !hak__policy(heap)->fullest) break;
         looked_at++;
     }
     return best ? best : first;
@@ -161,7 +161,7 @@ static hak_slab *refill(hak_heap *heap, unsigned index)
         hak__bins_before_peak(heap, hak__policy(heap)->carve);
         slab = choose_partial(heap, index);
     }
-    if (slab && slab->free) supplied = slab->carved - slab->left;
+    if (slab && slab->free) supplied = slab->carved - hak__slab_left(slab);
     heap->work += hak__purge_work(heap, size, supplied);
     hak_slab *current = hak__heap_current(heap, index);
     bool has_current = current != &hak__no_slab;
@@ -174,7 +174,7 @@ static hak_slab *refill(hak_heap *heap, unsigned index)
         }
         if (heap->traits->in_order) hak__slab_sort(slab);
         slab->kind = HAK_SLAB_CURRENT;
-        if (!counts_live(size)) slab->left = HAK_LEFT_FAR;
+        if (!counts_live(size)) hak__slab_set_left(slab, HAK_LEFT_FAR);
     } else if (has_current && has_more(current)) {
         if (!add_blocks(heap, current)) return NULL;
         heap->refills++;
@@ -204,16 +204,16 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
 
 static void reopen(hak_heap *heap, hak_slab *slab)
 {
-    slab->left = slab->capacity - (slab->asleep - slab->left);
+    hak__slab_set_left(slab, slab->capacity - (slab->asleep - hak__slab_left(slab)));
     slab->kind = HAK_SLAB_PARTIAL;
     link_partial(heap, slab);
 }
 
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
 {
-    HAK_ASSERT(slab->kind == HAK_SLAB_FULL && slab->left == 0);
+    HAK_ASSERT(slab->kind == HAK_SLAB_FULL && hak__slab_left(slab) == 0);
     reopen(heap, slab);
-    if (slab->left == 0) hak__bins_retire(heap, slab);
+    if (hak__slab_left(slab) == 0) hak__bins_retire(heap, slab);
     else hak__purge_loose(heap);
 }
 
@@ -237,12 +237,12 @@ static void retire_current(hak_heap *heap, hak_slab *slab)
 void hak__bins_idle(hak_heap *heap, hak_slab *slab)
 {
     if (!counts_live(slab->block_size)) {
-        slab->left = HAK_LEFT_FAR;
+        hak__slab_set_left(slab, HAK_LEFT_FAR);
         return;
     }
     uint8_t *idled = &heap->lists->idled[slab->size_class - HAK_MEDIUM_FIRST];
     if (*idled == IDLE_MOST) {
-        slab->left = HAK_LEFT_FAR;
+        hak__slab_set_left(slab, HAK_LEFT_FAR);
         return;
     }
     ++*idled;
@@ -284,7 +284,7 @@ void hak__bins_empty(hak_heap *heap)
             suspend(heap, slab);
         } else {
             slab->kind = HAK_SLAB_PARTIAL;
-            slab->left = (uint32_t)live;
+            hak__slab_set_left(slab, (uint32_t)live);
             link_partial(heap, slab);
         }
     }
@@ -336,7 +336,7 @@ static void wake_some(hak_heap *heap)
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
         hak_slab *slab = hand_next(heap);
         if (!slab || slab->kind != HAK_SLAB_FULL) continue;
-        if (slab->asleep - slab->left > slab->capacity >> WAKE_SHIFT) reopen(heap, slab);
+        if (slab->asleep - hak__slab_left(slab) > slab->capacity >> WAKE_SHIFT) reopen(heap, slab);
     }
 }
 

@@ -24,7 +24,7 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab);
 /* Counts a medium block of a current slab that is handed out: their frees are counted too. */
 static inline void hak__bins_count(hak_slab *slab)
 {
-    if (slab->left < HAK_LEFT_FAR / 2) slab->left++;
+    if (slab->countdown < (int32_t)HAK_LEFT_FAR / 2) slab->countdown++;
 }
 
 /* The counter of a current slab's frees has run out. One of medium blocks is empty, and retires

@@ -12,6 +12,7 @@
 #include "nest.h"
 #include "options.h"
 #include "purge.h"
+#include "retain.h"
 #include "supply.h"
 #include "units.h"
 
@@ -25,7 +26,7 @@ const hak_traits hak__traits_default = {.work_most = SIZE_MAX};
 static void free_in_nest(hak_heap *heap, hak_slab *run, void *block)
 {
     run->free = NULL;
-    run->left = 1;
+    hak__slab_set_left(run, 1);
     if (run != heap->nest.run) hak__fatal("free", block, "not a block of this heap");
     hak__nest_free(heap, block);
 }
@@ -39,8 +40,7 @@ static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
     if (!super || super->kind != HAK_SUPERSLAB_HUGE || super->heap != heap) {
         hak__fatal("free", block, "no block lives there, or it is free already");
     }
-    unit->free = NULL;
-    unit->left = 1;
+    *unit = (hak_slab){0};
     hak__huge_free(heap, super, block);
 }
 
@@ -205,7 +205,7 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
         hak__heap_check_free(heap, at.slab, block);
         *(void **)block = at.slab->free;
         at.slab->free = block;
-        if (--at.slab->left == 0) hak__heap_free_event(heap, at.slab, block);
+        if (hak__slab_count_free(at.slab)) hak__heap_free_event(heap, at.slab, block);
     } else {
         hak__fatal("free", block, "not a block of this heap");
     }
@@ -381,7 +381,7 @@ static void limit(hak_heap *heap, size_t bytes)
 static bool refine(hak_heap *heap, const char *settings, char *message, size_t size)
 {
     if (!hak__options_refine(&heap->policy, &heap->given, settings, message, size)) return false;
-    heap->policy.name = hak__profile_named("custom")->name;
+    hak__policy(heap)->name = hak__profile_named("custom")->name;
     return true;
 }
 
@@ -455,16 +455,32 @@ size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
     return touched;
 }
 
-size_t hak_heap_settle(hak_heap *heap)
+/* Gives back what is above the bound, holes too, and what the program has not come to use for some
+ * time. */
+static void settle(hak_heap *heap)
 {
-    size_t before = heap->footprint, bound = hak__purge_bound(heap);
-    hak__nest_settle(heap);
+    size_t before = heap->footprint, bound = hak__retain_bound(heap);
     size_t most = heap->retained + heap->loose + hak__bins_pages(heap);
     if (most > bound && heap->retained + hak__holes_find(heap) > bound) {
+        hak__retain_learn(heap);
         hak__bins_retire_idle(heap);
         hak__holes_punch(heap, false);
+        hak__retain_released(heap, before);
     }
     hak__purge_excess(heap);
+    size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
+    if (needed < SIZE_MAX - least && heap->retained > needed + least)
+        hak__purge_to(heap, needed + least / 2);
+}
+
+size_t hak_heap_settle(hak_heap *heap)
+{
+    hak__nest_settle(heap);
+    /* Minor cycles are frequent: the program should have done something in between. */
+    if (heap->work - heap->settled_at < heap->footprint) return 0;
+    heap->settled_at = heap->work;
+    size_t before = heap->footprint;
+    settle(heap);
     return before - heap->footprint;
 }
 
@@ -504,8 +520,9 @@ static void comply(hak_heap *heap)
     heap->prewarmed = 0;
     hak__bins_retire_idle(heap);
     heap->recent_peak = heap->footprint - heap->retained;
-    if (heap->retained + heap->loose > hak__purge_bound(heap)) hak__holes_punch(heap, false);
-    hak__purge_to(heap, hak__purge_bound(heap));
+    heap->released = (hak_release){0};
+    if (heap->retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
+    hak__purge_to(heap, hak__retain_bound(heap));
     if (!heap->region) hak__supply_shrink(hak__policy(heap)->pool);
 }
 

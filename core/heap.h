@@ -45,6 +45,15 @@ typedef struct hak_lists {
 
 extern const hak_lists hak__no_lists;
 
+/* What a heap gave back last, in one release of one purge or several, and whether it will have been
+ * worth it: see retain.h. */
+typedef struct hak_release {
+    size_t given;     /* bytes */
+    size_t footprint; /* after it */
+    uint64_t began;   /* in milliseconds */
+    size_t keep;      /* bytes to retain in future, beside `retain_least` */
+} hak_release;
+
 #define HAK_NEST_STEPS (((size_t)1 << HAK_UNIT_SHIFT) / 8)
 
 /* Where a heap begins: see nest.h. */
@@ -95,6 +104,10 @@ struct hak_heap {
     size_t work;            /* what the program has done, as far as refills tell: purge.h */
     size_t look_at;         /* the work after which to look again for what it can do without */
     size_t recent_peak;     /* of the bytes in use, decaying; bounds what is retained */
+    size_t peak_in_use;     /* the same, but not decaying, since … */
+    size_t peak_since;      /* … there was so much work */
+    size_t settled_at;      /* the work when a collection was last followed by a purge */
+    hak_release released;   /* the last */
     size_t refills, retires, purges;
     size_t super_count;
     hak_profile policy; /* its profile, as the environment and its own options refine it: read by
@@ -170,7 +183,7 @@ static inline void hak__heap_free_mapped(hak_heap *heap, void *block)
     hak__heap_check_free(heap, slab, block);
     *(void **)block = slab->free;
     slab->free = block;
-    if (HAK_UNLIKELY(--slab->left == 0)) hak__heap_free_event(heap, slab, block);
+    if (HAK_UNLIKELY(hak__slab_count_free(slab))) hak__heap_free_event(heap, slab, block);
 }
 
 /* Frees any block of this heap but NULL. */

@@ -79,7 +79,7 @@ static bool is_of_interest(const hak_slab *slab, bool thorough)
 {
     if (slab->kind == HAK_SLAB_CURRENT) return true;
     if (slab->kind != HAK_SLAB_PARTIAL) return false;
-    return thorough || slab->left < slab->carved - slab->carved / 4;
+    return thorough || hak__slab_left(slab) < slab->carved - slab->carved / 4;
 }
 
 /* Goes over the holes, and punches them or not; returns how many bytes. */

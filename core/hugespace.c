@@ -59,7 +59,6 @@ static bool claim(hak_region *region, size_t first, size_t from, size_t count)
         super->run = (uint32_t)(i - first);
         hak__region_set_committed(super, true);
         super->heap = region->supers[first].heap;
-        if (i < region->ready) hak__region_set_no_block(region, i);
     }
     region->supers[first].kind = HAK_SUPERSLAB_HUGE;
     region->supers[first].run = (uint32_t)count;

@@ -45,6 +45,8 @@ static const entry options[] = {
      "bytes touched ahead of them in a growing heap"},
     {"retain_least", "HAKMEM_RETAIN_LEAST", BYTES, 0, MOST, 1, FIELD(retain_least),
      "bytes of free memory a heap may always retain"},
+    {"retain_busy", "HAKMEM_RETAIN_BUSY", BYTES, 0, MOST, 1, FIELD(retain_busy),
+     "up to so many while what it gave back is soon needed again"},
     {"retain_part", "HAKMEM_RETAIN_PART", NUMBER, 0, 1000, 1, FIELD(retain_part),
      "hundredths of the recent peak it may retain beside them"},
     {"pool", "HAKMEM_POOL", BYTES, 0, MOST, 1, FIELD(pool),
@@ -150,11 +152,14 @@ static void apply(hak_profile *profile, const entry *option, size_t value)
         const hak_profile *balanced = hak__profile_named("balanced");
         profile->ahead = 0;
         at_most(&profile->retain_least, balanced->retain_least);
+        at_most(&profile->retain_busy, balanced->retain_busy);
         at_most(&profile->retain_part, balanced->retain_part);
         at_most(&profile->pool, balanced->pool);
     } else if (option->field == FIELD(warm_pool)) {
-        profile->retain_least = profile->pool = value * WARM_SUPERSLAB;
+        profile->retain_least = profile->retain_busy = profile->pool = value * WARM_SUPERSLAB;
         profile->retain_part = 0;
+    } else if (option->field == FIELD(retain_least)) {
+        profile->retain_busy = value;
     } else if (option->field == FIELD(wake)) {
         profile->wake_in_order = value;
     }

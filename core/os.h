@@ -48,6 +48,9 @@ typedef enum hak_moved {
  * becomes committed. No byte is copied: page-table entries are (mremap). */
 hak_moved hak__os_move(void *from, size_t size, void *to);
 
+/* Milliseconds since some moment in the past; coarse, and no call to the kernel. */
+uint64_t hak__os_clock(void);
+
 /* The calls made so far. */
 void hak__os_calls(hak_os_calls *calls);
 

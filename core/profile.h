@@ -18,7 +18,8 @@ typedef struct hak_profile {
     const char *name;
     size_t carve;         /* bytes of blocks carved at a time, a multiple of the page */
     size_t ahead;         /* bytes touched ahead of the blocks that a growing heap carves */
-    size_t retain_least;  /* bytes of free memory a heap may always keep … */
+    size_t retain_least;  /* bytes of free memory a heap may always keep, … */
+    size_t retain_busy;   /* up to so many while what it gave back is soon needed again, … */
     size_t retain_part;   /* and beside them this many hundredths of what was recently in use */
     size_t pool;          /* bytes of destroyed heaps' memory kept for the next heaps */
     size_t wake;          /* a full slab is used again when 1/2^wake of it is free … */
@@ -32,19 +33,27 @@ typedef struct hak_profile {
 #define HAK_UNSET SIZE_MAX
 
 /* The profiles but for their names. Macros, so that one can be a constant for the compiler. */
-#define HAK_PROFILE_speed                                                                       \
-    .carve = (size_t)4 << 10, .retain_least = (size_t)32 << 20, .retain_part = 50,              \
-    .pool = (size_t)16 << 20, .wake = 4, .wake_in_order = 2, .decommit = HAK_DECOMMIT_DONTNEED, \
-    .warm_pool = HAK_UNSET
+#define HAK__KIB << 10
+#define HAK__MIB << 20
+/* clang-format off */
+#define HAK_PROFILE_speed                                                  \
+    .carve = 4 HAK__KIB, .wake = 4, .wake_in_order = 2,                    \
+    .retain_least = 32 HAK__MIB, .retain_busy = 32 HAK__MIB,               \
+    .retain_part = 50, .pool = 16 HAK__MIB,                                \
+    .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
 
-#define HAK_PROFILE_balanced                                                                   \
-    .carve = (size_t)4 << 10, .retain_least = (size_t)4 << 20, .retain_part = 12,              \
-    .pool = (size_t)4 << 20, .wake = 4, .wake_in_order = 4, .decommit = HAK_DECOMMIT_DONTNEED, \
-    .warm_pool = HAK_UNSET
+#define HAK_PROFILE_balanced                                               \
+    .carve = 4 HAK__KIB, .wake = 4, .wake_in_order = 4,                    \
+    .retain_least = 256 HAK__KIB, .retain_busy = 4 HAK__MIB,               \
+    .retain_part = 12, .pool = 4 HAK__MIB,                                 \
+    .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
 
-#define HAK_PROFILE_lean                                                                      \
-    .carve = (size_t)4 << 10, .retain_least = (size_t)256 << 10, .retain_part = 2, .pool = 0, \
-    .wake = 31, .wake_in_order = 31, .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
+#define HAK_PROFILE_lean                                                   \
+    .carve = 4 HAK__KIB, .wake = 31, .wake_in_order = 31,                  \
+    .retain_least = 128 HAK__KIB, .retain_busy = 4 HAK__MIB,               \
+    .retain_part = 2, .pool = 0,                                           \
+    .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
+/* clang-format on */
 
 /* The profile that every heap of this build has; NULL: each has its own. With -DHAK_FAST it is
  * speed, or what -DHAK_FAST_PROFILE=lean or balanced says. */

@@ -2,6 +2,7 @@
 
 #include "holes.h"
 #include "nest.h"
+#include "retain.h"
 #include "units.h"
 
 #define PEAK_STEP    ((size_t)32 * 1024)
@@ -19,30 +20,29 @@
 /* Looking takes time too, so that a look that found little is not repeated soon. */
 #define WORK_FOR_NOTHING 2 /* times the footprint */
 
-size_t hak__purge_bound(const hak_heap *heap)
-{
-    const hak_profile *policy = hak__policy(heap);
-    if (policy->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
-    return policy->retain_least + heap->recent_peak / 100 * policy->retain_part + heap->prewarmed;
-}
-
 void hak__purge_excess(hak_heap *heap)
 {
-    if (heap->retained <= hak__purge_bound(heap)) return;
+    if (heap->retained <= hak__retain_bound(heap)) return;
+    size_t before = heap->footprint;
+    hak__retain_learn(heap);
     /* What was in use at the peak matters less with every purge. */
     size_t in_use = heap->footprint - heap->retained;
     heap->recent_peak -= heap->recent_peak / 8;
     if (heap->recent_peak < in_use) heap->recent_peak = in_use;
-    hak__purge_to(heap, hak__purge_bound(heap) / 2);
+    hak__purge_to(heap, hak__retain_bound(heap) / 2);
+    hak__retain_released(heap, before);
 }
 
 /* Looks again when there is a quarter more, so that a program with many partial slabs does not look
  * at all of them for each. */
 void hak__purge_loose(hak_heap *heap)
 {
-    size_t bound = hak__purge_bound(heap);
+    size_t bound = hak__retain_bound(heap);
     if (heap->loose >= heap->loose_at && heap->loose > bound) {
+        size_t before = heap->footprint;
+        hak__retain_learn(heap);
         hak__holes_punch(heap, false);
+        hak__retain_released(heap, before);
         heap->loose_at = SIZE_MAX;
     }
     size_t more = heap->loose / 4 > bound ? heap->loose / 4 : bound;

@@ -41,7 +41,4 @@ size_t hak__purge_some(hak_heap *heap, size_t bytes);
 /* Purges until at most `keep` bytes are retained; returns how many were given back. */
 size_t hak__purge_to(hak_heap *heap, size_t keep);
 
-/* The bytes the heap may retain now. */
-size_t hak__purge_bound(const hak_heap *heap);
-
 #endif

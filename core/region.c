@@ -275,7 +275,6 @@ hak_region *hak__region_on_memory(void *memory, size_t size)
             .ready = superslabs,
             .units = units,
         };
-        for (size_t unit = 0; unit < units; unit++) region->slabs[unit].left = 1;
         for (size_t i = 0; i < superslabs; i++) {
             size_t left = units - i * HAK_SUPERSLAB_UNITS;
             region->supers[i] = (hak_superslab){
@@ -292,12 +291,6 @@ hak_region *hak__region_on_memory(void *memory, size_t size)
 
 /* ------------------------------------------------------------------ superslabs */
 
-void hak__region_set_no_block(hak_region *region, size_t index)
-{
-    hak_slab *slabs = &region->slabs[index * HAK_SUPERSLAB_UNITS];
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].left = 1;
-}
-
 /* Commits records so that superslab `index` can be cut. */
 static bool make_ready(hak_region *region, size_t index)
 {
@@ -309,9 +302,6 @@ static bool make_ready(hak_region *region, size_t index)
     if (!hak__os_commit(slabs, (end - ready) * HAK_SUPERSLAB_UNITS * sizeof(hak_slab)))
         return false;
     region->ready = end;
-    for (size_t i = ready; i < end; i++) {
-        if (region->supers[i].kind != HAK_SUPERSLAB_FREE) hak__region_set_no_block(region, i);
-    }
     return true;
 }
 
@@ -343,7 +333,6 @@ static hak_superslab *take_from(hak_region *region)
 
     hak_superslab *super = &region->supers[index];
     if (!make_ready(region, index) || !commit(region, super)) return NULL;
-    hak__region_set_no_block(region, index);
     region->hint = index + 1;
     return super;
 }
@@ -366,6 +355,13 @@ hak_superslab *hak__region_take_free(void)
 {
     hak_superslab *super = take_from(&hak__shared);
     return super ? super : take_from_spill();
+}
+
+void hak__region_drop_records(hak_superslab *super)
+{
+    hak_slab *slabs = hak__superslab_slabs(super);
+    _Static_assert(HAK_SUPERSLAB_UNITS * sizeof *slabs % HAK_PAGE == 0, "records in whole pages");
+    if ((uintptr_t)slabs % HAK_PAGE == 0) hak__os_purge(slabs, HAK_SUPERSLAB_UNITS * sizeof *slabs);
 }
 
 void hak__region_make_free(hak_superslab *super)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const hak_slab hak__no_slab = {.left = 1};
+const hak_slab hak__no_slab;
 
 /* Blocks to carve: as many as end within the pages that `bytes` more would touch. */
 static uint32_t carve_count(const hak_slab *slab, size_t bytes)
@@ -131,8 +131,8 @@ size_t hak__slab_live(const hak_slab *slab)
 {
     switch (slab->kind) {
     case HAK_SLAB_CURRENT: return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
-    case HAK_SLAB_FULL: return slab->carved - (slab->asleep - slab->left);
-    case HAK_SLAB_PARTIAL: return slab->left;
+    case HAK_SLAB_FULL: return slab->carved - (slab->asleep - hak__slab_left(slab));
+    case HAK_SLAB_PARTIAL: return hak__slab_left(slab);
     case HAK_SPAN: return 1;
     default: return 0;
     }
@@ -142,15 +142,17 @@ bool hak__slab_valid(const hak_slab *slab)
 {
     switch (slab->kind) {
     case HAK_UNIT_FREE:
-    case HAK_UNIT_INTERIOR: return slab->left == 1 && !slab->free;
+    case HAK_UNIT_INTERIOR: return hak__slab_left(slab) == 1 && !slab->free;
     case HAK_UNIT_NEST:
-    case HAK_SPAN: return slab->left == 1 && !slab->free && slab->units > 0;
-    case HAK_SLAB_FULL: return slab->left > 0 && slab->carved == slab->capacity && !slab->absent;
+    case HAK_SPAN: return hak__slab_left(slab) == 1 && !slab->free && slab->units > 0;
+    case HAK_SLAB_FULL:
+        return hak__slab_left(slab) > 0 && slab->carved == slab->capacity && !slab->absent;
     case HAK_SLAB_PARTIAL:
-        return slab->left > 0 && slab->left <= slab->carved &&
-               slab->left + hak__slab_free_count(slab) + hak__slab_lost(slab) == slab->carved;
+        return hak__slab_left(slab) > 0 && hak__slab_left(slab) <= slab->carved &&
+               hak__slab_left(slab) + hak__slab_free_count(slab) + hak__slab_lost(slab) ==
+                   slab->carved;
     case HAK_SLAB_CURRENT:
-        return slab->left <= HAK_LEFT_FAR && hak__slab_free_count(slab) <= slab->carved &&
+        return hak__slab_left(slab) <= HAK_LEFT_FAR && hak__slab_free_count(slab) <= slab->carved &&
                slab->carved <= slab->capacity;
     default: return false;
     }

@@ -29,20 +29,19 @@ typedef enum hak_slab_kind {
     HAK_UNIT_INTERIOR /* not the first unit of its run */
 } hak_slab_kind;
 
-/* `left` counts frees down to the next event, so that freeing needs one test for all of them:
- *   CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when reached);
- *            of medium blocks, which the hot path never hands out, the live ones: at 0 the slab
- *            is empty and may retire;
- *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
- *   FULL     the frees until it is worth using again, and becomes PARTIAL: so that a slab with a
- *            single hole is not taken up for it (snmalloc calls such slabs sleeping);
- *   all else 1: a span is freed by its first free, a nest has its own way, and anything else is a
- *            wild pointer.
- * The hot path's allocating does not count: a current slab's live blocks are the carved ones that
- * are not in its list, and when the list runs dry they are all live. */
+/* What is left of a slab counts frees down to the next event, so that freeing needs one test for
+ * all of them: CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when
+ * reached); of medium blocks, which the hot path never hands out, the live ones: at 0 the slab is
+ * empty and may retire; PARTIAL  the live blocks: at 0 the slab is empty and retires; FULL     the
+ * frees until it is worth using again, and becomes PARTIAL: so that a slab with a single hole is
+ * not taken up for it (snmalloc calls such slabs sleeping); all else 1: a span is freed by its
+ * first free, a nest has its own way, and anything else is a wild pointer. A record of zeros says
+ * so too: it is stored less one. The hot path's allocating does not count: a current slab's live
+ * blocks are the carved ones that are not in its list, and when the list runs dry they are all
+ * live. */
 typedef struct hak_slab {
     void *free;          /* list of free blocks, linked through their first word */
-    uint32_t left;       /* frees until the slow path looks at this slab */
+    int32_t countdown;   /* frees until the slow path looks at this slab, less one */
     uint32_t block_size; /* bytes; 0 for spans */
     char *start;         /* first byte of the run */
     struct hak_slab *next, *prev;
@@ -68,10 +67,27 @@ _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
 _Static_assert((size_t)1 << HAK_UNIT_SHIFT <= HAK_UNIT_PAGES * HAK_PAGE,
                "a bit for each page of a unit");
 
-#define HAK_LEFT_FAR ((uint32_t)1 << 31)
+#define HAK_LEFT_FAR ((uint32_t)1 << 30)
 
 /* What an empty bin points to: a slab without blocks, never written. */
 extern const hak_slab hak__no_slab;
+
+/* Counts a free; true if the slow path has to look. */
+static inline bool hak__slab_count_free(hak_slab *slab)
+{
+    return --slab->countdown < 0;
+}
+
+/* The frees that are left until then. */
+static inline uint32_t hak__slab_left(const hak_slab *slab)
+{
+    return (uint32_t)slab->countdown + 1;
+}
+
+static inline void hak__slab_set_left(hak_slab *slab, uint32_t frees)
+{
+    slab->countdown = (int32_t)(frees - 1);
+}
 
 /* Puts the next `bytes` worth of never-used blocks, at least one, on the empty free list in the
  * order of their addresses. The caller has accounted for the pages: hak__slab_carve_end. */

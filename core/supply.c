@@ -55,6 +55,12 @@ hak_superslab *hak__supply_take(struct hak_heap *heap)
     return super;
 }
 
+static void make_free(hak_superslab *super)
+{
+    hak__region_drop_records(super);
+    hak__region_make_free(super);
+}
+
 /* Purges a superslab of slabs and frees it; it stays committed. When the OS refuses, the pages stay
  * in the pool. */
 static bool purge(hak_superslab *super)
@@ -63,7 +69,7 @@ static bool purge(hak_superslab *super)
     hak_slab *slabs = hak__superslab_slabs(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
     super->dirty = 0;
-    hak__region_make_free(super);
+    make_free(super);
     return true;
 }
 
@@ -73,7 +79,7 @@ void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max)
     superslabs_given++;
     super->heap = NULL;
     if (touched == 0) {
-        hak__region_make_free(super);
+        make_free(super);
     } else if (pool_bytes + touched <= pool_max || !purge(super)) {
         put_into_pool(super, touched);
     }
@@ -132,7 +138,6 @@ static hak_slab *take_nest(void)
     hak_slab *nest = &hak__superslab_slabs(super)[bit];
     pool_bytes -= nest->touched;
     *nest = (hak_slab){
-        .left = 1,
         .start = hak__superslab_start(super) + ((size_t)bit << HAK_UNIT_SHIFT),
         .touched = nest->touched,
         .units = 1,
@@ -177,7 +182,7 @@ static void purge_nests(hak_superslab *super)
     if (super->free != ALL_FREE || super->dirty) return;
     unlink(super);
     superslabs_given++;
-    hak__region_make_free(super);
+    make_free(super);
 }
 
 /* Gives free nests back until at most `keep` bytes are pooled. */
@@ -201,7 +206,7 @@ void hak__supply_give_nest(hak_slab *nest, size_t pool_max)
     super->free |= bit;
     if (nest->touched) super->dirty |= bit;
     pool_bytes += nest->touched;
-    *nest = (hak_slab){.left = 1, .touched = nest->touched};
+    *nest = (hak_slab){.touched = nest->touched};
     if (pool_bytes > pool_max) shrink_nests(pool_max / 2);
     hak__region_unlock();
 }

@@ -33,6 +33,7 @@ bool hak__charge(hak_heap *heap, size_t bytes)
     }
     size_t in_use = heap->footprint - heap->retained;
     if (in_use > heap->recent_peak) heap->recent_peak = in_use;
+    if (in_use > heap->peak_in_use) heap->peak_in_use = in_use;
     return true;
 }
 
@@ -176,7 +177,7 @@ size_t hak__units_drop(hak_heap *heap, hak_superslab *super)
     size_t touched = 0;
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
         touched += slabs[i].touched;
-        slabs[i] = (hak_slab){.left = 1, .touched = slabs[i].touched};
+        slabs[i] = (hak_slab){.touched = slabs[i].touched};
     }
     unlink_super(super->free ? &heap->supers : &heap->supers_full, super);
     super->free = ~(uint64_t)0;
@@ -386,14 +387,14 @@ static bool all_free(const hak_region *region, size_t unit, size_t count)
 static void set_interior(hak_slab *run, size_t from, size_t end)
 {
     for (size_t i = from; i < end; i++) {
-        run[i] = (hak_slab){
-            .left = 1, .kind = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
+        run[i] =
+            (hak_slab){.kind = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
     }
 }
 
 static void set_unused(hak_slab *run, size_t from, size_t end)
 {
-    for (size_t i = from; i < end; i++) run[i] = (hak_slab){.left = 1, .touched = run[i].touched};
+    for (size_t i = from; i < end; i++) run[i] = (hak_slab){.touched = run[i].touched};
 }
 
 hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind)
@@ -410,7 +411,6 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, hak_slab_kind kind)
     hak_slab *run = &region->slabs[unit];
     mark(heap, region, unit, count, false);
     *run = (hak_slab){
-        .left = 1,
         .start = hak__unit_start(region, unit),
         .touched = run->touched,
         .units = (uint32_t)count,

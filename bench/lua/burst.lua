@@ -1,18 +1,18 @@
 -- A long-lived Lua process that serves bursts: what stays resident after each.
 --
---   lua5.4 [-l hakmem.auto] bench/lua/burst.lua BURSTS ROWS
+--   lua5.4 [-l hakmem.auto] bench/lua/burst.lua BURSTS ROWS SESSION_EVERY
 --
--- A burst builds ROWS rows of a report, about 1.3 KiB each, in which now and then
--- an entry of a session is made, and drops them; then the collector runs once, as
+-- A burst builds ROWS rows of a report, about 1.3 KiB each, makes a session after
+-- every SESSION_EVERY of them, and drops the rows; then the collector runs once, as
 -- a host lets it after such work, and small requests come in for a second.
--- Sessions live on, over several bursts, so that the burst leaves a few objects
--- scattered over what it used. Nothing asks for memory to be given back. Prints
+-- Sessions live on, over four bursts, so that each leaves objects scattered over
+-- what it used. Nothing asks for memory to be given back. Prints
 -- one line of JSON: the peak of the resident set, the one before the first burst,
 -- and the one after each, in KiB; the bytes that the sessions have, as Lua counts;
 -- and the CPU time in seconds. A wrong result ends with a message on stderr and
 -- exit code 1.
 
-local SESSION_EVERY, SESSIONS = 5000, 200
+local SESSIONS_OF = 4 -- bursts
 local REQUESTS = 20000 -- to a second or less
 
 local function fail(message)
@@ -50,13 +50,13 @@ local function session(number)
   }
 end
 
-local function build(first, rows, sessions)
+local function build(first, rows, session_every, sessions)
   local report = {}
   for number = first, first + rows - 1 do
     report[#report + 1] = row(number)
-    if number % SESSION_EVERY == 0 then
+    if number % session_every == 0 then
       sessions[#sessions + 1] = session(number)
-      if #sessions > SESSIONS then table.remove(sessions, 1) end
+      if #sessions > SESSIONS_OF * rows / session_every then table.remove(sessions, 1) end
     end
   end
   return report
@@ -82,15 +82,15 @@ local function live_bytes()
   return collectgarbage("count") * 1024
 end
 
-local bursts, rows = tonumber(arg[1]), tonumber(arg[2])
-if not bursts or not rows then fail("usage: burst.lua BURSTS ROWS") end
+local bursts, rows, session_every = tonumber(arg[1]), tonumber(arg[2]), tonumber(arg[3])
+if not session_every then fail("usage: burst.lua BURSTS ROWS SESSION_EVERY") end
 
 local sessions, after = {}, {}
 serve(REQUESTS / 10)
 local bare = live_bytes()
 local before = resident_kib("VmRSS")
 for burst = 0, bursts - 1 do
-  local report, sum = build(burst * rows, rows, sessions), 0
+  local report, sum = build(burst * rows, rows, session_every, sessions), 0
   for _, each in ipairs(report) do sum = sum + each.number end
   if sum ~= rows * (2 * burst * rows + rows - 1) / 2 then fail("rows are missing") end
   report = nil

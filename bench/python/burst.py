@@ -1,11 +1,11 @@
 """A long-lived process that serves bursts: what stays resident after each.
 
-    [HAKMEM_PYTHON=1] python3 bench/python/burst.py BURSTS ROWS
+    [HAKMEM_PYTHON=1] python3 bench/python/burst.py BURSTS ROWS SESSION_EVERY
 
-A burst builds ROWS rows of a report, about 1.3 KiB each, in which now and then an entry
-of a session is made or renewed, and drops them; then small requests come in for a
-second. Sessions live on, over several bursts, so that the burst leaves a few objects
-scattered over what it used. Nothing asks for memory to be given back: no gc.collect(),
+A burst builds ROWS rows of a report, about 1.3 KiB each, makes a session after every
+SESSION_EVERY of them, and drops the rows; then small requests come in for a second.
+Sessions live on, over four bursts, so that each leaves objects scattered over what it
+used. Nothing asks for memory to be given back: no gc.collect(),
 no trim(). Prints one line of JSON: the peak of the resident set, the one before the
 first burst, and the one a second after each, in KiB; how many bytes the sessions have
 (by sys.getsizeof), and the CPU time of the process in seconds. A wrong result ends with
@@ -22,8 +22,7 @@ if os.environ.get("HAKMEM_PYTHON") == "1":
 
     hakmem.install()
 
-SESSION_EVERY = 5_000  # rows
-SESSIONS = 200
+SESSIONS_OF = 4  # bursts
 REQUESTS_S = 1.0
 WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu".split()
 
@@ -44,13 +43,13 @@ class Session:
         self.settings = {"theme": f"theme {number % 7}", "zoom": number / 3}
 
 
-def build(first, rows, sessions):
+def build(first, rows, session_every, sessions):
     report = []
     for number in range(first, first + rows):
         report.append(Row(number))
-        if number % SESSION_EVERY == 0:
+        if number % session_every == 0:
             sessions[number] = Session(number)
-            if len(sessions) > SESSIONS:
+            if len(sessions) > SESSIONS_OF * rows // session_every:
                 del sessions[next(iter(sessions))]
     return report
 
@@ -82,13 +81,13 @@ def size_of(session):
     return sum(map(sys.getsizeof, parts))
 
 
-def main(bursts, rows):
+def main(bursts, rows, session_every):
     sessions = {}
     serve(REQUESTS_S / 10)
     before = resident_kib("VmRSS")
     after = []
     for burst in range(bursts):
-        report = build(burst * rows, rows, sessions)
+        report = build(burst * rows, rows, session_every, sessions)
         if sum(row.number for row in report) != rows * (2 * burst * rows + rows - 1) // 2:
             sys.exit("burst.py: rows are missing")
         del report
@@ -107,6 +106,6 @@ def main(bursts, rows):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: burst.py BURSTS ROWS")
+    if len(sys.argv) != 4:
+        sys.exit("usage: burst.py BURSTS ROWS SESSION_EVERY")
     main(*map(int, sys.argv[1:]))

@@ -3,7 +3,7 @@
  * One lies in the registry and is finalized when the state is closed. In a state from
  * hak_lua_newstate it was marked first of all objects; Lua finalizes in the reverse order of
  * marking, so that it comes last. The other is garbage from the beginning, and so is finalized by
- * each cycle of the collector, and marked again or followed by another: then the heap gives back
+ * each cycle of the collector, and followed by another or marked again: then the heap gives back
  * what it does not retain.
  */
 #include <lauxlib.h>
@@ -23,27 +23,27 @@ static void push_sentinel(lua_State *L, hak_lua_adapter *adapter, bool lasts)
     *(sentinel *)lua_newuserdata(L, sizeof(sentinel)) = (sentinel){adapter, lasts};
 }
 
-#if LUA_VERSION_NUM >= 503
-/* Marks the object at index 1, which has been finalized, for finalization again. */
-static void renew(lua_State *L, hak_lua_adapter *adapter)
-{
-    (void)adapter;
-    if (lua_getmetatable(L, 1)) lua_setmetatable(L, 1);
-}
-#else
 /* Far more than an object takes, and than classes leave each other of a limit. */
 #define ROOM ((size_t)256 * 1024)
 
-/* Here an object is finalized once. Where memory is about to run out there is no next one, since a
- * finalizer must not fail. */
+static bool has_room(const hak_heap *heap)
+{
+    return heap->footprint <= heap->limit && heap->limit - heap->footprint >= ROOM;
+}
+
+/* Makes sure that the next cycle finalizes one too. A new object does it, which must not be tried
+ * where memory is about to run out, since a finalizer must not fail: then the one at index 1 is
+ * marked again where Lua can do that, from 5.3 on. (5.3 has no generations, to which an object that
+ * is marked again would be an old one, left alone by minor cycles.) */
 static void renew(lua_State *L, hak_lua_adapter *adapter)
 {
-    const hak_heap *heap = adapter->heap;
-    if (heap->limit - heap->footprint < ROOM || heap->footprint > heap->limit) return;
-    push_sentinel(L, adapter, false);
-    if (lua_getmetatable(L, 1)) lua_setmetatable(L, -2);
+    if (LUA_VERSION_NUM != 503 && has_room(adapter->heap)) {
+        push_sentinel(L, adapter, false);
+        if (lua_getmetatable(L, 1)) lua_setmetatable(L, -2);
+    } else if (LUA_VERSION_NUM >= 503) {
+        if (lua_getmetatable(L, 1)) lua_setmetatable(L, 1);
+    }
 }
-#endif
 
 static int finalize(lua_State *L)
 {

@@ -40,7 +40,7 @@ static void stay_quiet(const load *of, const char *profile, size_t granularity)
         hak_heap_new(&(hak_heap_options){.profile = profile, .granularity = granularity});
     memset(slots, 0, sizeof slots);
     size_t operations = support_scaled(of->operations);
-    work(heap, of, operations / 2 + 100 * of->slots, &random);
+    work(heap, of, 4 * operations + 100 * of->slots, &random);
     hak_stats warm = support_stats(heap);
     work(heap, of, operations, &random);
     hak_stats after = support_stats(heap);
@@ -71,7 +71,7 @@ static void random_mixed_is_quiet(void **state)
 static void a_larger_working_set_is_quiet(void **state)
 {
     (void)state;
-    in_all_profiles(&(load){SLOTS_MAX, 16, 1009, 3000000, 20000});
+    in_all_profiles(&(load){SLOTS_MAX, 16, 1009, 3000000, 10000});
 }
 
 static void small_objects_are_quiet(void **state)
@@ -102,6 +102,27 @@ static void one_block_coming_and_going_is_quiet(void **state)
     }
 }
 
+/* What a profile would give back after each swing is taken again at once. After a few it knows, and
+ * makes a call or two in each, at the peak, where a leaner one would make dozens. */
+static void a_heap_that_swings_becomes_quiet(void **state)
+{
+    (void)state;
+    static const char *const profiles[] = {"speed", "balanced", "lean"};
+    enum { SWINGS = 100 };
+    const size_t size = 200, swing = 3 * MIB / size;
+    for (size_t p = 0; p < COUNT(profiles); p++) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = profiles[p]});
+        uint64_t calls = 0;
+        for (size_t round = 0; round < SWINGS; round++) {
+            for (size_t i = 0; i < swing; i++) REQUIRE(slots[i] = hak_heap_alloc(heap, size));
+            for (size_t i = 0; i < swing; i++) hak_heap_free(heap, slots[i]);
+            if (round == SWINGS / 10) calls = support_stats(heap).os.total;
+        }
+        assert_true(support_stats(heap).os.total - calls <= 2 * SWINGS);
+        hak_heap_destroy(heap);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +130,7 @@ int main(void)
         cmocka_unit_test(a_larger_working_set_is_quiet),
         cmocka_unit_test(small_objects_are_quiet),
         cmocka_unit_test(one_block_coming_and_going_is_quiet),
+        cmocka_unit_test(a_heap_that_swings_becomes_quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

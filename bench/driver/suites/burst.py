@@ -17,7 +17,9 @@ PROFILES = ("hakmem-balanced", "hakmem-speed", "hakmem-lean")
 
 
 class Bursts:
-    """One case: 20 bursts of rows, a few sessions that live on, small requests between.
+    """20 bursts of rows, sessions that live on, small requests between.
+
+    A case is how many sessions live on, scattered over four bursts.
 
     The RSS after a burst is the median over the bursts of a process. What is live
     is taken to be the process before the first burst and the sessions.
@@ -28,16 +30,19 @@ class Bursts:
     runs = 3
     bursts, rows = 20, 250_000
     quick_runs, quick_bursts, quick_rows = 1, 2, 25_000
+    sessions_of = 4  # bursts
+    sessions = {"20-sessions": 20, "200-sessions": 200}
 
     def cases(self) -> list[str]:
         self.interpreter  # there must be one
-        return ["rows"]
+        return list(self.sessions)
 
-    @property
-    def arguments(self) -> list[str]:
-        if self.settings.quick:
-            return [str(self.quick_bursts), str(self.quick_rows)]
-        return [str(self.bursts), str(self.rows)]
+    def arguments(self, case: str) -> list[str]:
+        quick = self.settings.quick
+        bursts = self.quick_bursts if quick else self.bursts
+        rows = self.quick_rows if quick else self.rows
+        every = self.sessions_of * rows // self.sessions[case]
+        return [str(bursts), str(rows), str(every)]
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
         after = outcome.printed().get("after_rss_kib")
@@ -63,7 +68,7 @@ class BurstSuite(Bursts, PythonSuite):
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         program = ROOT / "bench" / "python" / "burst.py"
-        return [self.interpreter, str(program), *self.arguments]
+        return [self.interpreter, str(program), *self.arguments(case)]
 
 
 class LuaBurstSuite(Bursts, LuaSuite):
@@ -76,4 +81,4 @@ class LuaBurstSuite(Bursts, LuaSuite):
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         program = ROOT / "bench" / "lua" / "burst.lua"
-        return [*self.start(allocator), str(program), *self.arguments]
+        return [*self.start(allocator), str(program), *self.arguments(case)]
