@@ -18,16 +18,17 @@ const hak_lists hak__no_lists = {
     .medium = {[0 ... HAK_MEDIUM_CLASSES - 1] = (hak_slab *)&hak__no_slab},
 };
 
-void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab)
+void hak__bins_set(hak_heap *heap, unsigned kind, unsigned index, hak_slab *slab)
 {
+    hak_bins *bins = heap->sets[kind];
     size_t end = hak__class_size(index, heap->granularity);
     if (end > HAK_SMALL_MAX) {
-        heap->lists->medium[index - HAK_MEDIUM_FIRST] = slab;
+        bins->lists->medium[index - HAK_MEDIUM_FIRST] = slab;
         return;
     }
     size_t begin = hak__class_size(index - 1, heap->granularity);
-    for (size_t size = begin; size < end; size += 8) heap->bin[size / 8 + 1] = slab;
-    if (begin == 0) heap->bin[0] = slab;
+    for (size_t size = begin; size < end; size += 8) bins->bin[size / 8 + 1] = slab;
+    if (begin == 0) bins->bin[0] = slab;
 }
 
 /* Pages in use of a slab, in bytes. */
@@ -36,10 +37,16 @@ static size_t pages_of(const hak_slab *slab)
     return hak__slab_used(slab) - (size_t)__builtin_popcount(slab->absent) * HAK_PAGE;
 }
 
+/* The lists that a slab is in, or may be. */
+static hak_lists *lists_of(const hak_heap *heap, const hak_slab *slab)
+{
+    return heap->sets[slab->block_kind]->lists;
+}
+
 static void link_partial(hak_heap *heap, hak_slab *slab)
 {
     heap->loose += pages_of(slab);
-    hak_slab **list = &heap->lists->partial[slab->size_class];
+    hak_slab **list = &lists_of(heap, slab)->partial[slab->size_class];
     slab->next = NULL;
     slab->prev = slab;
     if (*list) {
@@ -54,7 +61,7 @@ static void link_partial(hak_heap *heap, hak_slab *slab)
 static void unlink_partial(hak_heap *heap, hak_slab *slab)
 {
     heap->loose -= pages_of(slab);
-    hak_slab **list = &heap->lists->partial[slab->size_class];
+    hak_slab **list = &lists_of(heap, slab)->partial[slab->size_class];
     if (slab->next) slab->next->prev = slab->prev;
     else (*list)->prev = slab->prev;
     if (slab == *list) *list = slab->next;
@@ -98,7 +105,7 @@ static size_t slab_units(const hak_heap *heap, size_t block_size)
     return count;
 }
 
-static hak_slab *slab_new(hak_heap *heap, unsigned index)
+static hak_slab *slab_new(hak_heap *heap, unsigned kind, unsigned index)
 {
     size_t size = hak__class_size(index, heap->granularity);
     size_t count = slab_units(heap, size);
@@ -106,6 +113,7 @@ static hak_slab *slab_new(hak_heap *heap, unsigned index)
     if (!slab) return NULL;
     slab->block_size = (uint32_t)size;
     slab->size_class = (uint8_t)index;
+    slab->block_kind = (uint8_t)kind;
     hak__slab_set_left(slab, counts_live(size) ? 0 : HAK_LEFT_FAR);
     size_t unit_size = hak__heap_unit_size(heap);
     slab->capacity = (uint32_t)(count * unit_size / size);
@@ -138,9 +146,9 @@ static void suspend(hak_heap *heap, hak_slab *slab)
 
 /* The partial slab to use next: the first opened one that is at least half live, so that emptier
  * ones can run empty; among the first few, if there is none, the fullest. */
-static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
+static hak_slab *choose_partial(const hak_heap *heap, unsigned kind, unsigned index)
 {
-    hak_slab *first = heap->lists->partial[index];
+    hak_slab *first = heap->sets[kind]->lists->partial[index];
     hak_slab *best = NULL;
     size_t looked_at = 0;
     for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
@@ -152,18 +160,18 @@ static hak_slab *choose_partial(const hak_heap *heap, unsigned index)
     return best ? best : first;
 }
 
-static hak_slab *refill(hak_heap *heap, unsigned index)
+static hak_slab *refill(hak_heap *heap, unsigned kind, unsigned index)
 {
-    hak_slab *slab = choose_partial(heap, index);
+    hak_slab *slab = choose_partial(heap, kind, index);
     size_t size = hak__class_size(index, heap->granularity);
     size_t supplied = (hak__policy(heap)->carve + size - 1) / size;
     if (!slab || !slab->free) {
         hak__bins_before_peak(heap, hak__policy(heap)->carve);
-        slab = choose_partial(heap, index);
+        slab = choose_partial(heap, kind, index);
     }
     if (slab && slab->free) supplied = slab->carved - hak__slab_left(slab);
     heap->work += hak__purge_work(heap, size, supplied);
-    hak_slab *current = hak__heap_current(heap, index);
+    hak_slab *current = hak__heap_current(heap, kind, index);
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
@@ -180,24 +188,25 @@ static hak_slab *refill(hak_heap *heap, unsigned index)
         heap->refills++;
         return current;
     } else {
-        slab = slab_new(heap, index);
+        slab = slab_new(heap, kind, index);
         if (!slab) return NULL;
     }
     if (has_current) suspend(heap, current);
-    hak__bins_set(heap, index, slab);
+    hak__bins_set(heap, kind, index, slab);
     heap->refills++;
     HAK_ASSERT(hak__slab_valid(slab));
     return slab;
 }
 
-hak_slab *hak__bins_refill(hak_heap *heap, unsigned index)
+hak_slab *hak__bins_refill(hak_heap *heap, unsigned kind, unsigned index)
 {
-    if (heap->lists == &hak__no_lists && !hak__nest_give_lists(heap)) return NULL;
+    if (heap->bins.lists == &hak__no_lists && !hak__nest_give_lists(heap)) return NULL;
     /* A VM that has hit its limit, and has to say so, needs a few blocks of sizes that it did not
      * run out of. */
-    bool has_slab = hak__heap_current(heap, index) != &hak__no_slab || heap->lists->partial[index];
+    bool has_slab = hak__heap_current(heap, kind, index) != &hak__no_slab ||
+                    heap->sets[kind]->lists->partial[index];
     heap->held_back = has_slab ? heap->reserve : 0;
-    hak_slab *slab = refill(heap, index);
+    hak_slab *slab = refill(heap, kind, index);
     heap->held_back = 0;
     return slab;
 }
@@ -229,7 +238,7 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab)
 /* Gives back a current slab without a live block. */
 static void retire_current(hak_heap *heap, hak_slab *slab)
 {
-    hak__bins_set(heap, slab->size_class, (hak_slab *)&hak__no_slab);
+    hak__bins_set(heap, slab->block_kind, slab->size_class, (hak_slab *)&hak__no_slab);
     heap->retires++;
     hak__units_give(heap, slab);
 }
@@ -240,7 +249,7 @@ void hak__bins_idle(hak_heap *heap, hak_slab *slab)
         hak__slab_set_left(slab, HAK_LEFT_FAR);
         return;
     }
-    uint8_t *idled = &heap->lists->idled[slab->size_class - HAK_MEDIUM_FIRST];
+    uint8_t *idled = &lists_of(heap, slab)->idled[slab->size_class - HAK_MEDIUM_FIRST];
     if (*idled == IDLE_MOST) {
         hak__slab_set_left(slab, HAK_LEFT_FAR);
         return;
@@ -249,13 +258,25 @@ void hak__bins_idle(hak_heap *heap, hak_slab *slab)
     retire_current(heap, slab);
 }
 
+/* Goes over the current slabs: each time, *kind and *index are where the last one was, 0 and 0 to
+ * begin with. NULL at the end. */
+static hak_slab *next_current(const hak_heap *heap, unsigned *kind, unsigned *index)
+{
+    for (; *kind < hak__heap_sets(heap); ++*kind, *index = 0) {
+        while (++*index <= hak__heap_last_class(heap)) {
+            hak_slab *slab = hak__heap_current(heap, *kind, *index);
+            if (slab != &hak__no_slab) return slab;
+        }
+    }
+    return NULL;
+}
+
 size_t hak__bins_retire_idle(hak_heap *heap)
 {
     size_t before = heap->retires;
-    for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
-        hak_slab *slab = hak__heap_current(heap, index);
-        if (slab == &hak__no_slab || hak__slab_live(slab) > 0) continue;
-        retire_current(heap, slab);
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = next_current(heap, &kind, &index)) != NULL;) {
+        if (hak__slab_live(slab) == 0) retire_current(heap, slab);
     }
     hak__nest_trim(heap);
     return heap->retires - before;
@@ -264,19 +285,18 @@ size_t hak__bins_retire_idle(hak_heap *heap)
 size_t hak__bins_pages(const hak_heap *heap)
 {
     size_t bytes = 0;
-    for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
-        const hak_slab *slab = hak__heap_current(heap, index);
-        if (slab != &hak__no_slab) bytes += pages_of(slab);
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = next_current(heap, &kind, &index)) != NULL;) {
+        bytes += pages_of(slab);
     }
     return bytes;
 }
 
 void hak__bins_empty(hak_heap *heap)
 {
-    for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
-        hak_slab *slab = hak__heap_current(heap, index);
-        if (slab == &hak__no_slab) continue;
-        hak__bins_set(heap, index, (hak_slab *)&hak__no_slab);
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = next_current(heap, &kind, &index)) != NULL;) {
+        hak__bins_set(heap, kind, index, (hak_slab *)&hak__no_slab);
         size_t live = hak__slab_live(slab);
         if (live == 0) {
             retire_current(heap, slab);

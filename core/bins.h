@@ -8,12 +8,13 @@
 
 #include "heap.h"
 
-/* Makes `slab` the one that class `index` allocates from; hak__no_slab leaves it without. */
-void hak__bins_set(hak_heap *heap, unsigned index, hak_slab *slab);
+/* Makes `slab` the one that class `index` of a kind allocates from; hak__no_slab leaves it without.
+ */
+void hak__bins_set(hak_heap *heap, unsigned kind, unsigned index, hak_slab *slab);
 
-/* Gives the bin of class `index`, whose slab has no free block, a slab that has some: one that
- * frees have reopened, the rest of the current one, or a new one. NULL when memory is exhausted. */
-hak_slab *hak__bins_refill(hak_heap *heap, unsigned index);
+/* Gives that bin, whose slab has no free block, a slab that has some: one that frees have reopened,
+ * the rest of the current one, or a new one. NULL when memory is exhausted. */
+hak_slab *hak__bins_refill(hak_heap *heap, unsigned kind, unsigned index);
 
 /* A full slab has been freed from often enough to be used again. */
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab);

@@ -142,8 +142,9 @@ HAK_API bool hak_heap_set_profile(hak_heap *heap, const char *profile);
 
 /* Refines the heap's profile by options of its own, "name=value name=value …", with the names that
  * hak_options gives; the profile is called "custom" from then on. False with errno EINVAL, and no
- * change, for a name or value that is not accepted, and ENOTSUP for one that would change a profile
- * that the build fixes; then up to `size` bytes of `message` (may be NULL with 0) say what is. */
+ * change, for a name or value that is not accepted, or `kinds`, which holds as long as a heap
+ * lives, and ENOTSUP for one that would change a profile that the build fixes; then up to `size`
+ * bytes of `message` (may be NULL with 0) say which are, or why. */
 HAK_API bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size);
 
 /* Whether such settings are accepted; if not, `message` says as above. */
@@ -201,6 +202,14 @@ typedef struct hak_class_stats {
 
 #define HAK_CLASS_STATS_MAX 96
 
+/* Blocks by what the VM wants them for, in a heap that is made with the option `kinds`. */
+typedef struct hak_kind_stats {
+    const char *name; /* "other": nothing is known */
+    size_t live_bytes, live_blocks;
+} hak_kind_stats;
+
+#define HAK_KINDS_MAX 8
+
 typedef struct hak_stats {
     size_t live_bytes;     /* of blocks handed out, counted at their usable size */
     size_t live_blocks;    /* */
@@ -224,6 +233,9 @@ typedef struct hak_stats {
     hak_os_calls os;      /* of the process */
     size_t classes;       /* entries in `class_stats`, those with pages, in order of size */
     hak_class_stats class_stats[HAK_CLASS_STATS_MAX];
+    size_t kinds; /* entries in `kind_stats`, whose sums are the live bytes and blocks; 0: they are
+                   * not kept apart */
+    hak_kind_stats kind_stats[HAK_KINDS_MAX];
 } hak_stats;
 
 /* What all heaps of the process have, but those on a caller's memory. */

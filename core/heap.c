@@ -8,6 +8,7 @@
 #include "heaps.h"
 #include "holes.h"
 #include "hugespace.h"
+#include "kinds.h"
 #include "large.h"
 #include "nest.h"
 #include "options.h"
@@ -87,40 +88,46 @@ static bool impossible(size_t size)
     return true;
 }
 
-static void *alloc_large(hak_heap *heap, size_t size)
+static void *alloc_large(hak_heap *heap, unsigned kind, size_t size)
 {
     void *block;
     if (impossible(size)) return NULL;
-    WITH_RETRY(heap, block, hak__large_alloc(heap, size, HAK_PAGE, false));
+    WITH_RETRY(heap, block, hak__large_alloc(heap, kind, size, HAK_PAGE, false));
     return block;
 }
 
-static void *alloc_from_slab(hak_heap *heap, unsigned index)
+static void *alloc_from_slab(hak_heap *heap, unsigned kind, unsigned index)
 {
-    hak_slab *slab = hak__heap_current(heap, index);
-    if (!slab->free) slab = hak__bins_refill(heap, index);
+    hak_slab *slab = hak__heap_current(heap, kind, index);
+    if (!slab->free) slab = hak__bins_refill(heap, kind, index);
     if (!slab) return NULL;
     if (slab->block_size > HAK_SMALL_MAX) hak__bins_count(slab);
     return hak__slab_pop(slab);
 }
 
-static void *alloc_class(hak_heap *heap, unsigned index, size_t size)
+static void *alloc_class(hak_heap *heap, unsigned kind, unsigned index, size_t size)
 {
-    if (size <= HAK_SMALL_MAX || !hak__heap_current(heap, index)->free) {
-        void *block = hak__nest_alloc(heap, index, size);
+    if (size <= HAK_SMALL_MAX || !hak__heap_current(heap, kind, index)->free) {
+        void *block = hak__nest_alloc(heap, kind, index, size);
         if (block) return block;
     }
-    return alloc_from_slab(heap, index);
+    return alloc_from_slab(heap, kind, index);
+}
+
+void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
+{
+    if (!heap->kinds) kind = 0;
+    if (size > HAK_MEDIUM_MAX) return alloc_large(heap, kind, size);
+    unsigned index = hak__class_of(size, heap->granularity);
+    void *block;
+    size = hak__class_size(index, heap->granularity);
+    WITH_RETRY(heap, block, alloc_class(heap, kind, index, size));
+    return block;
 }
 
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
-    if (size > HAK_MEDIUM_MAX) return alloc_large(heap, size);
-    unsigned index = hak__class_of(size, heap->granularity);
-    void *block;
-    size = hak__class_size(index, heap->granularity);
-    WITH_RETRY(heap, block, alloc_class(heap, index, size));
-    return block;
+    return hak__heap_alloc_kind_slow(heap, 0, size);
 }
 
 void *hak_heap_alloc(hak_heap *heap, size_t size)
@@ -138,7 +145,7 @@ void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
     }
     if (bytes > HAK_MEDIUM_MAX) {
         if (impossible(bytes)) return NULL;
-        WITH_RETRY(heap, block, hak__large_alloc(heap, bytes, HAK_PAGE, true));
+        WITH_RETRY(heap, block, hak__large_alloc(heap, 0, bytes, HAK_PAGE, true));
         return block;
     }
     block = hak__heap_alloc(heap, bytes);
@@ -162,12 +169,12 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
         unsigned index = hak__class_of(size, granularity);
         while (hak__class_size(index, granularity) % alignment) index++;
         void *block;
-        WITH_RETRY(heap, block, alloc_from_slab(heap, index));
+        WITH_RETRY(heap, block, alloc_from_slab(heap, 0, index));
         return block;
     }
     if (impossible(size)) return NULL;
     void *block;
-    WITH_RETRY(heap, block, hak__large_alloc(heap, size ? size : 1, alignment, false));
+    WITH_RETRY(heap, block, hak__large_alloc(heap, 0, size ? size : 1, alignment, false));
     return block;
 }
 
@@ -238,6 +245,15 @@ void hak_heap_free(hak_heap *heap, void *block)
     if (block) hak__heap_free(heap, block);
 }
 
+/* What a block is for. */
+static unsigned kind_of(const hak_heap *heap, const location *at, const void *block)
+{
+    if (!heap->kinds) return 0;
+    if (at->huge) return at->huge->block_kind;
+    if (at->slab->kind == HAK_UNIT_NEST) return hak__nest_block_kind(heap, block);
+    return at->slab->block_kind;
+}
+
 /* How many bytes the block at `p` can hold; 0 if it is not one. */
 static size_t size_of(const hak_heap *heap, location at, const void *p)
 {
@@ -286,6 +302,9 @@ static void *resize(hak_heap *heap, const location *at, void *block, size_t had,
     }
     if (size > HAK_MEDIUM_MAX) return NULL;
     size_t granularity = heap->granularity;
+    if (heap->kinds && at->slab->kind == HAK_UNIT_NEST && size < HAK_KINDS_NEST_STEP) {
+        size = HAK_KINDS_NEST_STEP;
+    }
     bool fits = hak__class_of(size, granularity) == hak__class_within(had, granularity);
     if (!fits && size > had && at->slab->kind == HAK_UNIT_NEST) {
         fits = hak__nest_extend(heap, block, size);
@@ -307,10 +326,11 @@ void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
     void *resized = resize(heap, &at, block, had, size);
     if (resized) return resized;
     void *other;
+    unsigned kind = kind_of(heap, &at, block);
     if (size > had && size > HAK_MEDIUM_MAX) {
-        WITH_RETRY(heap, other, hak__large_alloc_growing(heap, size));
+        WITH_RETRY(heap, other, hak__large_alloc_growing(heap, kind, size));
     } else {
-        other = hak__heap_alloc(heap, size);
+        other = hak__heap_alloc_kind(heap, kind, size);
     }
     if (!other) return size <= had ? block : NULL;
     memcpy(other, block, size < had ? size : had);
@@ -326,45 +346,76 @@ static bool bad(void)
     return false;
 }
 
-static bool options_valid(const hak_heap_options *options)
+/* Refines a profile by a heap's own options, of which `given` has a bit for each. */
+static bool refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
+                   size_t size)
+{
+    uint32_t set = 0;
+    if (!hak__options_refine(policy, &set, settings, message, size)) return false;
+    if (set & ~hak__options_lasting()) policy->name = hak__profile_named("custom")->name;
+    *given |= set;
+    return true;
+}
+
+/* Whether the options are valid; then what they ask for is known too. */
+static bool options_valid(const hak_heap_options *options, hak_profile *policy, uint32_t *given)
 {
     if (options->granularity && options->granularity != 8 && options->granularity != 16)
         return bad();
     if (options->profile && !hak_profile_valid(options->profile, NULL, 0)) return false;
-    if (options->settings && !hak_settings_valid(options->settings, NULL, 0)) return false;
+    hak__options_profile(options->profile, policy);
+    *given = options->profile != NULL;
+    if (options->settings && !refine(policy, given, options->settings, NULL, 0)) return false;
     if (options->memory && options->memory_size < HAK_MEMORY_MIN) return bad();
     if (!options->memory && options->memory_size) return bad();
     return true;
 }
 
+/* What a heap begins with. */
+typedef struct heap_head {
+    hak_heap heap;
+    hak_kinds kinds; /* if it keeps them apart */
+} heap_head;
+
+static size_t head_size(bool kinds)
+{
+    return ((kinds ? sizeof(heap_head) : sizeof(hak_heap)) + 15) & ~(size_t)15;
+}
+
 /* A heap in a nest of its own. */
-static hak_heap *heap_in_nest(void)
+static hak_heap *heap_in_nest(bool kinds)
 {
     hak_slab *nest = hak__supply_take_nest();
     if (!nest) return NULL;
-    if (nest->touched < HAK_PAGE) nest->touched = HAK_PAGE;
     const hak_region *shared = hak__region_shared();
-    hak_heap *heap = (hak_heap *)nest->start;
+    heap_head *head = (heap_head *)nest->start;
+    hak_heap *heap = &head->heap;
     *heap = (hak_heap){
         .base = shared->base,
         .slabs = shared->slabs,
-        .footprint = nest->touched - HAK_PAGE,
-        .retained = nest->touched - HAK_PAGE,
         .limit = SIZE_MAX,
-        .lists = (hak_lists *)&hak__no_lists,
+        .bins.lists = (hak_lists *)&hak__no_lists,
     };
     if (hak__region_contains(shared, heap)) heap->units = hak__unit_index(shared, heap) + 1;
-    hak__nest_open(heap, nest, (sizeof *heap + 15) & ~(size_t)15);
+    hak__kinds_open(heap, kinds ? &head->kinds : NULL);
+    hak__nest_open(heap, nest, head_size(kinds));
+    size_t own = hak__nest_own_pages(heap);
+    if (nest->touched < own) nest->touched = (uint32_t)own;
+    heap->footprint = heap->retained = nest->touched - own;
     return heap;
 }
 
-static hak_heap *heap_on_memory(void *memory, size_t size)
+static hak_heap *heap_on_memory(void *memory, size_t size, bool kinds)
 {
-    hak_region *region = hak__region_on_memory(memory, size);
+    size_t head_end = head_size(kinds), lists = hak__kinds_lists_size(kinds);
+    hak_region *region = hak__region_on_memory(memory, size, head_end + lists);
     if (!region) return NULL;
-    hak_heap *heap = region->control;
-    *heap = (hak_heap){.region = region, .limit = SIZE_MAX, .lists = (hak_lists *)(heap + 1)};
-    *heap->lists = hak__no_lists;
+    heap_head *head = region->control;
+    hak_heap *heap = &head->heap;
+    *heap = (hak_heap){.region = region, .limit = SIZE_MAX};
+    hak__kinds_open(heap, kinds ? &head->kinds : NULL);
+    hak__kinds_clear_lists(heap, (char *)head + head_end);
+    hak__kinds_set_lists(heap, (char *)head + head_end);
     for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);
     return heap;
 }
@@ -377,21 +428,16 @@ static void limit(hak_heap *heap, size_t bytes)
     heap->reserve = reserve < RESERVE_MOST ? reserve : RESERVE_MOST;
 }
 
-/* Gives a heap options of its own. */
-static bool refine(hak_heap *heap, const char *settings, char *message, size_t size)
-{
-    if (!hak__options_refine(&heap->policy, &heap->given, settings, message, size)) return false;
-    hak__policy(heap)->name = hak__profile_named("custom")->name;
-    return true;
-}
-
 hak_heap *hak_heap_new(const hak_heap_options *options)
 {
     static const hak_heap_options defaults;
     if (!options) options = &defaults;
-    if (!options_valid(options)) return NULL;
-    hak_heap *heap =
-        options->memory ? heap_on_memory(options->memory, options->memory_size) : heap_in_nest();
+    hak_profile policy;
+    uint32_t given;
+    if (!options_valid(options, &policy, &given)) return NULL;
+    hak_heap *heap = options->memory
+                         ? heap_on_memory(options->memory, options->memory_size, policy.kinds)
+                         : heap_in_nest(policy.kinds);
     if (!heap) {
         errno = ENOMEM;
         return NULL;
@@ -401,9 +447,8 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     if (heap->footprint > heap->limit) hak__nest_purge(heap);
     hak__charge(heap, 0);
     heap->traits = &hak__traits_default;
-    hak__options_profile(options->profile, &heap->policy);
-    heap->given = options->profile != NULL;
-    if (options->settings) refine(heap, options->settings, NULL, 0);
+    heap->policy = policy;
+    heap->given = given;
     if (!heap->region) hak__heaps_add(heap);
     if (hak__options_prewarm()) hak_heap_prewarm(heap, hak__options_prewarm());
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
@@ -531,15 +576,21 @@ bool hak_heap_set_profile(hak_heap *heap, const char *name)
     hak_profile policy;
     if (!hak_profile_valid(name, NULL, 0)) return false;
     hak__options_profile(name, &policy);
+    policy.kinds = heap->policy.kinds;
     heap->policy = policy;
-    heap->given = 1;
+    heap->given = 1 | (heap->given & hak__options_lasting());
     comply(heap);
     return true;
 }
 
 bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size)
 {
-    if (!refine(heap, settings, message, size)) return false;
+    hak_profile policy = heap->policy;
+    uint32_t given = heap->given;
+    if (!refine(&policy, &given, settings, message, size)) return false;
+    if (!hak__options_may_follow(&heap->policy, &policy, message, size)) return false;
+    heap->policy = policy;
+    heap->given = given;
     comply(heap);
     return true;
 }

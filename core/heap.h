@@ -54,6 +54,15 @@ typedef struct hak_release {
     size_t keep;      /* bytes to retain in future, beside `retain_least` */
 } hak_release;
 
+/* How many kinds of block a heap can keep apart: kinds.h. */
+#define HAK_KINDS 6
+
+/* The slabs that one kind of block has, or all kinds. */
+typedef struct hak_bins {
+    hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* slab to allocate from, by size in steps of 8 bytes */
+    hak_lists *lists;                     /* while there are none, hak__no_lists */
+} hak_bins;
+
 #define HAK_NEST_STEPS (((size_t)1 << HAK_UNIT_SHIFT) / 8)
 
 /* Where a heap begins: see nest.h. */
@@ -78,9 +87,13 @@ struct hak_heap {
     uintptr_t base;
     size_t units;
     hak_slab *slabs;
-    hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* slab to allocate from, by size in steps of 8 bytes */
+    union {
+        hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* those of … */
+        hak_bins bins;                        /* … kind 0, or of all blocks */
+    };
 
-    hak_lists *lists;                    /* of slabs; while there are none, hak__no_lists */
+    hak_bins *sets[HAK_KINDS];           /* by kind; all are `bins` where … */
+    struct hak_kinds *kinds;             /* … this is NULL, since kinds do not lie apart */
     hak_superslab *supers;               /* with free units */
     hak_superslab *supers_full;          /* without */
     hak_superslab *huge;                 /* huge blocks, live and retained */
@@ -126,6 +139,7 @@ _Static_assert(sizeof(hak_heap) + sizeof(hak_lists) <= HAK_PAGE, "a heap fits a 
 
 /* The long ways. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
+void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);
 void hak__heap_free_outside(hak_heap *heap, void *block);
 
@@ -152,12 +166,19 @@ static inline unsigned hak__heap_last_class(const hak_heap *heap)
     return hak__class_of(HAK_MEDIUM_MAX, heap->granularity);
 }
 
-/* The slab that class `index` allocates from; hak__no_slab where there is none. */
-static inline hak_slab *hak__heap_current(const hak_heap *heap, unsigned index)
+/* The slab that class `index` of a kind allocates from; hak__no_slab where there is none. */
+static inline hak_slab *hak__heap_current(const hak_heap *heap, unsigned kind, unsigned index)
 {
+    const hak_bins *bins = heap->sets[kind];
     size_t size = hak__class_size(index, heap->granularity);
-    return size <= HAK_SMALL_MAX ? heap->bin[size / 8]
-                                 : heap->lists->medium[index - HAK_MEDIUM_FIRST];
+    return size <= HAK_SMALL_MAX ? bins->bin[size / 8]
+                                 : bins->lists->medium[index - HAK_MEDIUM_FIRST];
+}
+
+/* How many sets of bins the heap has. */
+static inline unsigned hak__heap_sets(const hak_heap *heap)
+{
+    return heap->kinds ? HAK_KINDS : 1;
 }
 
 /* Whether `block` surely is one of this heap's in the shared region. */

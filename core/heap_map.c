@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "heap.h"
+#include "kinds.h"
 #include "units.h"
 
 #define CELL   15 /* pixels */
@@ -76,22 +76,26 @@ static void put_cell(page *out, size_t unit, size_t count, const char *class, co
 
 /* A slab's cell: pale as far as it is free, in full colour from below as far as blocks live there.
  */
-static void put_slab(page *out, size_t unit, const hak_slab *slab)
+static void put_slab(page *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
 {
     size_t live = hak__slab_live(slab), width = slab->units * CELL;
     unsigned hue = hue_of(slab->size_class);
     double part = slab->capacity ? (double)live / slab->capacity : 0;
     int filled = (int)(part * HEIGHT + 0.5);
     if (live && filled == 0) filled = 1;
+    char kind[48] = "";
+    if (heap->kinds) {
+        snprintf(kind, sizeof kind, " (%s)", hak__kinds_name_of(heap, slab->block_kind));
+    }
     put(out,
-        "<g><title>blocks of %u bytes: %zu of %u in use (%.0f %%)</title>"
+        "<g><title>blocks of %u bytes%s: %zu of %u in use (%.0f %%)</title>"
         "<rect x=\"%zu\" y=\"0\" width=\"%zu\" height=\"%d\" fill=\"hsl(%u 60%% 90%%)\"/>"
         "<rect x=\"%zu\" y=\"%d\" width=\"%zu\" height=\"%d\" fill=\"hsl(%u 65%% 48%%)\"/></g>",
-        slab->block_size, live, slab->capacity, part * 100, unit * CELL, width, HEIGHT, hue,
+        slab->block_size, kind, live, slab->capacity, part * 100, unit * CELL, width, HEIGHT, hue,
         unit * CELL, HEIGHT - filled, width, filled, hue);
 }
 
-static void put_run(page *out, size_t unit, const hak_slab *slab)
+static void put_run(page *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
 {
     char what[96];
     switch (slab->kind) {
@@ -108,19 +112,19 @@ static void put_run(page *out, size_t unit, const hak_slab *slab)
         break;
     case HAK_SLAB_CURRENT:
     case HAK_SLAB_PARTIAL:
-    case HAK_SLAB_FULL: put_slab(out, unit, slab); break;
+    case HAK_SLAB_FULL: put_slab(out, heap, unit, slab); break;
     default: break; /* drawn with the first of its run */
     }
 }
 
-static void put_superslab(page *out, const hak_superslab *super)
+static void put_superslab(page *out, const hak_heap *heap, const hak_superslab *super)
 {
     const hak_slab *slabs = hak__superslab_slabs(super);
     size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
     put(out, "<svg class=\"superslab\" width=\"%d\" height=\"%d\">", HAK_SUPERSLAB_UNITS * CELL,
         HEIGHT);
     for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
-        if (first + unit < super->region->units) put_run(out, unit, &slabs[unit]);
+        if (first + unit < super->region->units) put_run(out, heap, unit, &slabs[unit]);
     }
     put(out, "</svg>\n");
 }
@@ -190,13 +194,13 @@ bool hak_heap_map(const hak_heap *heap, const char *path)
     if (!heap->region) {
         put(&out, "<svg class=\"nestrow\" width=\"%d\" height=\"%d\">", HAK_SUPERSLAB_UNITS * CELL,
             HEIGHT);
-        put_run(&out, 0, heap->nest.run);
+        put_run(&out, heap, 0, heap->nest.run);
         put(&out, "</svg>\n");
     }
     const hak_superslab *lists[] = {heap->supers_full, heap->supers};
     for (size_t i = 0; i < 2; i++) {
         for (const hak_superslab *super = lists[i]; super; super = super->next) {
-            put_superslab(&out, super);
+            put_superslab(&out, heap, super);
         }
     }
     put_huge(&out, heap);

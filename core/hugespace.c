@@ -240,6 +240,7 @@ hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)
     hak_superslab *target = take_huge(super->heap, size);
     if (target) {
         char *from = hak__superslab_start(super);
+        target->block_kind = super->block_kind;
         hak_moved moved = move_pages(from, hak__superslab_start(target), super->run);
         if (moved == HAK_MOVED) {
             forget_commit(super);

@@ -38,11 +38,12 @@ static size_t units_for(const hak_heap *heap, size_t size)
     return (size + unit_size - 1) / unit_size;
 }
 
-static void *span_alloc(hak_heap *heap, size_t size, bool zero)
+static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, bool zero)
 {
     hak_slab *span = hak__units_take(heap, units_for(heap, size), HAK_SPAN);
     if (!span) return NULL;
     span->span_size = size; /* so that its own pages stay */
+    span->block_kind = (uint8_t)kind;
     hak__bins_before_peak(heap, hak__units_untouched(heap, span, 0, size));
     if (zero) zero_span(heap, span, size, hak__heap_unit_size(heap));
     if (hak__units_use(heap, span, 0, size)) return span->start;
@@ -105,7 +106,7 @@ static hak_superslab *find_retained(const hak_heap *heap, size_t size)
     return best;
 }
 
-static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
+static void *huge_alloc(hak_heap *heap, unsigned kind, size_t size, bool zero)
 {
     hak_superslab *huge = find_retained(heap, size);
     size_t most = up_to_page(size + size / 4);
@@ -114,6 +115,7 @@ static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
         char *start = hak__superslab_start(huge);
         if (zero && !hak__region_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
         huge->huge_retained = false;
+        huge->block_kind = (uint8_t)kind;
         heap->retained -= huge->huge_size;
         hak__charge(heap, 0);
         return start;
@@ -123,6 +125,7 @@ static void *huge_alloc(hak_heap *heap, size_t size, bool zero)
     huge = hak__hugespace_take(heap, size);
     if (!huge) return NULL;
     hak__charge(heap, size);
+    huge->block_kind = (uint8_t)kind;
     link_huge(heap, huge);
     return hak__superslab_start(huge);
 }
@@ -173,23 +176,23 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
 
 /* ------------------------------------------------------------------ both */
 
-void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
+void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
     size = up_to_page(size);
-    if (heap->region) return span_alloc(heap, size, zero);
+    if (heap->region) return span_alloc(heap, kind, size, zero);
     if (size > SPAN_MAX || align > (size_t)1 << HAK_UNIT_SHIFT) {
-        return huge_alloc(heap, size, zero);
+        return huge_alloc(heap, kind, size, zero);
     }
-    return span_alloc(heap, size, zero);
+    return span_alloc(heap, kind, size, zero);
 }
 
-void *hak__large_alloc_growing(hak_heap *heap, size_t size)
+void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
 {
     /* Where a span of it fits into pages that are there already, copying once more costs less than
      * as many page faults. */
     bool fits = size <= SPAN_MAX && size <= heap->retained;
     if (heap->region || size < GROWING_MIN || fits) {
-        return hak__large_alloc(heap, size, HAK_PAGE, false);
+        return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
     }
-    return huge_alloc(heap, up_to_page(size), false);
+    return huge_alloc(heap, kind, up_to_page(size), false);
 }

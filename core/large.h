@@ -5,13 +5,13 @@
 
 #include "heap.h"
 
-/* A block of at least `size` bytes, at most PTRDIFF_MAX, at a multiple of `align`, zeroed if asked.
- * NULL, and no change, when memory or the limit is exhausted. */
-void *hak__large_alloc(hak_heap *heap, size_t size, size_t align, bool zero);
+/* A block of a kind with at least `size` bytes, at most PTRDIFF_MAX, at a multiple of `align`,
+ * zeroed if asked. NULL, and no change, when memory or the limit is exhausted. */
+void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero);
 
 /* The same for a block that has just outgrown its place, and will probably grow on: from 256 KiB up
  * it gets address space of its own, so that this copy is the last. */
-void *hak__large_alloc_growing(hak_heap *heap, size_t size);
+void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size);
 
 void hak__span_free(hak_heap *heap, hak_slab *span, void *block);
 void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kinds.h"
 #include "os.h"
 #include "units.h"
 
@@ -12,8 +13,6 @@
 /* Blocks that a class takes from its list before it counts as busy and moves on, and twice as many
  * before it does not come back for more. */
 #define BUSY 1024
-
-#define LISTS_SIZE ((uint32_t)(sizeof(hak_lists) + 15) & ~15u)
 
 static uint64_t *word_of(hak_nest *nest, size_t offset)
 {
@@ -28,6 +27,12 @@ static uint64_t bit_of(size_t offset)
 static size_t up(size_t n, size_t step)
 {
     return (n + step - 1) & ~(step - 1);
+}
+
+/* Bytes that the heap's lists take. */
+static uint32_t lists_size(const hak_heap *heap)
+{
+    return (uint32_t)up(hak__kinds_lists_size(heap->kinds), 2 * STEP);
 }
 
 /* Where the block behind the one at `offset` begins. */
@@ -87,7 +92,7 @@ void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin)
     nest->begin = nest->carved = (uint32_t)begin;
     size_t size = run->units * hak__heap_unit_size(heap), most = (size_t)1 << HAK_UNIT_SHIFT;
     nest->end = (uint32_t)(size < most ? size : most);
-    if (heap->lists == &hak__no_lists) nest->end -= LISTS_SIZE;
+    if (heap->bins.lists == &hak__no_lists) nest->end -= lists_size(heap);
 }
 
 /* On a caller's memory: an eighth of it, when the first block is asked for. */
@@ -105,7 +110,7 @@ __attribute__((noinline)) static bool open_run(hak_heap *heap)
 /* Where the lists are; 0: not among the blocks. */
 static size_t lists_offset(const hak_heap *heap)
 {
-    size_t offset = (size_t)((char *)heap->lists - heap->nest.start);
+    size_t offset = (size_t)((char *)heap->bins.lists - heap->nest.start);
     return offset >= heap->nest.begin && offset < heap->nest.carved ? offset : 0;
 }
 
@@ -114,14 +119,21 @@ static void reset(hak_heap *heap)
 {
     hak_nest *nest = &heap->nest;
     if (lists_offset(heap)) {
-        heap->lists = memmove(nest->start + nest->begin, heap->lists, sizeof *heap->lists);
-        nest->begin += LISTS_SIZE;
+        char *front = nest->start + nest->begin;
+        memmove(front, heap->bins.lists, hak__kinds_lists_size(heap->kinds));
+        hak__kinds_set_lists(heap, front);
+        nest->begin += lists_size(heap);
     }
     nest->carved = nest->begin;
     nest->gap = nest->gap_end = 0;
     nest->to_cut = 0;
     memset(nest->free, 0, sizeof nest->free);
     memset(nest->starts, 0, sizeof nest->starts);
+}
+
+size_t hak__nest_own_pages(const hak_heap *heap)
+{
+    return heap->region ? 0 : up(heap->nest.begin, HAK_PAGE);
 }
 
 void hak__nest_trim(hak_heap *heap)
@@ -143,8 +155,8 @@ void hak__nest_trim(hak_heap *heap)
         hak__units_leave(heap, run, used, run->span_size);
         run->span_size = used;
     }
-    if (nest->live == 0 && used == HAK_PAGE && run->span_size) {
-        hak__discharge(heap, HAK_PAGE);
+    if (nest->live == 0 && run->span_size) {
+        hak__discharge(heap, used);
         run->span_size = 0;
     }
 }
@@ -152,7 +164,8 @@ void hak__nest_trim(hak_heap *heap)
 size_t hak__nest_purge(hak_heap *heap)
 {
     hak_slab *run = heap->nest.run;
-    size_t used = run->span_size ? run->span_size : HAK_PAGE, bytes = run->touched - used;
+    size_t used = run->span_size ? run->span_size : hak__nest_own_pages(heap);
+    size_t bytes = run->touched - used;
     if (bytes == 0 || !hak__region_purge(run->start + used, bytes)) return 0;
     run->touched = (uint32_t)used;
     heap->retained -= bytes;
@@ -172,11 +185,11 @@ static bool has_pages(const hak_heap *heap, size_t end)
     return more > 0 && heap->retained >= more;
 }
 
-/* The page with the heap itself counts with its first block. */
 static bool use_first(hak_heap *heap)
 {
-    if (!hak__charge(heap, HAK_PAGE)) return false;
-    heap->nest.run->span_size = HAK_PAGE;
+    size_t own = hak__nest_own_pages(heap);
+    if (!hak__charge(heap, own)) return false;
+    heap->nest.run->span_size = own;
     return true;
 }
 
@@ -255,14 +268,13 @@ bool hak__nest_give_lists(hak_heap *heap)
 {
     hak_nest *nest = &heap->nest;
     if (nest->live == 0) reset(heap);
-    size_t end = nest->carved + LISTS_SIZE;
+    size_t end = nest->carved + lists_size(heap);
     if (end > HAK_PAGE && !use(heap, end)) return false;
-    hak_lists *lists = (hak_lists *)(nest->start + nest->carved);
-    *lists = hak__no_lists;
-    heap->lists = lists;
+    hak__kinds_clear_lists(heap, nest->start + nest->carved);
+    hak__kinds_set_lists(heap, nest->start + nest->carved);
     *word_of(nest, nest->carved) |= bit_of(nest->carved);
     nest->carved = (uint32_t)end;
-    nest->end += LISTS_SIZE;
+    nest->end += lists_size(heap);
     return true;
 }
 
@@ -279,7 +291,7 @@ static void *alloc_new(hak_heap *heap, size_t size)
     return nest->start + offset;
 }
 
-void *hak__nest_alloc(hak_heap *heap, unsigned index, size_t size)
+static void *alloc(hak_heap *heap, unsigned index, size_t size)
 {
     hak_nest *nest = &heap->nest;
     uint16_t *reused = &nest->reused[index];
@@ -298,6 +310,18 @@ void *hak__nest_alloc(hak_heap *heap, unsigned index, size_t size)
 static size_t offset_of(const hak_heap *heap, const void *p)
 {
     return (size_t)((const char *)p - heap->nest.start);
+}
+
+void *hak__nest_alloc(hak_heap *heap, unsigned kind, unsigned index, size_t size)
+{
+    if (!heap->kinds) return alloc(heap, index, size);
+    if (size < HAK_KINDS_NEST_STEP) {
+        size = HAK_KINDS_NEST_STEP;
+        index = hak__class_of(size, heap->granularity);
+    }
+    void *block = alloc(heap, index, size);
+    if (block) hak__kinds_set_in_nest(heap, offset_of(heap, block), kind);
+    return block;
 }
 
 #ifdef HAK_DEBUG
@@ -365,19 +389,32 @@ bool hak__nest_extend(hak_heap *heap, void *block, size_t size)
 
 /* ------------------------------------------------------------------ for statistics */
 
-void hak__nest_visit(const hak_heap *heap, void (*visit)(void *context, size_t size, int count),
-                     void *context)
+static unsigned kind_at(const hak_heap *heap, size_t offset)
+{
+    return heap->kinds ? hak__kinds_in_nest(heap, offset) : 0;
+}
+
+unsigned hak__nest_block_kind(const hak_heap *heap, const void *block)
+{
+    return kind_at(heap, offset_of(heap, block));
+}
+
+/* A rest of a block that was cut may begin in the same step as the next one, and be taken for its
+ * kind. It is free, so that it counts once and is taken away once as that. */
+void hak__nest_visit(const hak_heap *heap, hak_nest_visitor *visit, void *context)
 {
     const hak_nest *nest = &heap->nest;
     size_t lists = lists_offset(heap);
     for (size_t at = nest->begin, end; at < nest->carved; at = end) {
         end = end_of(nest, at);
-        if (at != lists) visit(context, end - at, 1);
+        if (at != lists) visit(context, end - at, kind_at(heap, at), 1);
     }
-    if (nest->gap < nest->gap_end) visit(context, nest->gap_end - nest->gap, -1);
+    if (nest->gap < nest->gap_end) {
+        visit(context, nest->gap_end - nest->gap, kind_at(heap, nest->gap), -1);
+    }
     for (unsigned index = 1; index < HAK_CLASSES; index++) {
         for (size_t at = nest->free[index] * STEP; at;) {
-            visit(context, end_of(nest, at) - at, -1);
+            visit(context, end_of(nest, at) - at, kind_at(heap, at), -1);
             at = *(const uint16_t *)(nest->start + at) * STEP;
         }
     }

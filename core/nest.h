@@ -17,10 +17,9 @@
 /* Sets the nest up in the units of `run`, from `begin` bytes on. */
 void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin);
 
-/* A block of class `index`, `size` bytes, from the nest; NULL if the class has moved on, or does
- * now.
- */
-void *hak__nest_alloc(hak_heap *heap, unsigned index, size_t size);
+/* A block of class `index`, `size` bytes, of that kind from the nest; NULL if the class has moved
+ * on, or does now. */
+void *hak__nest_alloc(hak_heap *heap, unsigned kind, unsigned index, size_t size);
 
 /* Lets classes that have moved on take what the nest has for them; false if that is nothing. */
 bool hak__nest_come_back(hak_heap *heap);
@@ -51,8 +50,16 @@ void hak__nest_trim(hak_heap *heap);
 /* Gives what the nest retains back to the OS; returns how many bytes. Not on a caller's memory. */
 size_t hak__nest_purge(hak_heap *heap);
 
-/* Counts the blocks: `visit` gets the bytes of each and 1, and again with -1 for each free one. */
-void hak__nest_visit(const hak_heap *heap, void (*visit)(void *context, size_t size, int count),
-                     void *context);
+/* Bytes of pages at its head that the heap itself lies in: they join the footprint with the first
+ * block. None on a caller's memory. */
+size_t hak__nest_own_pages(const hak_heap *heap);
+
+/* Counts the blocks: `visit` gets the bytes and the kind of each and 1, and again with -1 for each
+ * free one. */
+typedef void hak_nest_visitor(void *context, size_t size, unsigned kind, int count);
+void hak__nest_visit(const hak_heap *heap, hak_nest_visitor *visit, void *context);
+
+/* The kind of a block. */
+unsigned hak__nest_block_kind(const hak_heap *heap, const void *block);
 
 #endif

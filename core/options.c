@@ -55,6 +55,8 @@ static const entry options[] = {
      "a full slab is used again when 1/2^N of it is free"},
     {"fullest", "HAKMEM_FULLEST", FLAG, 0, 1, 1, FIELD(fullest),
      "1: of the slabs at hand the fullest is used first"},
+    {"kinds", "HAKMEM_KINDS", FLAG, 0, 1, 1, FIELD(kinds),
+     "1, from a heap's beginning: kinds of block lie apart, and are counted (Lua 5.2 to 5.4)"},
     {"prewarm", "HAKMEM_PREWARM", BYTES, 0, MOST, 1, NOWHERE,
      "bytes touched ahead when a heap is made"},
     {"os_stats", "HAKMEM_SS_OS_STATS", FLAG, 0, 1, 1, NOWHERE,
@@ -372,6 +374,24 @@ bool hak_settings_valid(const char *settings, char *message, size_t size)
 {
     hak_profile profile = *hak__profile_named("speed");
     return hak__options_refine(&profile, &(uint32_t){0}, settings, message, size);
+}
+
+uint32_t hak__options_lasting(void)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (options[i].field == FIELD(kinds)) bits |= (uint32_t)1 << i;
+    }
+    return bits;
+}
+
+bool hak__options_may_follow(const hak_profile *from, const hak_profile *to, char *message,
+                             size_t size)
+{
+    if (from->kinds == to->kinds) return true;
+    return refuse(EINVAL, message, size,
+                  "option 'kinds' is %zu in this heap: it can be set only when one is made",
+                  from->kinds);
 }
 
 /* ------------------------------------------------------------------ telling */

@@ -20,6 +20,13 @@ void hak__options_profile(const char *name, hak_profile *profile);
 bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *settings, char *message,
                          size_t size);
 
+/* The bits of the options that are set when a heap is made, and hold as long as it lives. */
+uint32_t hak__options_lasting(void);
+
+/* Whether a living heap's profile may become `to`; if not, `message` says why. */
+bool hak__options_may_follow(const hak_profile *from, const hak_profile *to, char *message,
+                             size_t size);
+
 /* Whether the calls to the OS are to be told at exit. */
 bool hak__options_os_stats(void);
 

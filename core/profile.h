@@ -28,6 +28,7 @@ typedef struct hak_profile {
     size_t decommit;      /* hak_decommit */
     size_t warm_pool;     /* what the option of this name set; HAK_UNSET: nothing */
     size_t mem_lean;      /* likewise, 1: set */
+    size_t kinds;         /* 1: kinds of block lie apart; the same as long as a heap lives */
 } hak_profile;
 
 #define HAK_UNSET SIZE_MAX

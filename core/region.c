@@ -248,7 +248,7 @@ static unsigned memory_unit_shift(size_t size)
     return shift;
 }
 
-hak_region *hak__region_on_memory(void *memory, size_t size)
+hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size)
 {
     unsigned shift = memory_unit_shift(size);
     uintptr_t begin = up((uintptr_t)memory, sizeof(hak_slab));
@@ -259,7 +259,7 @@ hak_region *hak__region_on_memory(void *memory, size_t size)
         uintptr_t supers = begin + up(sizeof(hak_region), sizeof(hak_slab));
         uintptr_t slabs = supers + superslabs * sizeof(hak_superslab);
         uintptr_t control = slabs + units * sizeof(hak_slab);
-        uintptr_t base = up(control + HAK_PAGE, HAK_PAGE);
+        uintptr_t base = up(control + control_size, HAK_PAGE);
         if (base + (units << shift) > end) continue;
 
         memset((void *)begin, 0, base - begin);

@@ -42,7 +42,7 @@ typedef struct hak_superslab {
     uint8_t kind;       /* hak_superslab_kind */
     bool committed;     /* readable and writable */
     bool huge_retained; /* HUGE: freed, kept by its heap for the next such block */
-    uint8_t reserved[1];
+    uint8_t block_kind; /* HUGE: what it is for: kinds.h */
 } hak_superslab;
 
 _Static_assert(sizeof(hak_superslab) == 64, "a superslab record is one cache line");
@@ -55,7 +55,7 @@ typedef struct hak_region {
     bool dedicated;        /* made for one huge block, and released with it */
     hak_slab *slabs;       /* one record a unit */
     hak_superslab *supers; /* one record a superslab */
-    void *control;         /* on a caller's memory: a page for the heap itself */
+    void *control;         /* on a caller's memory: room for the heap itself */
     size_t ready;          /* slab records are committed for that many superslabs */
     size_t hint;           /* no superslab before this one is free */
     size_t huge_hint;      /* where to look for room for the next huge block */
@@ -83,9 +83,9 @@ void hak__region_count(hak_process_stats *stats);
  * them in the reverse order. */
 void hak__region_respect_fork(void);
 
-/* Lays a region, and room for a heap's control page, out in a caller's memory. NULL when it is too
- * small. */
-hak_region *hak__region_on_memory(void *memory, size_t size);
+/* Lays a region, and `control` bytes for the heap itself, out in a caller's memory. NULL when it is
+ * too small. */
+hak_region *hak__region_on_memory(void *memory, size_t size, size_t control);
 
 /* Small accessors. */
 

@@ -56,9 +56,10 @@ typedef struct hak_slab {
     uint32_t units;   /* in the run; for an interior unit: its distance from the first */
     uint8_t kind;     /* hak_slab_kind */
     uint8_t size_class;
-    uint16_t asleep; /* FULL: blocks that will be free when it wakes */
-    uint16_t absent; /* bit for each of its pages that was given back while it is in use */
-    uint8_t reserved[2];
+    uint16_t asleep;    /* FULL: blocks that will be free when it wakes */
+    uint16_t absent;    /* bit for each of its pages that was given back while it is in use */
+    uint8_t block_kind; /* what its blocks are for: kinds.h */
+    uint8_t reserved[1];
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");

@@ -1,5 +1,6 @@
 /* Statistics, read off the slabs. */
 #include "heap.h"
+#include "kinds.h"
 #include "nest.h"
 #include "os.h"
 
@@ -69,16 +70,26 @@ const hak_stats_field *hak_process_stats_fields(size_t *count)
     return fields;
 }
 
+/* Adds blocks to those of their kind. */
+static void add_kind(hak_stats *stats, unsigned kind, size_t blocks, size_t bytes)
+{
+    stats->kind_stats[kind].live_blocks += blocks;
+    stats->kind_stats[kind].live_bytes += bytes;
+}
+
 /* Adds a slab or span to the totals; classes are gathered by index first. */
 static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *slab)
 {
     if (slab->kind == HAK_SPAN) {
         stats->large_blocks++;
         stats->large_bytes += slab->span_size;
+        add_kind(stats, slab->block_kind, 1, slab->span_size);
     } else if (slab->block_size) {
         hak_class_stats *class = &classes[slab->size_class];
         class->block_size = slab->block_size;
-        class->live += hak__slab_live(slab);
+        size_t live = hak__slab_live(slab);
+        class->live += live;
+        add_kind(stats, slab->block_kind, live, live * slab->block_size);
         class->slabs++;
         class->footprint += hak__slab_used(slab);
         class->footprint -= (size_t)__builtin_popcount(slab->absent) * HAK_PAGE;
@@ -88,22 +99,20 @@ static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *
 /* What a visit to the nest gathers. */
 typedef struct nest_visit {
     const hak_heap *heap;
+    hak_stats *stats;
     hak_class_stats *classes;
 } nest_visit;
 
-static void add_in_nest(void *context, size_t size, int count)
+static void add_in_nest(void *context, size_t size, unsigned kind, int count)
 {
     nest_visit *visit = context;
     size_t granularity = visit->heap->granularity;
     unsigned index = hak__class_within(size, granularity);
     hak_class_stats *class = &visit->classes[index];
     class->block_size = hak__class_size(index, granularity);
-    if (count < 0) {
-        class->live--;
-        return;
-    }
-    class->live++;
-    class->footprint += size;
+    class->live += (size_t)count;
+    add_kind(visit->stats, kind, (size_t)count, (size_t)count * class->block_size);
+    if (count > 0) class->footprint += size;
 }
 
 static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_superslab *list)
@@ -124,6 +133,21 @@ static double part_without_block(size_t footprint, size_t live)
     if (footprint <= live) return 0;
     double part = (double)(footprint - live) / (double)footprint;
     return (double)(size_t)(part * 1e4 + 0.5) / 1e4;
+}
+
+/* Bytes of pages that the heap itself lies in and that are not in the footprint. */
+static size_t head_pages(const hak_heap *heap)
+{
+    if (heap->region) return heap->region->base - (uintptr_t)heap->region->control;
+    return heap->nest.run->span_size ? 0 : hak__nest_own_pages(heap);
+}
+
+static void name_kinds(const hak_heap *heap, hak_stats *stats)
+{
+    stats->kinds = heap->kinds ? heap->kinds->count : 0;
+    for (unsigned kind = 0; kind < stats->kinds; kind++) {
+        stats->kind_stats[kind].name = hak__kinds_name_of(heap, kind);
+    }
 }
 
 void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
@@ -148,8 +172,8 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     else stats->committed += (size_t)1 << HAK_UNIT_SHIFT; /* the nest */
     size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
     stats->metadata = sizeof(hak_slab) + heap->super_count * records;
-    if (heap->region || heap->nest.run->span_size == 0) stats->metadata += HAK_PAGE;
-    hak__nest_visit(heap, add_in_nest, &(nest_visit){heap, classes});
+    stats->metadata += head_pages(heap);
+    hak__nest_visit(heap, add_in_nest, &(nest_visit){heap, stats, classes});
     add_superslabs(stats, classes, heap->supers);
     add_superslabs(stats, classes, heap->supers_full);
     for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
@@ -157,6 +181,7 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
         if (huge->huge_retained) continue;
         stats->huge_blocks++;
         stats->huge_bytes += huge->huge_size;
+        add_kind(stats, huge->block_kind, 1, huge->huge_size);
     }
     stats->large_blocks += stats->huge_blocks;
     stats->large_bytes += stats->huge_bytes;
@@ -172,5 +197,6 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     }
     stats->fragmentation =
         part_without_block(stats->footprint - stats->retained, stats->live_bytes);
+    name_kinds(heap, stats);
     hak__os_calls(&stats->os);
 }

@@ -106,6 +106,12 @@ size_t hak_heap_stats_json(const hak_heap *heap, char *buffer, size_t size)
             i ? ", " : "", class->block_size, class->live, class->slabs, class->footprint,
             class->fragmentation);
     }
+    put(&out, "], \"kinds\": [");
+    for (size_t i = 0; i < stats.kinds; i++) {
+        const hak_kind_stats *kind = &stats.kind_stats[i];
+        put(&out, "%s{\"name\": \"%s\", \"live_bytes\": %zu, \"live_blocks\": %zu}", i ? ", " : "",
+            kind->name, kind->live_bytes, kind->live_blocks);
+    }
     put(&out, "]}");
     return finish(&out);
 }

@@ -23,6 +23,12 @@ extern "C" {
  * that was there before hak_lua_install, and abort the process when there was none. */
 HAK_API void *hak_lua_alloc(void *ud, void *block, size_t old_size, size_t new_size);
 
+/* The same for a heap made with the option `kinds`, which then tells in its statistics how much of
+ * each kind of object is live: strings, tables, functions (with their prototypes and upvalues),
+ * userdata, threads, and everything else. What Lua 5.1 and LuaJIT allocate is all "other", since
+ * they do not say what it is for; so are upvalues in Lua 5.3. */
+HAK_API void *hak_lua_alloc_kinds(void *ud, void *block, size_t old_size, size_t new_size);
+
 /* Makes a state in a heap of its own. `options` may be NULL; a granularity of 0 means 8 here. The
  * panic and warning functions are set as luaL_newstate sets them. NULL with errno EINVAL, ENOTSUP
  * or ENOMEM as hak_heap_new, also when the limit is too small for an empty state. */

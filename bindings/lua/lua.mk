@@ -21,7 +21,9 @@ $(B)/swig/hakmem_lua_wrap.c: bindings/hakmem.i bindings/lua/hakmem_lua.i
 
 # A module exports what the interpreter looks up, so that it never mixes with a hakmem that the host is linked
 # with; and it is small, since a script's process pays for all of it.
-MODULE_LD := -shared -Wl,--version-script=bindings/module.map -Wl,-z,nodelete \
+# In one piece, so that what the linker inlines does not depend on where it would cut.
+MODULE_LTO := -flto -flto-partition=one
+MODULE_LD  := -shared -Wl,--version-script=bindings/module.map -Wl,-z,nodelete \
 	-Wl,-z,noseparate-code -Wl,--gc-sections
 
 # $(1): directory, $(2): pkg-config name. In a module, core and adapter are compiled together, so
@@ -35,7 +37,7 @@ $(B)/lua/$(1)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
 $(B)/lua/$(1)/hakmem.so: $(B)/lua/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) $(HEADERS) \
 		bindings/module.map
 	$$(call say,MODULE)
-	$(CC) $(HAK_CFLAGS) $(PIC) -flto $(MODULE_LD) -Ibindings -Ibindings/lua \
+	$(CC) $(HAK_CFLAGS) $(PIC) $(MODULE_LTO) $(MODULE_LD) -Ibindings -Ibindings/lua \
 		$$$$(pkg-config --cflags $(2)) $$(filter %.o %.c,$$^) -o $$@ -pthread
 
 $(B)/static/$(2)/%.o: bindings/lua/%.c $(HEADERS)

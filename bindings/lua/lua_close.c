@@ -82,7 +82,7 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
     hak_heap *heap = ud;
     hak_lua_adapter *adapter = heap->adapter;
     if (!block || new_size) {
-        void *result = hak_lua_alloc(ud, block, old_size, new_size);
+        void *result = hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
         /* Out of memory, Lua collects and tries again: then freed blocks are wanted. */
         adapter->closing_new += result ? new_size : CLOSING_KEEP;
         if (result) count_change(heap, block ? old_size : 0, new_size);
@@ -171,7 +171,7 @@ void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter)
     if (adapter->leave && nothing_left_to_finalize(L)) longjmp(*adapter->leave, 1);
     lua_State *main_thread = main_thread_of(L);
     if (main_thread) adapter->state_block = hak__lua_state_block(main_thread);
-    if (adapter->state_block && lua_getallocf(L, &ud) == hak_lua_alloc) {
+    if (adapter->state_block && hak__lua_is_alloc(lua_getallocf(L, &ud))) {
         count_left(L, adapter);
         lua_setallocf(L, hak__lua_alloc_closing, ud);
     }

@@ -191,6 +191,23 @@ static void push_classes(lua_State *L, const hak_stats *stats)
     }
 }
 
+/* Nothing where kinds are not kept apart. */
+static void push_kinds(lua_State *L, const hak_stats *stats)
+{
+    if (!stats->kinds) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 0, (int)stats->kinds);
+    for (size_t i = 0; i < stats->kinds; i++) {
+        const hak_kind_stats *kind = &stats->kind_stats[i];
+        lua_createtable(L, 0, 2);
+        set_count(L, "bytes", kind->live_bytes);
+        set_count(L, "blocks", kind->live_blocks);
+        lua_setfield(L, -2, kind->name);
+    }
+}
+
 static void set_fields(lua_State *L, const void *stats, const hak_stats_field *field, size_t count)
 {
     for (; count-- > 0; field++) {
@@ -204,7 +221,7 @@ void hak_lua_push_stats(lua_State *L, const hak_stats *stats)
 {
     size_t count;
     const hak_stats_field *fields = hak_stats_fields(&count);
-    lua_createtable(L, 0, (int)count + 3);
+    lua_createtable(L, 0, (int)count + 4);
     set_fields(L, stats, fields, count);
     lua_pushnumber(L, stats->fragmentation);
     lua_setfield(L, -2, "fragmentation");
@@ -212,6 +229,8 @@ void hak_lua_push_stats(lua_State *L, const hak_stats *stats)
     lua_setfield(L, -2, "os_calls");
     push_classes(L, stats);
     lua_setfield(L, -2, "classes");
+    push_kinds(L, stats);
+    lua_setfield(L, -2, "kinds");
 }
 
 int hak_lua_control_process_stats(lua_State *L)

@@ -18,6 +18,10 @@ typedef struct hak_lua_adapter {
     size_t closing_left; /* LuaJIT: bytes in use beside the state's block */
 } hak_lua_adapter;
 
+/* The allocator for a state in `heap`, and whether `function` is one of those. */
+lua_Alloc hak__lua_alloc_of(const hak_heap *heap);
+bool hak__lua_is_alloc(lua_Alloc function);
+
 /* Whether the interpreter is LuaJIT. Not known before run time, since LuaJIT loads what was built
  * for Lua 5.1. */
 bool hak__lua_is_luajit(void);

@@ -169,6 +169,25 @@ static bool set_fields(PyObject *dict, const void *stats, const hak_stats_field 
     return done;
 }
 
+static PyObject *kinds(const hak_stats *stats)
+{
+    PyObject *list = PyList_New((Py_ssize_t)stats->kinds);
+    for (size_t i = 0; list && i < stats->kinds; i++) {
+        const hak_kind_stats *of = &stats->kind_stats[i];
+        PyObject *kind = Py_BuildValue("{ss sn sn}", "name", of->name, "live_bytes", of->live_bytes,
+                                       "live_blocks", of->live_blocks);
+        if (!kind) Py_CLEAR(list);
+        else PyList_SET_ITEM(list, (Py_ssize_t)i, kind);
+    }
+    return list;
+}
+
+/* No entry where kinds do not lie apart. */
+static bool set_kinds(PyObject *dict, const hak_stats *stats)
+{
+    return !stats->kinds || set_object(dict, "kinds", kinds(stats));
+}
+
 PyObject *hak_py_stats_dict(const hak_stats *stats)
 {
     PyObject *dict = PyDict_New();
@@ -178,7 +197,7 @@ PyObject *hak_py_stats_dict(const hak_stats *stats)
     if (set_fields(dict, stats, fields, count) &&
         set_object(dict, "fragmentation", PyFloat_FromDouble(stats->fragmentation)) &&
         set_object(dict, "os_calls", os_calls(&stats->os)) &&
-        set_object(dict, "classes", classes(stats))) {
+        set_object(dict, "classes", classes(stats)) && set_kinds(dict, stats)) {
         return dict;
     }
     Py_DECREF(dict);

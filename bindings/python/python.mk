@@ -30,7 +30,7 @@ $(PY_MODULE): $(B)/swig/hakmem_python_wrap.c $(CONTROL) $(PYTHON_C) $(CORE) $(HE
 		bindings/module.map
 	mkdir -p $(@D); $(call say,MODULE)
 	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os $(PY_FLAGS) -c $< -o $(PY_DIR)/wrap.o
-	$(CC) $(HAK_CFLAGS) $(PY_CORE) $(PIC) -flto $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
+	$(CC) $(HAK_CFLAGS) $(PY_CORE) $(PIC) $(MODULE_LTO) $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
 		$(PYTHON_C) $(CORE) -o $@ -pthread -ldl
 
 $(PY_DIR)/hakmem/%: bindings/python/hakmem/%

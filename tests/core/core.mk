@@ -16,16 +16,16 @@ CT_thread   := -O1 -fsanitize=thread
 
 # What runs under the sanitizers: contracts and the model, and what threads do. The others measure
 # memory, limit the address space or take its calls away, which the sanitizers need for themselves.
-CT_SANITIZED := test_blocks_fit_and_align test_limit_holds test_misuse_is_reported \
-	test_model_agrees test_ownership_is_known test_realloc_keeps_contents \
+CT_SANITIZED := test_blocks_fit_and_align test_kinds_are_counted test_limit_holds \
+	test_misuse_is_reported test_model_agrees test_ownership_is_known test_realloc_keeps_contents \
 	test_refusal_changes_nothing test_settings_are_checked test_statistics_are_exact \
 	test_zalloc_zeroes
 CT_THREADED  := test_heaps_are_independent
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
-CT_FOR_CPYTHON := test_heaps_are_small test_limit_holds test_memory_is_used_again \
-	test_misuse_is_reported test_model_agrees test_order_is_kept test_os_failure_is_survived \
+CT_FOR_CPYTHON := test_heaps_are_small test_kinds_are_counted test_limit_holds \
+	test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept test_os_failure_is_survived \
 	test_ownership_is_known test_realloc_keeps_contents test_statistics_are_exact \
 	test_trim_gives_back test_zalloc_zeroes
 

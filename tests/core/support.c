@@ -231,6 +231,14 @@ void support_check_stats(const hak_heap *heap)
     REQUIRE_THAT(blocks == stats.live_blocks, "%zu in classes, %zu in all", blocks,
                  stats.live_blocks);
     REQUIRE_THAT(bytes == stats.live_bytes, "%zu in classes, %zu in all", bytes, stats.live_bytes);
+    blocks = bytes = 0;
+    for (size_t i = 0; i < stats.kinds; i++) {
+        blocks += stats.kind_stats[i].live_blocks;
+        bytes += stats.kind_stats[i].live_bytes;
+    }
+    REQUIRE_THAT(!stats.kinds || (blocks == stats.live_blocks && bytes == stats.live_bytes),
+                 "%zu blocks of %zu bytes by kind, %zu of %zu in all", blocks, bytes,
+                 stats.live_blocks, stats.live_bytes);
     REQUIRE_THAT(footprint <= stats.footprint, "%zu in parts, %zu in all", footprint,
                  stats.footprint);
 }

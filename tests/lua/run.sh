@@ -45,9 +45,15 @@ same_under_stress() {
     for mode in default eager lazy steps full generational; do
         installed=$($clean "$lua" -l hakmem.auto "$here/stress.lua" $mode) || return 1
         own=$("$programs/run_state" "$here/stress.lua" $mode) || return 1
-        if [ "$installed" != "$expected" ] || [ "$own" != "$expected" ]; then
+        kinds=$expected
+        if [ $mode = eager ]; then
+            kinds=$(HAKMEM_KINDS=1 "$programs/run_state" "$here/stress.lua" $mode) || return 1
+        fi
+        if [ "$installed" != "$expected" ] || [ "$own" != "$expected" ] ||
+            [ "$kinds" != "$expected" ]; then
             printf '%s\n' "the stock interpreter says:" "$expected" \
-                "with hakmem installed, mode $mode:" "$installed" "run_state, mode $mode:" "$own"
+                "with hakmem installed, mode $mode:" "$installed" "run_state, mode $mode:" "$own" \
+                "run_state with HAKMEM_KINDS=1:" "$kinds"
             return 1
         fi
     done

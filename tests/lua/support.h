@@ -93,6 +93,11 @@ static inline lua_State *make_hakmem(void)
     return hak_lua_newstate(NULL);
 }
 
+static inline lua_State *make_with_kinds(void)
+{
+    return hak_lua_newstate(&(hak_heap_options){.settings = "kinds=1"});
+}
+
 static inline lua_State *make_stock(void)
 {
     return luaL_newstate();

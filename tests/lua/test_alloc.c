@@ -96,6 +96,9 @@ static void check_new(const trial *t, const block *b)
     if (!hak_heap_owns(t->heap, b->p) && !t->before) fail_msg("a block outside the heap");
 }
 
+/* The function that the trials are for. */
+static lua_Alloc alloc = hak_lua_alloc;
+
 static void allocate(const trial *t, block *b)
 {
     b->size = random_size(t);
@@ -103,7 +106,7 @@ static void allocate(const trial *t, block *b)
     bool foreign = t->before && below(3) == 0;
     /* For a new block, Lua passes the kind of object as the old size. */
     b->p = foreign ? counted_alloc(t->before, NULL, 0, b->size)
-                   : hak_lua_alloc(t->heap, NULL, below(9), b->size);
+                   : alloc(t->heap, NULL, below(12), b->size);
     must_not_fail(t, b->p, b->size);
     if (!b->p) return;
     check_new(t, b);
@@ -113,7 +116,7 @@ static void allocate(const trial *t, block *b)
 static void release(const trial *t, block *b)
 {
     check(b, b->size, b->size);
-    if (hak_lua_alloc(t->heap, b->p, b->size, 0) != NULL) fail_msg("freeing returned a block");
+    if (alloc(t->heap, b->p, b->size, 0) != NULL) fail_msg("freeing returned a block");
     b->p = NULL;
 }
 
@@ -131,7 +134,7 @@ static void resize(const trial *t, block *b)
 {
     size_t size = another_size(t, b->size);
     check(b, b->size, b->size);
-    unsigned char *p = hak_lua_alloc(t->heap, b->p, b->size, size);
+    unsigned char *p = alloc(t->heap, b->p, b->size, size);
     if (!p) {
         if (size <= b->size) fail_msg("shrinking %zu to %zu bytes failed", b->size, size);
         must_not_fail(t, p, size);
@@ -229,6 +232,31 @@ static void on_the_callers_memory_every_block_keeps_its_contents(void **unused)
             &(hak_heap_options){.granularity = 8, .memory = memory + i, .memory_size = sizes[i]},
             (trial){.slots = 3000, .operations = 50000, .largest = 300 * KIB, .may_fail = true});
     }
+}
+
+/* The same for the function that keeps kinds apart, on a heap that does, and on one that does not.
+ */
+static void blocks_of_all_kinds_keep_their_contents(void **unused)
+{
+    (void)unused;
+    static char memory[1 << 20];
+    const hak_heap_options options[] = {
+        {.granularity = 8, .settings = "kinds=1"},
+        {.granularity = 8},
+        {.granularity = 16, .settings = "kinds=1", .profile = "lean"},
+        {.granularity = 8, .settings = "kinds=1", .limit = 2 * MIB},
+        {.settings = "kinds=1", .memory = memory, .memory_size = sizeof memory},
+    };
+    alloc = hak_lua_alloc_kinds;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        bool little = options[i].limit || options[i].memory;
+        random_state = 4242 + i;
+        run_trial_on(&options[i], (trial){.slots = 1500,
+                                          .operations = 60000,
+                                          .largest = little ? MIB : 8 * MIB,
+                                          .may_fail = little});
+    }
+    alloc = hak_lua_alloc;
 }
 
 /* ------------------------------------------------------------------ over another allocator */
@@ -421,6 +449,7 @@ int main(void)
         cmocka_unit_test(every_profile_keeps_contents),
         cmocka_unit_test(under_a_limit_shrinking_works_and_failing_changes_nothing),
         cmocka_unit_test(on_the_callers_memory_every_block_keeps_its_contents),
+        cmocka_unit_test(blocks_of_all_kinds_keep_their_contents),
         cmocka_unit_test(blocks_of_the_allocator_before_are_freed_by_it),
         cmocka_unit_test(growing_a_block_from_before_moves_it_into_the_heap),
         cmocka_unit_test(a_block_from_before_grows_within_the_limit_and_shrinks_at_it),

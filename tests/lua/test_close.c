@@ -204,11 +204,21 @@ static char *result_of(const life *way, const program *p)
     return text;
 }
 
-static lua_State *make_installed(void)
+static lua_State *install(const hak_heap_options *options)
 {
     lua_State *L = luaL_newstate();
-    if (L && !hak_lua_install(L, NULL)) abort();
+    if (L && !hak_lua_install(L, options)) abort();
     return L;
+}
+
+static lua_State *make_installed(void)
+{
+    return install(NULL);
+}
+
+static lua_State *make_installed_with_kinds(void)
+{
+    return install(&(hak_heap_options){.settings = "kinds=1"});
 }
 
 static const life stock = {"lua_close on a stock state", make_stock, lua_close};
@@ -218,6 +228,9 @@ static const life ours[] = {
     {"lua_close after hak_lua_install", make_installed, lua_close},
     {"hak_lua_close after hak_lua_install", make_installed, hak_lua_close},
     {"hak_lua_close on a stock state", make_stock, hak_lua_close},
+    {"hak_lua_close with kinds", make_with_kinds, hak_lua_close},
+    {"lua_close with kinds", make_with_kinds, lua_close},
+    {"lua_close after hak_lua_install with kinds", make_installed_with_kinds, lua_close},
 };
 
 static void same_transcript(void **state)

@@ -328,7 +328,8 @@ function TestStats:test_stats_json_says_the_same_as_stats()
     luaunit.assertEquals(json.name, 'a "b" \\ \n\tc')
     luaunit.assertEquals(json.version, hakmem.version)
     luaunit.assertEquals(json.profile, "speed")
-    assert_shape(json, { "os_calls", "classes", "name", "version", "profile", "fragmentation" })
+    assert_shape(json,
+      { "os_calls", "classes", "kinds", "name", "version", "profile", "fragmentation" })
     different = difference(json, (support.run(SNAPSHOT, "", "text json")))
     if not different then break end
   end
