@@ -292,6 +292,92 @@ HAK_API size_t hak_process_stats_json(char *buffer, size_t size);
  * False with errno as open and write set it. */
 HAK_API bool hak_heap_map(const hak_heap *heap, const char *path);
 
+/* ------------------------------------------------------------------ observing
+ *
+ * What a heap is asked for, counted operation by operation: docs/observing.md. A heap that is not
+ * observed has no part in it. The adapters observe at run time, by other functions in place of
+ * theirs (hak_lua_observe, hak_py_observe); the functions above note what they do only in a library
+ * built with -DHAK_OBSERVE, where every heap is observed from its creation on. The rules of the
+ * heap's other functions hold for these: one user at a time. */
+
+/* Begins to observe, with nothing counted yet, or ends it; what was counted can be read until it
+ * begins again. Once more is harmless. Only in a library built with -DHAK_OBSERVE; else false with
+ * errno ENOTSUP for `on`. False with errno ENOMEM when the OS has no memory for it: the observer's
+ * memory is its own, beside the heap and its limit. */
+HAK_API bool hak_heap_observe(hak_heap *heap, bool on);
+
+/* Whether it is observed now. */
+HAK_API bool hak_heap_observing(const hak_heap *heap);
+
+#define HAK_POWERS 65 /* 0, 1, 2 to 3, 4 to 7, …: entry N holds numbers below 2^N */
+
+/* Of the blocks of one size class. */
+typedef struct hak_class_observations {
+    size_t block_size;       /* bytes; 0: blocks of whole pages, above 16 KiB */
+    size_t requests;         /* blocks handed out, by allocating or by a resize that moved one */
+    size_t hits;             /* of these, blocks that lay ready in the bin … */
+    size_t misses;           /* … and those that took the slow way: a refill, the nest, pages */
+    size_t refills;          /* slabs or pages that misses gave the bin */
+    size_t refusals;         /* requests of such a size that were refused */
+    size_t bytes_requested;  /* bytes asked for, of the blocks handed out … */
+    size_t bytes_given;      /* … and what these can hold */
+    size_t resizes_in_place; /* blocks that stayed where they were */
+    size_t frees;            /* blocks freed, or moved from by a resize */
+    size_t live;             /* noted blocks that live */
+    size_t lifetimes[HAK_POWERS]; /* of freed blocks with a known birth, in operations */
+} hak_class_observations;
+
+/* How many of the numbers counted are from … to …; none is no entry. */
+typedef struct hak_range {
+    uint64_t from, to;
+    size_t count;
+} hak_range;
+
+#define HAK_SIZE_RANGES_MAX 320
+
+typedef struct hak_observations {
+    bool observing;
+    size_t operations;       /* the sum of the next five */
+    size_t allocations;      /* */
+    size_t frees;            /* */
+    size_t resizes_in_place; /* */
+    size_t resizes_moved;    /* */
+    size_t refusals;         /* allocations and resizes refused */
+    size_t hits, misses, refills, bytes_requested, bytes_given; /* sums over the classes */
+    size_t live_blocks;                                         /* noted and not freed */
+    size_t born_before;   /* blocks that lived when observing began; their births are unknown */
+    size_t unnoted;       /* births not noted, since the OS had no memory for them */
+    size_t freed_unknown; /* frees of blocks whose birth is unknown, for either reason */
+    size_t freed_unseen;  /* blocks freed by calls that do not observe: seen as their addresses
+                           * were handed out again */
+    size_t foreign;       /* calls passed to the allocator from before; no operations */
+    size_t traced;        /* events that hak_heap_trace would write */
+    size_t memory;        /* bytes that the observer takes, beside the heap */
+    size_t lifetimes[HAK_POWERS];         /* of freed blocks with a known birth, in operations */
+    size_t ages[HAK_POWERS];              /* of live ones, likewise, at this moment */
+    size_t size_ranges;                   /* entries in `sizes` */
+    hak_range sizes[HAK_SIZE_RANGES_MAX]; /* of all requests, refused ones too: in steps of 8 bytes
+                                           * up to 1 KiB, by class up to 16 KiB, and doubling */
+    size_t classes; /* entries in `class_observations`: those with any, in order of size */
+    hak_class_observations class_observations[HAK_CLASS_STATS_MAX];
+} hak_observations;
+
+/* The numbers of both structures, for programs that list them all. */
+HAK_API const hak_stats_field *hak_observations_fields(size_t *count);
+HAK_API const hak_stats_field *hak_class_observations_fields(size_t *count);
+
+/* A snapshot, valid until the next call of these functions for the heap. NULL when the heap was
+ * never observed. Takes time in proportion to the live blocks. */
+HAK_API const hak_observations *hak_heap_observations(hak_heap *heap);
+
+/* Takes a snapshot and writes it as one JSON object into `buffer`, as hak_heap_stats_json does. 0,
+ * and nothing written, when the heap was never observed. */
+HAK_API size_t hak_heap_observations_json(hak_heap *heap, char *buffer, size_t size);
+
+/* Writes the last events to the file `path`, as CSV: docs/observing.md. False with errno as open
+ * and write set it, or ENODATA when the heap was never observed. */
+HAK_API bool hak_heap_trace(const hak_heap *heap, const char *path);
+
 /* "0.1.0": the version of the library in use; HAK_VERSION is that of the header. */
 HAK_API const char *hak_version(void);
 

@@ -11,6 +11,7 @@
 #include "kinds.h"
 #include "large.h"
 #include "nest.h"
+#include "observe.h"
 #include "options.h"
 #include "purge.h"
 #include "retain.h"
@@ -130,12 +131,19 @@ void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
     return hak__heap_alloc_kind_slow(heap, 0, size);
 }
 
+#ifndef HAK_OBSERVE
 void *hak_heap_alloc(hak_heap *heap, size_t size)
 {
     return hak__heap_alloc(heap, size);
 }
 
-void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
+void hak_heap_free(hak_heap *heap, void *block)
+{
+    if (block) hak__heap_free(heap, block);
+}
+#endif
+
+void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
 {
     size_t bytes;
     void *block;
@@ -152,7 +160,7 @@ void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
     return block ? memset(block, 0, bytes) : NULL;
 }
 
-void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
+void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 {
     size_t most = heap->region ? HAK_PAGE : HAK_SUPERSLAB_SIZE;
     if (alignment == 0 || (alignment & (alignment - 1)) || alignment > most) {
@@ -163,11 +171,7 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
     /* Slabs begin at a multiple of the page, so that every block of a class whose size is a
      * multiple of the alignment is aligned. */
     if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
-        size = (size + alignment - 1) & ~(alignment - 1);
-        if (size == 0) size = alignment;
-        size_t granularity = heap->granularity;
-        unsigned index = hak__class_of(size, granularity);
-        while (hak__class_size(index, granularity) % alignment) index++;
+        unsigned index = hak__class_aligned(size, alignment, heap->granularity);
         void *block;
         WITH_RETRY(heap, block, alloc_from_slab(heap, 0, index));
         return block;
@@ -240,11 +244,6 @@ void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
 }
 #endif
 
-void hak_heap_free(hak_heap *heap, void *block)
-{
-    if (block) hak__heap_free(heap, block);
-}
-
 /* What a block is for. */
 static unsigned kind_of(const hak_heap *heap, const location *at, const void *block)
 {
@@ -263,10 +262,15 @@ static size_t size_of(const hak_heap *heap, location at, const void *p)
     return at.slab->block_size ? at.slab->block_size : at.slab->span_size;
 }
 
+size_t hak__heap_block_size(const hak_heap *heap, const void *p)
+{
+    return size_of(heap, locate(heap, p), p);
+}
+
 size_t hak_heap_usable_size(hak_heap *heap, const void *block)
 {
     if (!block) return 0;
-    size_t size = size_of(heap, locate(heap, block), block);
+    size_t size = hak__heap_block_size(heap, block);
     if (size == 0) hak__fatal("usable_size", block, "not a block of this heap");
     return size;
 }
@@ -312,7 +316,7 @@ static void *resize(hak_heap *heap, const location *at, void *block, size_t had,
     return fits ? block : NULL;
 }
 
-void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
+void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)
 {
     if (!block) return hak__heap_alloc(heap, size);
     if (size == 0) {
@@ -453,12 +457,15 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     if (hak__options_prewarm()) hak_heap_prewarm(heap, hak__options_prewarm());
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
+    if (HAK_OBSERVE_BUILD) hak__observe_begin(heap);
     return heap;
 }
 
 void hak_heap_destroy(hak_heap *heap)
 {
-    if (!heap || heap->region) return;
+    if (!heap) return;
+    hak__observe_drop(heap);
+    if (heap->region) return;
     size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);
     while (heap->huge) {

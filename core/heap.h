@@ -132,16 +132,32 @@ struct hak_heap {
     size_t prewarmed; /* bytes touched ahead on request */
     const hak_traits *traits;
     char name[32];
+    struct hak_observer *observer; /* NULL: never observed */
     hak_nest nest;
 };
 
 _Static_assert(sizeof(hak_heap) + sizeof(hak_lists) <= HAK_PAGE, "a heap fits a page");
+
+/* heap.c's functions behind those of hakmem.h; adapters call them by these names. They are the same
+ * ones but in an OBSERVE build, where hakmem.h's note each call and then call these: observed.c. */
+#ifdef HAK_OBSERVE
+void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size);
+void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size);
+void *hak__heap_realloc(hak_heap *heap, void *block, size_t size);
+#else
+#define hak__heap_zalloc        hak_heap_zalloc
+#define hak__heap_aligned_alloc hak_heap_aligned_alloc
+#define hak__heap_realloc       hak_heap_realloc
+#endif
 
 /* The long ways. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
 void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);
 void hak__heap_free_outside(hak_heap *heap, void *block);
+
+/* How many bytes the block at `p` can hold; 0 when it is not one of this heap's. */
+size_t hak__heap_block_size(const hak_heap *heap, const void *p);
 
 /* In debug builds: ends the process if `block` is not one that `slab` handed out. */
 #ifdef HAK_DEBUG

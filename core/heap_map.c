@@ -1,51 +1,19 @@
 /* A picture of a heap: one page of HTML with everything in it, superslab by superslab, a cell for
  * each unit, coloured by what is in it and filled as far as it holds blocks. */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "file.h"
 #include "kinds.h"
 #include "units.h"
 
 #define CELL   15 /* pixels */
 #define HEIGHT 22
 
-/* What has been written so far waits here, so that no memory is asked for. */
-typedef struct page {
-    int file;
-    size_t length;
-    bool failed;
-    char buffer[8192];
-} page;
-
-static void flush(page *out)
-{
-    size_t done = 0;
-    while (!out->failed && done < out->length) {
-        ssize_t n = write(out->file, out->buffer + done, out->length - done);
-        if (n > 0) done += (size_t)n;
-        else if (n == 0 || errno != EINTR) out->failed = true;
-    }
-    out->length = 0;
-}
-
-__attribute__((format(printf, 2, 3))) static void put(page *out, const char *format, ...)
-{
-    va_list args;
-    if (sizeof out->buffer - out->length < 1024) flush(out);
-    size_t room = sizeof out->buffer - out->length;
-    va_start(args, format);
-    int n = vsnprintf(out->buffer + out->length, room, format, args);
-    va_end(args);
-    if (n > 0) out->length += (size_t)n < room ? (size_t)n : room - 1;
-}
+#define put hak__file_put
 
 /* The heap's name with what HTML needs escaped. */
-static void put_name(page *out, const char *name)
+static void put_name(hak_file *out, const char *name)
 {
     for (; *name; name++) {
         unsigned char c = (unsigned char)*name;
@@ -67,7 +35,7 @@ static const char style[] =
     "rect{stroke:#fff}.free{fill:#f2f2f2}.kept{fill:#dcdcdc}.span{fill:#555}.nest{fill:#111}"
     ".huge{fill:#777}.swatch{display:inline-block;width:1.2em;height:.9em}</style>";
 
-static void put_cell(page *out, size_t unit, size_t count, const char *class, const char *what)
+static void put_cell(hak_file *out, size_t unit, size_t count, const char *class, const char *what)
 {
     put(out,
         "<rect class=\"%s\" x=\"%zu\" y=\"0\" width=\"%zu\" height=\"%d\"><title>%s</title></rect>",
@@ -76,7 +44,7 @@ static void put_cell(page *out, size_t unit, size_t count, const char *class, co
 
 /* A slab's cell: pale as far as it is free, in full colour from below as far as blocks live there.
  */
-static void put_slab(page *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
+static void put_slab(hak_file *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
 {
     size_t live = hak__slab_live(slab), width = slab->units * CELL;
     unsigned hue = hue_of(slab->size_class);
@@ -95,7 +63,7 @@ static void put_slab(page *out, const hak_heap *heap, size_t unit, const hak_sla
         unit * CELL, HEIGHT - filled, width, filled, hue);
 }
 
-static void put_run(page *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
+static void put_run(hak_file *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
 {
     char what[96];
     switch (slab->kind) {
@@ -117,7 +85,7 @@ static void put_run(page *out, const hak_heap *heap, size_t unit, const hak_slab
     }
 }
 
-static void put_superslab(page *out, const hak_heap *heap, const hak_superslab *super)
+static void put_superslab(hak_file *out, const hak_heap *heap, const hak_superslab *super)
 {
     const hak_slab *slabs = hak__superslab_slabs(super);
     size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
@@ -129,7 +97,7 @@ static void put_superslab(page *out, const hak_heap *heap, const hak_superslab *
     put(out, "</svg>\n");
 }
 
-static void put_head(page *out, const hak_heap *heap, const hak_stats *stats)
+static void put_head(hak_file *out, const hak_heap *heap, const hak_stats *stats)
 {
     put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>heap map: ");
     put_name(out, heap->name);
@@ -154,7 +122,7 @@ static void put_head(page *out, const hak_heap *heap, const hak_stats *stats)
         HAK_SUPERSLAB_UNITS * hak__heap_unit_size(heap) / 1024);
 }
 
-static void put_classes(page *out, const hak_heap *heap, const hak_stats *stats)
+static void put_classes(hak_file *out, const hak_heap *heap, const hak_stats *stats)
 {
     put(out, "<h2>Sizes</h2>\n<table class=\"classes\"><tr><th></th><th>bytes</th><th>in use</th>"
              "<th>slabs</th><th>KiB of pages</th><th>without a block</th></tr>\n");
@@ -170,7 +138,7 @@ static void put_classes(page *out, const hak_heap *heap, const hak_stats *stats)
     put(out, "</table>\n");
 }
 
-static void put_huge(page *out, const hak_heap *heap)
+static void put_huge(hak_file *out, const hak_heap *heap)
 {
     for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
         char what[96];
@@ -185,8 +153,8 @@ static void put_huge(page *out, const hak_heap *heap)
 
 bool hak_heap_map(const hak_heap *heap, const char *path)
 {
-    page out = {.file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
-    if (out.file < 0) return false;
+    hak_file out;
+    if (!hak__file_open(&out, path)) return false;
     hak_stats stats;
     hak_heap_stats(heap, &stats);
     put_head(&out, heap, &stats);
@@ -206,9 +174,5 @@ bool hak_heap_map(const hak_heap *heap, const char *path)
     put_huge(&out, heap);
     put_classes(&out, heap, &stats);
     put(&out, "</body></html>\n");
-    flush(&out);
-    int saved = out.failed ? errno : 0;
-    if (close(out.file) != 0 && !saved) saved = errno;
-    errno = saved;
-    return saved == 0;
+    return hak__file_close(&out);
 }

@@ -15,6 +15,7 @@
 #define MOST    ((size_t)1 << 40) /* of bytes */
 #define NOWHERE SIZE_MAX          /* not a field of profiles */
 
+#define TRACE_USUAL    65536     /* events */
 #define WARM_SUPERSLAB (4 * MIB) /* what the warm pool counts in */
 
 typedef enum kind { PROFILE, FLAG, NUMBER, BYTES, DECOMMIT } kind;
@@ -61,6 +62,8 @@ static const entry options[] = {
      "bytes touched ahead when a heap is made"},
     {"os_stats", "HAKMEM_SS_OS_STATS", FLAG, 0, 1, 1, NOWHERE,
      "1: a line on stderr at exit tells the calls to the OS"},
+    {"trace", "HAKMEM_TRACE", NUMBER, 0, (size_t)1 << 24, 1, NOWHERE,
+     "the last events that the trace of an observed heap holds"},
 };
 
 #define OPTIONS (sizeof options / sizeof *options)
@@ -233,8 +236,17 @@ static void read_variable(size_t index)
     }
 }
 
+static size_t *value_for_process(const char *name)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(options[i].name, name) == 0) return &environment[i].number;
+    }
+    return NULL;
+}
+
 static void read_environment(void)
 {
+    *value_for_process("trace") = TRACE_USUAL;
     for (size_t i = 0; i < OPTIONS; i++) read_variable(i);
 }
 
@@ -263,23 +275,25 @@ void hak__options_profile(const char *name, hak_profile *profile)
     }
 }
 
-static size_t value_for_process(const char *name)
+static size_t for_process(const char *name)
 {
     pthread_once(&once, read_environment);
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if (strcmp(options[i].name, name) == 0) return environment[i].number;
-    }
-    return 0;
+    return *value_for_process(name);
 }
 
 bool hak__options_os_stats(void)
 {
-    return value_for_process("os_stats") != 0;
+    return for_process("os_stats") != 0;
 }
 
 size_t hak__options_prewarm(void)
 {
-    return value_for_process("prewarm");
+    return for_process("prewarm");
+}
+
+size_t hak__options_trace(void)
+{
+    return for_process("trace");
 }
 
 /* ------------------------------------------------------------------ a heap's own */

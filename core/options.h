@@ -30,6 +30,9 @@ bool hak__options_may_follow(const hak_profile *from, const hak_profile *to, cha
 /* Whether the calls to the OS are to be told at exit. */
 bool hak__options_os_stats(void);
 
+/* How many events the trace of an observed heap holds. */
+size_t hak__options_trace(void);
+
 /* Bytes to touch when a heap is made. */
 size_t hak__options_prewarm(void);
 

@@ -73,6 +73,14 @@ bool hak__os_commit(void *start, size_t size)
     return done;
 }
 
+void *hak__os_take(size_t size)
+{
+    void *p = hak__os_reserve(size);
+    if (!p || hak__os_commit(p, size)) return p;
+    hak__os_release(p, size);
+    return NULL;
+}
+
 static bool advise(void *start, size_t size, int advice)
 {
     int saved = errno;

@@ -19,6 +19,9 @@ size_t hak__os_address_limit(void);
 /* Makes reserved bytes readable and writable; they read as zero until written. */
 bool hak__os_commit(void *start, size_t size);
 
+/* Reserves and commits in one: `size` bytes that read as zero. NULL when refused. */
+void *hak__os_take(size_t size);
+
 /* Gives the pages back at once; the range stays committed and reads as zero. */
 bool hak__os_purge(void *start, size_t size);
 

@@ -41,6 +41,18 @@ static inline size_t hak__class_size(unsigned index, size_t granularity)
     return steps * granularity << doubling;
 }
 
+/* The class whose blocks of `size` bytes lie at a multiple of `alignment`, a power of two up to the
+ * page, in slabs that begin at a multiple of the page: whose block size is a multiple of it. Both
+ * together are at most HAK_MEDIUM_MAX. */
+static inline unsigned hak__class_aligned(size_t size, size_t alignment, size_t granularity)
+{
+    size = (size + alignment - 1) & ~(alignment - 1);
+    if (size == 0) size = alignment;
+    unsigned index = hak__class_of(size, granularity);
+    while (hak__class_size(index, granularity) % alignment) index++;
+    return index;
+}
+
 /* The largest class whose blocks have at most `size` bytes, the granularity or more. */
 static inline unsigned hak__class_within(size_t size, size_t granularity)
 {

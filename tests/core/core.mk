@@ -2,8 +2,13 @@
 # is released and against the core that asserts its invariants.
 
 CT       := $(B)/tests/core
-CT_OF_FAST := test_profile_is_fixed
-CT_NAMES := $(filter-out $(CT_OF_FAST),$(patsubst tests/core/%.c,%,$(sort $(wildcard tests/core/test_*.c))))
+
+# What there is to test only in one build; the others run in all.
+CT_OF_FAST  := test_profile_is_fixed
+CT_OBSERVED := test_observations_are_exact test_observer_does_without_memory
+CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED), \
+	$(patsubst tests/core/%.c,%,$(sort $(wildcard tests/core/test_*.c))))
+
 CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
 
 CT_release  := $(OPT)
@@ -11,6 +16,7 @@ CT_debug    := -O1 -DHAK_DEBUG
 CT_cpython  := -O1 -DHAK_DEBUG -DHAK_UNIT_SHIFT=14 -DTEST_CPYTHON
 CT_fast     := $(OPT) -DHAK_FAST
 CT_fast_lean := $(OPT) -DHAK_FAST -DHAK_FAST_PROFILE=lean
+CT_observe  := -O1 -DHAK_DEBUG -DHAK_OBSERVE
 CT_sanitize := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CT_thread   := -O1 -fsanitize=thread
 
@@ -33,6 +39,10 @@ CT_FOR_CPYTHON := test_heaps_are_small test_kinds_are_counted test_limit_holds \
 CT_FOR_FAST := test_blocks_fit_and_align test_growth_moves_pages test_limit_holds \
 	test_memory_is_used_again test_model_agrees test_realloc_keeps_contents test_zalloc_zeroes
 
+# What runs against the core that observes: what it observes, and that it changes nothing else.
+CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_misuse_is_reported test_model_agrees \
+	test_os_failure_is_survived test_realloc_keeps_contents test_refusal_changes_nothing
+
 # $(1): the build; $(CT_$(1)) are its flags.
 define core_tests
 $(CT)/$(1)/core/%.o: core/%.c $$(HEADERS) Makefile tests/core/core.mk
@@ -48,21 +58,26 @@ $(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CORE:%.c=$(CT)/$(1
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
 endef
-$(foreach build,release debug cpython fast fast_lean sanitize thread,$(eval $(call core_tests,$(build))))
+$(foreach build,release debug cpython fast fast_lean observe sanitize thread,$(eval $(call core_tests,$(build))))
 
 # Refuses the core's system calls, one after the other.
 CT_CALLS := mmap mprotect madvise mremap munmap
 $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
+# Refuses the observer's.
+$(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap -Wl,--wrap=mprotect
+
 test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%) \
 		$(CT_FOR_CPYTHON:%=$(CT)/cpython/%) $(CT_FOR_FAST:%=$(CT)/fast/%) \
-		$(CT_OF_FAST:%=$(CT)/fast/%) $(CT_OF_FAST:%=$(CT)/fast_lean/%) $(CT)/release/os_calls
+		$(CT_OF_FAST:%=$(CT)/fast/%) $(CT_OF_FAST:%=$(CT)/fast_lean/%) \
+		$(CT_FOR_OBSERVE:%=$(CT)/observe/%) $(CT)/release/os_calls
 	@status=0; \
 	tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%) || status=1; \
 	tests/core/run.sh debug $(CT_NAMES:%=$(CT)/debug/%) || status=1; \
 	tests/core/run.sh cpython $(CT_FOR_CPYTHON:%=$(CT)/cpython/%) || status=1; \
 	tests/core/run.sh fast $(CT_FOR_FAST:%=$(CT)/fast/%) $(CT_OF_FAST:%=$(CT)/fast/%) || status=1; \
 	tests/core/run.sh fast_lean $(CT_OF_FAST:%=$(CT)/fast_lean/%) || status=1; \
+	tests/core/run.sh observe $(CT_FOR_OBSERVE:%=$(CT)/observe/%) || status=1; \
 	tests/core/os_calls.sh $(CT)/release/os_calls || status=1; \
 	exit $$status
 
