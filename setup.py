@@ -50,8 +50,8 @@ setup(
             + glob("bindings/python/*.[hi]"),
             include_dirs=["core", "bindings", "bindings/python"],
             extra_compile_args=FLAGS,
-            extra_link_args=["-flto", "-flto-partition=one", "-O2", "-pthread"]
-            + ["-Wl,-z,nodelete", "-Wl,--version-script=bindings/module.map"],
+            extra_link_args=["-flto", "-flto-partition=one", "-O2", "-pthread", "-Wl,-z,nodelete"]
+            + ["-Wl,--version-script=bindings/module.map"],
             libraries=["dl"],
         )
     ],

@@ -58,6 +58,22 @@ void control_heap_map(hak_heap *heap, const char *path)
     }
 }
 
+char *control_observations_json(hak_heap *heap)
+{
+    size_t size = hak_heap_observations_json(heap, NULL, 0) + 1;
+    char *text = size > 1 ? malloc(size) : NULL;
+    if (text) hak_heap_observations_json(heap, text, size);
+    else control_fail(size > 1 ? "not enough memory" : CONTROL_NOT_OBSERVED);
+    return text;
+}
+
+void control_trace(hak_heap *heap, const char *path)
+{
+    if (hak_heap_trace(heap, path)) return;
+    if (errno == ENODATA) control_fail(CONTROL_NOT_OBSERVED);
+    else control_fail("trace cannot write '%.200s': %s", path, strerror(errno));
+}
+
 void control_configure(hak_heap *heap, const char *settings)
 {
     char why[sizeof message];

@@ -30,6 +30,15 @@ size_t control_prewarm(hak_heap *heap, double bytes);
 /* Writes a picture of the heap. */
 void control_heap_map(hak_heap *heap, const char *path);
 
+/* Of a heap that was never observed. */
+#define CONTROL_NOT_OBSERVED "nothing has been observed, call hakmem.observe first"
+
+/* What was observed as JSON; the caller frees it. */
+char *control_observations_json(hak_heap *heap);
+
+/* Writes the last events of an observed heap. */
+void control_trace(hak_heap *heap, const char *path);
+
 /* Refines the heap's profile, by "name=value …". */
 void control_configure(hak_heap *heap, const char *settings);
 

@@ -45,6 +45,16 @@ char *control_process_stats_json(void);
 %rename(heap_map) control_heap_map;
 void control_heap_map(hak_heap *current, const char *path);
 
+%rename(observing) hak_heap_observing;
+bool hak_heap_observing(hak_heap *current);
+
+%newobject control_observations_json;
+%rename(observations_json) control_observations_json;
+char *control_observations_json(hak_heap *current);
+
+%rename(trace) control_trace;
+void control_trace(hak_heap *current, const char *path);
+
 %rename(configure) control_configure;
 void control_configure(hak_heap *current, const char *settings);
 

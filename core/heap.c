@@ -267,6 +267,12 @@ size_t hak__heap_block_size(const hak_heap *heap, const void *p)
     return size_of(heap, locate(heap, p), p);
 }
 
+unsigned hak__heap_block_kind(const hak_heap *heap, const void *block)
+{
+    location at = locate(heap, block);
+    return at.huge || at.slab ? kind_of(heap, &at, block) : 0;
+}
+
 size_t hak_heap_usable_size(hak_heap *heap, const void *block)
 {
     if (!block) return 0;

@@ -159,6 +159,9 @@ void hak__heap_free_outside(hak_heap *heap, void *block);
 /* How many bytes the block at `p` can hold; 0 when it is not one of this heap's. */
 size_t hak__heap_block_size(const hak_heap *heap, const void *p);
 
+/* What a block is for: kinds.h. */
+unsigned hak__heap_block_kind(const hak_heap *heap, const void *block);
+
 /* In debug builds: ends the process if `block` is not one that `slab` handed out. */
 #ifdef HAK_DEBUG
 void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block);

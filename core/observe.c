@@ -226,19 +226,20 @@ static void note_refusal(hak_heap *heap, const hak_sight *before)
 
 /* ------------------------------------------------------------------ operations */
 
-bool hak__observe_hit(const hak_heap *heap, unsigned index)
+bool hak__observe_hit(const hak_heap *heap, unsigned kind, unsigned index)
 {
-    return hak__heap_current(heap, index)->free != NULL;
+    return hak__heap_current(heap, kind, index)->free != NULL;
 }
 
-hak_sight hak__observe_before(hak_heap *heap, void *block, size_t size)
+hak_sight hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size)
 {
+    if (block && heap->kinds) kind = hak__heap_block_kind(heap, block);
     return (hak_sight){
         .block = block,
         .size = size,
         .had = block ? hak__heap_block_size(heap, block) : 0,
         .refills = heap->refills,
-        .hit = size <= HAK_MEDIUM_MAX && hak__observe_hit(heap, row_of(heap, size)),
+        .hit = size <= HAK_MEDIUM_MAX && hak__observe_hit(heap, kind, row_of(heap, size)),
     };
 }
 

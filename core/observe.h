@@ -83,8 +83,9 @@ typedef struct hak_sight {
     bool hit; /* the bin has a free block */
 } hak_sight;
 
-/* Before `size` bytes are allocated, or `block` resized to them. */
-hak_sight hak__observe_before(hak_heap *heap, void *block, size_t size);
+/* Before `size` bytes of a kind (kinds.h) are allocated, or `block`, whose kind is known, resized
+ * to them. */
+hak_sight hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size);
 
 /* After it, with what it returned. Tells what happened, to the observer of a heap that has one. */
 void hak__observe_after(hak_heap *heap, const hak_sight *before, const void *result);
@@ -92,7 +93,7 @@ void hak__observe_after(hak_heap *heap, const hak_sight *before, const void *res
 /* Before a block, not NULL, is freed. */
 void hak__observe_free(hak_heap *heap, const void *block);
 
-/* Whether class `index` has a free block at hand. */
-bool hak__observe_hit(const hak_heap *heap, unsigned index);
+/* Whether class `index` of a kind has a free block at hand. */
+bool hak__observe_hit(const hak_heap *heap, unsigned kind, unsigned index);
 
 #endif

@@ -50,6 +50,16 @@ HAK_API hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 /* The state's heap; NULL when its allocator is not hakmem. */
 HAK_API hak_heap *hak_lua_heap(lua_State *L);
 
+/* Begins to observe the state's heap (hakmem.h, "observing"), or ends it, by exchanging the state's
+ * lua_Alloc function: a state that is not observed has hak_lua_alloc in place, as before. At any
+ * time, and as often as one likes. False with errno ENOMEM when the OS has no memory for it, EINVAL
+ * when the state's allocator is not hakmem, or EBUSY when it is to begin while the state closes.
+ * hak_heap_observations and its companions tell what was counted. */
+HAK_API bool hak_lua_observe(lua_State *L, bool on);
+
+/* Whether the state is observed. */
+HAK_API bool hak_lua_observing(lua_State *L);
+
 /* Pushes the module `hakmem` (statistics, profile, limit; see docs/lua-scripts.md) for the scripts
  * of a host that is linked with the library: luaL_requiref(L, "hakmem", luaopen_hakmem, 0), or a
  * place in package.preload. A hakmem.so that a script loads is another copy and does not know the

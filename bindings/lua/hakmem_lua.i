@@ -32,13 +32,15 @@
 %native(install) int hak_lua_control_install(lua_State *L);
 %native(installed) int hak_lua_control_installed(lua_State *L);
 %native(options) int hak_lua_control_options(lua_State *L);
+%native(observe) int hak_lua_control_observe(lua_State *L);
+%native(observations) int hak_lua_control_observations(lua_State *L);
 %native(process_stats) int hak_lua_control_process_stats(lua_State *L);
 
 /* The heap of the calling state is no argument. */
 %typemap(in, numinputs=0) hak_heap *current
 {
     $1 = hak_lua_heap(L);
-    if (!$1) CONTROL_RAISE("hakmem is not installed in this state, call hakmem.install() first");
+    if (!$1) CONTROL_RAISE(HAK_LUA_NOT_INSTALLED);
 }
 
 /* Settings are a table, or text. */

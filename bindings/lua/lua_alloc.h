@@ -34,7 +34,7 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
     } else if (hak__lua_is_foreign(heap, block)) {
         return hak__lua_resize_foreign(heap, block, old_size, new_size);
     }
-    return hak_heap_realloc(heap, block, new_size);
+    return hak__heap_realloc(heap, block, new_size);
 }
 
 /* Frees any block but NULL. */

@@ -171,7 +171,7 @@ void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter)
     if (adapter->leave && nothing_left_to_finalize(L)) longjmp(*adapter->leave, 1);
     lua_State *main_thread = main_thread_of(L);
     if (main_thread) adapter->state_block = hak__lua_state_block(main_thread);
-    if (adapter->state_block && hak__lua_is_alloc(lua_getallocf(L, &ud))) {
+    if (adapter->state_block && hak__lua_is_ours(lua_getallocf(L, &ud))) {
         count_left(L, adapter);
         lua_setallocf(L, hak__lua_alloc_closing, ud);
     }

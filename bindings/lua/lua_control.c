@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control.h"
+#include "observe.h"
+
 /* The string in field `name` of the options, or NULL. It stays valid while the table does. */
 static const char *string_option(lua_State *L, const char *name)
 {
@@ -231,6 +234,88 @@ void hak_lua_push_stats(lua_State *L, const hak_stats *stats)
     lua_setfield(L, -2, "classes");
     push_kinds(L, stats);
     lua_setfield(L, -2, "kinds");
+}
+
+/* ------------------------------------------------------------------ observing */
+
+int hak_lua_control_observe(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TBOOLEAN);
+    luaL_argcheck(L, lua_gettop(L) == 1, 2, "no value expected");
+    if (!hak_lua_heap(L)) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
+    bool before = hak_lua_observing(L);
+    if (!hak_lua_observe(L, lua_toboolean(L, 1))) {
+        return luaL_error(L, errno == EBUSY ? "this state is being closed"
+                                            : "not enough memory to observe");
+    }
+    lua_pushboolean(L, before);
+    return 1;
+}
+
+static void push_range(lua_State *L, hak_range range)
+{
+    lua_createtable(L, 0, 3);
+    set_count(L, "from", range.from);
+    set_count(L, "to", range.to);
+    set_count(L, "count", range.count);
+}
+
+static void set_sizes(lua_State *L, const hak_observations *told)
+{
+    lua_createtable(L, (int)told->size_ranges, 0);
+    for (size_t i = 0; i < told->size_ranges; i++) {
+        push_range(L, told->sizes[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "sizes");
+}
+
+static void set_powers(lua_State *L, const char *name, const size_t *counts)
+{
+    int entries = 0;
+    lua_createtable(L, 0, 0);
+    for (unsigned power = 0; power < HAK_POWERS; power++) {
+        if (counts[power] == 0) continue;
+        push_range(L, hak__power_range(power, counts[power]));
+        lua_rawseti(L, -2, ++entries);
+    }
+    lua_setfield(L, -2, name);
+}
+
+static void set_class_observations(lua_State *L, const hak_observations *told)
+{
+    size_t count;
+    const hak_stats_field *fields = hak_class_observations_fields(&count);
+    lua_createtable(L, (int)told->classes, 0);
+    for (size_t i = 0; i < told->classes; i++) {
+        const hak_class_observations *class = &told->class_observations[i];
+        lua_createtable(L, 0, (int)count + 1);
+        set_count(L, "size", class->block_size);
+        set_fields(L, class, fields + 1, count - 1);
+        set_powers(L, "lifetimes", class->lifetimes);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "classes");
+}
+
+/* The snapshot stays as it is, whatever this allocates. */
+int hak_lua_control_observations(lua_State *L)
+{
+    hak_heap *heap = hak_lua_heap(L);
+    if (!heap) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
+    const hak_observations *told = hak_heap_observations(heap);
+    if (!told) return luaL_error(L, "%s", CONTROL_NOT_OBSERVED);
+    size_t count;
+    const hak_stats_field *fields = hak_observations_fields(&count);
+    lua_createtable(L, 0, (int)count + 5);
+    set_fields(L, told, fields, count);
+    lua_pushboolean(L, told->observing);
+    lua_setfield(L, -2, "observing");
+    set_sizes(L, told);
+    set_powers(L, "lifetimes", told->lifetimes);
+    set_powers(L, "ages", told->ages);
+    set_class_observations(L, told);
+    return 1;
 }
 
 int hak_lua_control_process_stats(lua_State *L)

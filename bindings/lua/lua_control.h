@@ -4,6 +4,8 @@
 
 #include "hakmem_lua.h"
 
+#define HAK_LUA_NOT_INSTALLED "hakmem is not installed in this state, call hakmem.install() first"
+
 /* hakmem.install([options]): options is a table with `profile`, `limit` and `name`. Returns true if
  * the allocator was replaced, false if it was hakmem already. */
 int hak_lua_control_install(lua_State *L);
@@ -13,6 +15,12 @@ int hak_lua_control_installed(lua_State *L);
 
 /* hakmem.options(): a list of tables, one for each option. */
 int hak_lua_control_options(lua_State *L);
+
+/* hakmem.observe(on): whether it was on before. */
+int hak_lua_control_observe(lua_State *L);
+
+/* hakmem.observations(): a table. */
+int hak_lua_control_observations(lua_State *L);
 
 /* hakmem.process_stats(): a table. */
 int hak_lua_control_process_stats(lua_State *L);

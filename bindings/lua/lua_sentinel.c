@@ -52,7 +52,7 @@ static int finalize(lua_State *L)
     hak_lua_adapter *adapter = of->adapter;
     if (of->lasts) {
         hak__lua_at_close(L, adapter);
-    } else if (hak__lua_is_alloc(lua_getallocf(L, &ud))) {
+    } else if (hak__lua_is_ours(lua_getallocf(L, &ud))) {
         hak_heap_settle(adapter->heap);
         renew(L, adapter);
     }

@@ -58,7 +58,7 @@ static void warn_off(void *ud, const char *message, int to_be_continued)
 
 static hak_lua_adapter *adapter_new(hak_heap *heap)
 {
-    hak_lua_adapter *adapter = hak_heap_zalloc(heap, 1, sizeof *adapter);
+    hak_lua_adapter *adapter = hak__heap_zalloc(heap, 1, sizeof *adapter);
     if (!adapter) return NULL;
     adapter->heap = heap;
     heap->adapter = adapter;
@@ -99,7 +99,7 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
     /* Whether the limit is too small is seen afterwards: LuaJIT's lua_newstate crashes where memory
      * runs out in it. */
     hak_heap_grace(heap, SIZE_MAX);
-    lua_State *L = lua_newstate(hak__lua_alloc_of(heap), heap);
+    lua_State *L = lua_newstate(hak__lua_function(heap), heap);
     if (!L) {
         hak_heap_destroy(heap);
         errno = ENOMEM;
@@ -159,7 +159,7 @@ hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
         lua_error(L);
     }
     adapter->previous = lua_getallocf(L, &adapter->previous_ud);
-    lua_setallocf(L, hak__lua_alloc_of(heap), heap);
+    lua_setallocf(L, hak__lua_function(heap), heap);
     return heap;
 }
 
@@ -167,5 +167,5 @@ hak_heap *hak_lua_heap(lua_State *L)
 {
     void *ud;
     lua_Alloc function = lua_getallocf(L, &ud);
-    return hak__lua_is_alloc(function) || function == hak__lua_alloc_closing ? ud : NULL;
+    return hak__lua_is_ours(function) || function == hak__lua_alloc_closing ? ud : NULL;
 }

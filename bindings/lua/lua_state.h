@@ -22,9 +22,18 @@ typedef struct hak_lua_adapter {
 lua_Alloc hak__lua_alloc_of(const hak_heap *heap);
 bool hak__lua_is_alloc(lua_Alloc function);
 
+/* The kind of a new block that Lua wants for `what`, in a heap that keeps kinds apart; else 0. */
+unsigned hak__lua_kind_of(const hak_heap *heap, size_t what);
+
 /* Whether the interpreter is LuaJIT. Not known before run time, since LuaJIT loads what was built
  * for Lua 5.1. */
 bool hak__lua_is_luajit(void);
+
+/* The function that a state with this heap has, until it is closed. */
+lua_Alloc hak__lua_function(const hak_heap *heap);
+
+/* Whether `function` is such a one, of some heap. */
+bool hak__lua_is_ours(lua_Alloc function);
 
 /* Called by Lua with the adapter, a light userdata: makes sure that the heap goes with the state,
  * and settles after each cycle of the collector. */

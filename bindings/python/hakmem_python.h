@@ -54,6 +54,18 @@ HAK_API void hak_py_uninstall(void);
 /* The domains that are taken over, as bits; 0: none. */
 HAK_API unsigned hak_py_installed(void);
 
+/* Begins to observe the heap (hakmem.h, "observing"), or ends it, by exchanging the functions in
+ * CPython's table: without it they are the same as ever. At any time after installation, and as
+ * often as one likes; uninstalling does not end it. Returns NULL, or else a message that says why
+ * it could not be done, valid until the next call; then nothing has changed, and errno is EINVAL
+ * (hakmem is not installed), ENOMEM, or EBUSY (a hook of somebody else lies around ours). Ending it
+ * where nothing is installed is harmless. Not to be called between hak_py_enter and hak_py_leave;
+ * hak_heap_observations and its companions, which tell what was counted, are called there. */
+HAK_API const char *hak_py_observe(bool on);
+
+/* Whether the heap is observed. */
+HAK_API bool hak_py_observing(void);
+
 /* The heap; NULL before the first installation. It lives as long as the process. hakmem.h's
  * functions may be called with it, and between hak_py_enter and hak_py_leave where interpreters
  * with a GIL of their own exist. */

@@ -22,6 +22,7 @@
 %native(fields) PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 %native(process_fields) PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
 %native(process_stats) PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
+%native(observe) PyObject *hak_py_control_observe(PyObject *self, PyObject *args);
 %native(options) PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 
 /* The heap of the interpreter is no argument. */

@@ -1,10 +1,12 @@
 /* CPython's allocator functions. The context is the heap. Every function exists once for each
- * domain, since a block that is not ours goes to the allocator its domain had before, and once more
- * with a lock around it. */
+ * domain, since a block that is not ours goes to the allocator its domain had before, once more
+ * with a lock around it, and once more for heaps that are observed. */
 #include "py_alloc.h"
 
 #include <pthread.h>
 #include <string.h>
+
+#include "observe.h"
 
 static inline const PyMemAllocatorEx *previous(const hak_heap *heap, int domain)
 {
@@ -33,7 +35,7 @@ __attribute__((noinline)) static void *zalloc_slow(hak_heap *heap, size_t count,
                                                    int domain)
 {
     const hak_py_adapter *adapter = heap->adapter;
-    if (!adapter->passing) return hak_heap_zalloc(heap, count, size);
+    if (!adapter->passing) return hak__heap_zalloc(heap, count, size);
     const PyMemAllocatorEx *other = previous(heap, domain);
     return other->calloc(other->ctx, count, size);
 }
@@ -88,7 +90,7 @@ __attribute__((noinline)) static void *resize_outside(hak_heap *heap, void *bloc
         size_t had = hak_heap_usable_size(heap, block);
         return size <= had && size > had / 2 ? block : move(heap, block, had, size, domain);
     }
-    return hak_heap_realloc(heap, block, size ? size : 1);
+    return hak__heap_realloc(heap, block, size ? size : 1);
 }
 
 /* A block shrinks in place while it keeps more than three quarters of its size: moving it would
@@ -181,18 +183,95 @@ void hak__py_lock_respects_fork(void)
 DOMAIN_FUNCTIONS(mem, HAK_PY_DOMAIN_MEM)
 DOMAIN_FUNCTIONS(obj, HAK_PY_DOMAIN_OBJ)
 
+/* ------------------------------------------------------------------ observed */
+
+static bool enter(const hak_heap *heap)
+{
+    bool locked = ((const hak_py_adapter *)heap->adapter)->locked;
+    if (locked) hak__py_lock();
+    return locked;
+}
+
+static void leave(bool entered)
+{
+    if (entered) hak__py_unlock();
+}
+
+static void *observed_alloc(hak_heap *heap, size_t size, int domain)
+{
+    bool entered = enter(heap);
+    hak_sight sight = hak__observe_before(heap, NULL, 0, size);
+    void *block = alloc(heap, size, domain);
+    hak__observe_after(heap, &sight, block);
+    leave(entered);
+    return block;
+}
+
+static void *observed_zalloc(hak_heap *heap, size_t count, size_t size, int domain)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX;
+    bool entered = enter(heap);
+    hak_sight sight = hak__observe_before(heap, NULL, 0, bytes);
+    void *block = zalloc(heap, count, size, domain);
+    hak__observe_after(heap, &sight, block);
+    leave(entered);
+    return block;
+}
+
+static void *observed_resize(hak_heap *heap, void *block, size_t size, int domain)
+{
+    bool entered = enter(heap);
+    hak_sight sight = hak__observe_before(heap, block, 0, size);
+    block = resize(heap, block, size, domain);
+    hak__observe_after(heap, &sight, block);
+    leave(entered);
+    return block;
+}
+
+static void observed_release(hak_heap *heap, void *block, int domain)
+{
+    bool entered = enter(heap);
+    if (block) hak__observe_free(heap, block);
+    release(heap, block, domain);
+    leave(entered);
+}
+
+#define OBSERVED_FUNCTIONS(name, domain)                                       \
+    static void *name##_observed_malloc(void *heap, size_t size)               \
+    {                                                                          \
+        return observed_alloc(heap, size, domain);                             \
+    }                                                                          \
+    static void *name##_observed_calloc(void *heap, size_t count, size_t size) \
+    {                                                                          \
+        return observed_zalloc(heap, count, size, domain);                     \
+    }                                                                          \
+    static void *name##_observed_realloc(void *heap, void *block, size_t size) \
+    {                                                                          \
+        return observed_resize(heap, block, size, domain);                     \
+    }                                                                          \
+    static void name##_observed_free(void *heap, void *block)                  \
+    {                                                                          \
+        observed_release(heap, block, domain);                                 \
+    }
+
+OBSERVED_FUNCTIONS(mem, HAK_PY_DOMAIN_MEM)
+OBSERVED_FUNCTIONS(obj, HAK_PY_DOMAIN_OBJ)
+
+/* ------------------------------------------------------------------ the table */
+
 #define FUNCTIONS(name)                                             \
     {                                                               \
         NULL, name##malloc, name##calloc, name##realloc, name##free \
     }
 
-PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, bool locked)
+PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, hak_py_mode mode)
 {
-    static const PyMemAllocatorEx functions[HAK_PY_DOMAINS][2] = {
-        [HAK_PY_DOMAIN_MEM] = {FUNCTIONS(mem_), FUNCTIONS(mem_locked_)},
-        [HAK_PY_DOMAIN_OBJ] = {FUNCTIONS(obj_), FUNCTIONS(obj_locked_)},
+    static const PyMemAllocatorEx functions[HAK_PY_DOMAINS][HAK_PY_MODES] = {
+        [HAK_PY_DOMAIN_MEM] = {FUNCTIONS(mem_), FUNCTIONS(mem_locked_), FUNCTIONS(mem_observed_)},
+        [HAK_PY_DOMAIN_OBJ] = {FUNCTIONS(obj_), FUNCTIONS(obj_locked_), FUNCTIONS(obj_observed_)},
     };
-    PyMemAllocatorEx chosen = functions[domain][locked];
+    PyMemAllocatorEx chosen = functions[domain][mode];
     chosen.ctx = heap;
     return chosen;
 }

@@ -16,7 +16,16 @@ typedef struct hak_py_adapter {
     unsigned domains;                          /* taken over so far, as bits */
     bool passing;                              /* uninstalled: new blocks come from `previous` */
     bool locked;                               /* several interpreters with a GIL each */
+    bool observed;
 } hak_py_adapter;
+
+/* Which of the functions are in CPython's table. */
+typedef enum hak_py_mode {
+    HAK_PY_PLAIN,
+    HAK_PY_LOCKED,   /* take a lock */
+    HAK_PY_OBSERVED, /* tell the observer; take the lock where it is needed */
+    HAK_PY_MODES
+} hak_py_mode;
 
 /* Taken around every use of the heap when interpreters with a GIL each share it. */
 void hak__py_lock(void);
@@ -26,7 +35,7 @@ void hak__py_unlock(void);
  * another, which the child does not have. */
 void hak__py_lock_respects_fork(void);
 
-/* The functions for a domain over `heap`, with or without a lock around each. */
-PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, bool locked);
+/* The functions for a domain over `heap`. */
+PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, hak_py_mode mode);
 
 #endif

@@ -96,6 +96,18 @@ PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args)
     return list_fields(fields, count);
 }
 
+PyObject *hak_py_control_observe(PyObject *self, PyObject *args)
+{
+    (void)self;
+    int on;
+    if (!PyArg_ParseTuple(args, "p:observe", &on)) return NULL;
+    bool before = hak_py_observing();
+    const char *failure = hak_py_observe(on);
+    if (!failure) return PyBool_FromLong(before);
+    PyErr_SetString(errno == ENOMEM ? PyExc_MemoryError : PyExc_RuntimeError, failure);
+    return NULL;
+}
+
 PyObject *hak_py_control_options(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;

@@ -25,6 +25,8 @@ PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
 /* -> dict */
 PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
+/* observe(on: int) -> bool, whether it was on before */
+PyObject *hak_py_control_observe(PyObject *self, PyObject *args);
 /* -> [(name, variable, type, range, help, value, origin), …] */
 PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 

@@ -6,6 +6,7 @@
 
 #include "bins.h"
 #include "hakmem_python.h"
+#include "observe.h"
 #include "py_alloc.h"
 #include "py_watch.h"
 #include "py_wrappers.h"
@@ -36,15 +37,40 @@ void hak_py_leave(bool entered)
     if (entered) hak__py_unlock();
 }
 
+static hak_py_mode mode(void)
+{
+    if (adapter.observed) return HAK_PY_OBSERVED;
+    return adapter.locked ? HAK_PY_LOCKED : HAK_PY_PLAIN;
+}
+
+/* Exchanges our functions in the domains of `domains` that are taken over; returns those where they
+ * were found. */
+static unsigned exchange(unsigned domains, hak_py_mode old, hak_py_mode new)
+{
+    unsigned done = 0;
+    for (int d = 0; d < HAK_PY_DOMAINS; d++) {
+        if (!(adapter.domains & domains & bit_of[d])) continue;
+        PyMemAllocatorEx from = hak__py_functions(adapter.heap, d, old);
+        PyMemAllocatorEx to = hak__py_functions(adapter.heap, d, new);
+        if (hak__py_exchange(domain_of[d], &from, &to)) done |= bit_of[d];
+    }
+    return done;
+}
+
+/* In all of them; or in none, and returns false, where something unknown lies around ours. */
+static bool exchange_all(hak_py_mode old, hak_py_mode new)
+{
+    unsigned done = exchange(adapter.domains, old, new);
+    if (done == adapter.domains) return true;
+    exchange(done, new, old);
+    return false;
+}
+
+/* The functions that observe take the lock where it is needed. */
 bool hak__py_lock_from_now_on(void)
 {
     if (adapter.locked || !adapter.heap) return true;
-    for (int d = 0; d < HAK_PY_DOMAINS; d++) {
-        if (!(adapter.domains & bit_of[d])) continue;
-        PyMemAllocatorEx from = hak__py_functions(adapter.heap, d, false);
-        PyMemAllocatorEx to = hak__py_functions(adapter.heap, d, true);
-        if (!hak__py_exchange(domain_of[d], &from, &to)) return false;
-    }
+    if (!adapter.observed && !exchange_all(HAK_PY_PLAIN, HAK_PY_LOCKED)) return false;
     hak__py_lock_respects_fork();
     adapter.locked = true;
     return true;
@@ -95,7 +121,7 @@ static void take_over(unsigned domains)
 {
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
         if (!(domains & bit_of[d])) continue;
-        PyMemAllocatorEx ours = hak__py_functions(adapter.heap, d, adapter.locked);
+        PyMemAllocatorEx ours = hak__py_functions(adapter.heap, d, mode());
         hak__py_replace_innermost(domain_of[d], &ours, &adapter.previous[d]);
         adapter.domains |= bit_of[d];
     }
@@ -132,6 +158,7 @@ static const char *prepare_heap(const hak_py_options *options)
         if (!adapter.heap) return fail(ENOMEM, "not enough memory for a heap");
         adapter.heap->adapter = &adapter;
         adapter.heap->traits = &traits;
+        adapter.observed = hak__observing(adapter.heap);
         return NULL;
     }
     if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))
@@ -192,6 +219,39 @@ void hak_py_uninstall(void)
 unsigned hak_py_installed(void)
 {
     return adapter.passing ? 0 : adapter.domains & ~cpythons_own(adapter.domains);
+}
+
+/* ------------------------------------------------------------------ observing */
+
+static bool set_observed(bool on)
+{
+    hak_py_mode old = mode();
+    adapter.observed = on;
+    if (exchange_all(old, mode())) return true;
+    adapter.observed = !on;
+    return false;
+}
+
+const char *hak_py_observe(bool on)
+{
+    if (!adapter.heap) {
+        return on ? fail(EINVAL, "hakmem is not installed, call hakmem.install() first") : NULL;
+    }
+    if (adapter.observed == on && hak__observing(adapter.heap) == on) return NULL;
+    bool entered = hak_py_enter();
+    bool done = set_observed(on);
+    bool begun = done && on && hak__observe_begin(adapter.heap);
+    if (done && !begun) hak__observe_end(adapter.heap);
+    if (done && on && !begun) set_observed(false);
+    hak_py_leave(entered);
+    if (!done) return fail(EBUSY, "an unknown allocator hook lies around hakmem");
+    if (on && !begun) return fail(ENOMEM, "not enough memory to observe");
+    return NULL;
+}
+
+bool hak_py_observing(void)
+{
+    return adapter.observed && hak__observing(adapter.heap);
 }
 
 hak_heap *hak_py_heap(void)

@@ -124,6 +124,10 @@ function support.decode_json(text)
       return list("%]", function(array) array[#array + 1] = value() end)
     elseif text:find('^%s*"', at) then
       return string_value()
+    elseif skip("true") then
+      return true
+    elseif skip("false") then
+      return false
     end
     local number = text:match("^%s*(%-?%d+%.?%d*[eE]?[+-]?%d*)", at)
     if not number then fail("a value") end

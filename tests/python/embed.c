@@ -151,6 +151,161 @@ static void installed_again(void)
     }
 }
 
+/* ------------------------------------------------------------------ observing */
+
+static const PyMemAllocatorDomain domains[] = {PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
+
+static bool same(const PyMemAllocatorEx *a, const PyMemAllocatorEx *b)
+{
+    return a->ctx == b->ctx && a->malloc == b->malloc && a->calloc == b->calloc &&
+           a->realloc == b->realloc && a->free == b->free;
+}
+
+static const hak_observations *told(void)
+{
+    return hak_heap_observations(hak_py_heap());
+}
+
+/* Without observing, the functions in the table are those that were there before it. */
+static void observed(void)
+{
+    CHECK(hak_py_observe(true) && errno == EINVAL);
+    CHECK(!hak_py_observe(false) && !hak_py_observing());
+    install(NULL);
+    PyMemAllocatorEx plain[2], now;
+    for (int d = 0; d < 2; d++) PyMem_GetAllocator(domains[d], &plain[d]);
+    for (int i = 0; i < 1000; i++) {
+        CHECK(!hak_py_observe(true) && !hak_py_observe(true) && hak_py_observing());
+        for (int d = 0; d < 2; d++) {
+            PyMem_GetAllocator(domains[d], &now);
+            CHECK(now.ctx == plain[d].ctx && now.malloc != plain[d].malloc);
+            CHECK(now.calloc != plain[d].calloc && now.realloc != plain[d].realloc);
+            CHECK(now.free != plain[d].free);
+        }
+        CHECK(!hak_py_observe(false) && !hak_py_observe(false) && !hak_py_observing());
+        for (int d = 0; d < 2; d++) {
+            PyMem_GetAllocator(domains[d], &now);
+            CHECK(same(&now, &plain[d]));
+        }
+    }
+    Py_Initialize();
+    CHECK(!hak_py_observe(true));
+    run(CHURN);
+    CHECK(told()->allocations > 5000);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* A hook of somebody else's around one domain, that passes everything on. */
+static PyMemAllocatorEx hooked;
+
+static void *hook_malloc(void *unused, size_t size)
+{
+    (void)unused;
+    return hooked.malloc(hooked.ctx, size);
+}
+
+static void *hook_calloc(void *unused, size_t count, size_t size)
+{
+    (void)unused;
+    return hooked.calloc(hooked.ctx, count, size);
+}
+
+static void *hook_realloc(void *unused, void *block, size_t size)
+{
+    (void)unused;
+    return hooked.realloc(hooked.ctx, block, size);
+}
+
+static void hook_free(void *unused, void *block)
+{
+    (void)unused;
+    hooked.free(hooked.ctx, block);
+}
+
+static void hook(void)
+{
+    PyMemAllocatorEx ours = {NULL, hook_malloc, hook_calloc, hook_realloc, hook_free};
+    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &ours);
+}
+
+static void check_refused(bool on)
+{
+    PyMemAllocatorEx before, after;
+    PyMem_GetAllocator(PYMEM_DOMAIN_MEM, &before);
+    errno = 0;
+    const char *failure = hak_py_observe(on);
+    CHECK(failure && strstr(failure, "unknown allocator hook") && errno == EBUSY);
+    CHECK(hak_py_observing() == !on && hak_heap_observing(hak_py_heap()) == !on);
+    PyMem_GetAllocator(PYMEM_DOMAIN_MEM, &after);
+    CHECK(same(&before, &after));
+}
+
+/* What cannot be exchanged in all domains is exchanged in none. */
+static void observed_below_a_hook(void)
+{
+    install(NULL);
+    hook();
+    check_refused(true);
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
+    CHECK(!hak_py_observe(true));
+    hook();
+    check_refused(false);
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
+    CHECK(!hak_py_observe(false));
+}
+
+/* Every call is counted once, whichever domain it is of. */
+static void observed_calls(void)
+{
+    enum { BLOCKS = 1000 };
+    void *blocks[BLOCKS];
+    install(NULL);
+    void *before = PyMem_Malloc(500);
+    CHECK(!hak_py_observe(true));
+    for (int i = 0; i < BLOCKS; i++) {
+        if (i % 2) blocks[i] = i % 4 == 1 ? PyMem_Malloc(40) : PyMem_Calloc(5, 8);
+        else blocks[i] = i % 4 == 0 ? PyObject_Malloc(40) : PyObject_Calloc(1, 40);
+    }
+    const hak_observations *seen = told();
+    CHECK(seen->allocations == BLOCKS && seen->live_blocks == BLOCKS && seen->born_before == 1);
+    CHECK(seen->bytes_requested == 40 * BLOCKS && seen->bytes_given == 48 * BLOCKS);
+    CHECK(seen->size_ranges == 1 && seen->sizes[0].from == 33 && seen->sizes[0].to == 40);
+    blocks[0] = PyObject_Realloc(blocks[0], 44);     /* in place */
+    blocks[0] = PyObject_Realloc(blocks[0], 100000); /* moved */
+    blocks[1] = PyMem_Realloc(blocks[1], 60);        /* moved */
+    CHECK(!PyMem_Malloc(PY_SSIZE_T_MAX));
+    PyMem_Free(NULL);
+    before = PyMem_Realloc(before, 5000);
+    PyMem_Free(before);
+    for (int i = 0; i < BLOCKS; i++) {
+        if (i % 2) PyMem_Free(blocks[i]);
+        else PyObject_Free(blocks[i]);
+    }
+    seen = told();
+    CHECK(seen->resizes_in_place == 1 && seen->resizes_moved == 3 && seen->refusals == 1);
+    CHECK(seen->frees == BLOCKS + 1 && seen->freed_unknown == 1 && seen->live_blocks == 0);
+    CHECK(seen->operations == 2 * BLOCKS + 6 && seen->foreign == 0 && seen->unnoted == 0);
+    /* Those freed last have lived as long as those freed first: 1,006 operations. */
+    CHECK(seen->lifetimes[10] == BLOCKS);
+}
+
+/* What Python forgets when it is initialized again comes back as it was. */
+static void observed_again(void)
+{
+    install(NULL);
+    CHECK(!hak_py_observe(true));
+    for (int i = 0; i < 3; i++) {
+        size_t allocations = told()->allocations;
+        Py_Initialize();
+        CHECK(serves() && hak_py_observing());
+        run(CHURN);
+        CHECK(told()->allocations > allocations + 5000);
+        CHECK(Py_FinalizeEx() == 0);
+    }
+    CHECK(told()->unnoted == 0);
+}
+
 /* ------------------------------------------------------------------ limits and refusals */
 
 static void limit(void)
@@ -360,6 +515,30 @@ static void installed_beside_own_gils(void)
     CHECK(Py_FinalizeEx() == 0);
 }
 
+static void observed_beside_own_gils(void)
+{
+    install(NULL);
+    Py_Initialize();
+    run(CHURN);
+    CHECK(!hak_py_observe(true)); /* before the lock is needed */
+    other others[THREADS];
+    start(others);
+    for (int i = 0; i < 200; i++) {
+        run("churn(100)\n");
+        bool entered = hak_py_enter();
+        CHECK(entered);
+        const hak_observations *seen = told();
+        size_t events = seen->allocations + seen->frees + seen->resizes_in_place;
+        CHECK(seen->operations == events + seen->resizes_moved + seen->refusals);
+        CHECK(seen->hits + seen->misses == seen->allocations + seen->resizes_moved);
+        hak_py_leave(entered);
+        CHECK(!hak_py_observe(i % 2));
+    }
+    end(others);
+    run(CHURN);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
 /* CPython's own preparations for a fork do not work beside other GILs, but the allocator does. */
 static void fork_beside_own_gils(void)
 {
@@ -396,6 +575,10 @@ static const struct {
     {"after_initialize", after_initialize},
     {"initialized_again", initialized_again},
     {"installed_again", installed_again},
+    {"observed", observed},
+    {"observed_calls", observed_calls},
+    {"observed_below_a_hook", observed_below_a_hook},
+    {"observed_again", observed_again},
     {"limit", limit},
     {"wrong_options", wrong_options},
     {"builtin_module", builtin_module},
@@ -405,6 +588,7 @@ static const struct {
 #if PY_VERSION_HEX >= 0x030c0000
     {"own_gils", own_gils},
     {"installed_beside_own_gils", installed_beside_own_gils},
+    {"observed_beside_own_gils", observed_beside_own_gils},
     {"fork_beside_own_gils", fork_beside_own_gils},
 #endif
 };

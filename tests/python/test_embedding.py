@@ -57,6 +57,10 @@ def embed(python, program, case, env={}):
         "after_initialize",
         "initialized_again",
         "installed_again",
+        "observed",
+        "observed_calls",
+        "observed_again",
+        "observed_below_a_hook",
         "limit",
         "wrong_options",
         "builtin_module",
@@ -69,7 +73,15 @@ def test_embedding(python, program, case):
     embed(python, program, case)
 
 
-@pytest.mark.parametrize("case", ["own_gils", "installed_beside_own_gils", "fork_beside_own_gils"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "own_gils",
+        "installed_beside_own_gils",
+        "observed_beside_own_gils",
+        "fork_beside_own_gils",
+    ],
+)
 def test_embedding_interpreters_with_their_own_gil(python, program, case):
     if python.version < (3, 12):
         pytest.skip("all interpreters share the GIL before 3.12")

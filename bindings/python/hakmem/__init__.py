@@ -25,6 +25,9 @@ __all__ = [
     "install",
     "installed",
     "limit",
+    "observations",
+    "observe",
+    "observing",
     "openmetrics",
     "options",
     "prewarm",
@@ -33,6 +36,7 @@ __all__ = [
     "profile",
     "stats",
     "stats_json",
+    "trace",
     "trim",
     "uninstall",
     "using_profile",
@@ -245,12 +249,46 @@ def _metrics():
     return (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields())
 
 
+def _writable(path):
+    """A path to write to, as text; OSError if that cannot be done."""
+    path = _os.fspath(path)
+    with open(path, "wb"):
+        pass
+    return path
+
+
 def heap_map(path):
     """Write a picture of the heap to a file: a page of HTML that stands alone."""
-    path = _os.fspath(path)
-    with open(path, "wb"):  # for the OSError
-        pass
-    _hakmem.heap_map(path)
+    _hakmem.heap_map(_writable(path))
+
+
+def observe(on=True):
+    """Begin to count and trace every allocation, anew, or end it; return whether it was on before.
+
+    By exchanging the functions that CPython calls: without it nothing is counted.
+    """
+    if not isinstance(on, bool):
+        raise TypeError(f"observe takes True or False, not {type(on).__name__}")
+    return _hakmem.observe(on)
+
+
+def observing():
+    """Whether it is on."""
+    return _hakmem.observing()
+
+
+def observations():
+    """What has been counted since observing began, a dict: see the reference."""
+    text = _hakmem.observations_json()
+    from json import loads
+
+    return loads(text)
+
+
+def trace(path):
+    """Write the last events that were observed to a file, as CSV."""
+    _hakmem.observing()  # the error comes first
+    _hakmem.trace(_writable(path))
 
 
 def openmetrics():
