@@ -17,6 +17,8 @@
 
 #if defined(HAKMEM)
 
+#define OBSERVATIONS " [--observations FILE]"
+
 #include "hakmem.h"
 typedef hak_heap *source;
 #define ALLOCATE(from, slot, size) hak_heap_alloc(from, size)
@@ -33,6 +35,20 @@ static uint64_t os_calls(source from)
     static hak_stats stats;
     hak_heap_stats(from, &stats);
     return stats.os.total;
+}
+
+/* With a library built to observe (-DHAK_OBSERVE): what it has seen, as JSON. */
+static int write_observations(source from, const char *path)
+{
+    size_t size = hak_heap_observations_json(from, NULL, 0) + 1;
+    char *text = malloc(size);
+    FILE *file = fopen(path, "w");
+    if (size == 1) fprintf(stderr, "--observations: this library was not built to observe\n");
+    if (!file) perror(path);
+    if (size == 1 || !text || !file) return 1;
+    hak_heap_observations_json(from, text, size);
+    int failed = fputs(text, file) < 0;
+    return fclose(file) != 0 || failed;
 }
 
 #elif defined(NULL_FLOOR)
@@ -63,6 +79,10 @@ static source source_new(uint32_t slots)
     return (int)slots;
 }
 
+#endif
+
+#ifndef OBSERVATIONS
+#define OBSERVATIONS ""
 #endif
 
 static uint32_t next_random(uint32_t *state) /* xorshift, G. Marsaglia, 2003 */
@@ -120,15 +140,22 @@ int main(int argc, char **argv)
 {
     uint32_t count = 400, seed = 1;
     uint64_t operations = 20000000;
+#ifdef HAKMEM
+    const char *observations = NULL;
+#endif
     for (int i = 1; i + 1 < argc; i += 2) {
         uint64_t value = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--ws") == 0) count = (uint32_t)value;
         else if (strcmp(argv[i], "--ops") == 0) operations = value;
         else if (strcmp(argv[i], "--seed") == 0) seed = (uint32_t)value;
+#ifdef HAKMEM
+        else if (strcmp(argv[i], "--observations") == 0) observations = argv[i + 1];
+#endif
         else argc = 0;
     }
     if (argc % 2 == 0 || count == 0) {
-        fprintf(stderr, "usage: %s [--ws SLOTS] [--ops OPERATIONS] [--seed N]\n", argv[0]);
+        fprintf(stderr, "usage: %s [--ws SLOTS] [--ops OPERATIONS] [--seed N]%s\n", argv[0],
+                OBSERVATIONS);
         return 2;
     }
     void **slots = calloc(count, sizeof *slots);
@@ -153,5 +180,8 @@ int main(int argc, char **argv)
     printf(", \"build\": \"%s\", \"profile\": \"%s\"", hak_build(), hak_heap_profile(from));
 #endif
     printf("}\n");
+#ifdef HAKMEM
+    if (observations && write_observations(from, observations)) return 1;
+#endif
     return random == 0; /* never: it keeps the generator */
 }
