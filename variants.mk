@@ -14,8 +14,7 @@ IN_THE_FOLDER := -fprofile-prefix-path=$(abspath $(B))
 
 FLAGS_fast     := -DHAK_FAST -DHAK_FAST_PROFILE=$(FAST_PROFILE)
 FLAGS_observe  := -DHAK_OBSERVE
-# (In one partition, or gcc warns that it links several one after the other.)
-FLAGS_training := -DHAK_PGO -flto-partition=one -fprofile-generate=$(abspath $(B))/profile \
+FLAGS_training := -DHAK_PGO -fprofile-generate=$(abspath $(B))/profile \
 	-fprofile-update=prefer-atomic $(IN_THE_FOLDER)
 # A profile that does not fit is an error; functions that the training has not met have none.
 FLAGS_pgo      := -DHAK_PGO -fprofile-use=$(abspath $(B))/profile -Werror=coverage-mismatch \
@@ -90,7 +89,8 @@ perf_fast: fast bench-programs ## random-mixed, the standard build against FAST
 
 perf_observe: observe ## random-mixed in the OBSERVE build, and what it observed
 	$(PERF) --allocators hakmem-observe
-	HAKMEM_OBSERVE_OUT=- $(B)/observe/bench/random_mixed-hakmem --ws 400
+	$(B)/observe/bench/random_mixed-hakmem --ws 400 --observations $(B)/observe/observations.json
+	$(PYTHON) bench/observations.py $(B)/observe/observations.json
 
 perf_all: fast observe pgo bench-programs ## random-mixed, all builds and all peers
 	$(PERF) --allocators hakmem,hakmem-fast,hakmem-pgo,hakmem-observe,$(subst $(space),$(comma),$(PEERS)),null
