@@ -1,0 +1,171 @@
+#include "policy.h"
+
+#include <errno.h>
+
+#include "bins.h"
+#include "holes.h"
+#include "nest.h"
+#include "options.h"
+#include "purge.h"
+#include "retain.h"
+#include "supply.h"
+#include "units.h"
+
+/* What is kept of a limit for classes without a slab. */
+#define RESERVE_PART 32
+#define RESERVE_MOST ((size_t)64 * 1024)
+
+/* ------------------------------------------------------------------ limits */
+
+void hak__policy_limit(hak_heap *heap, size_t bytes)
+{
+    size_t reserve = bytes / RESERVE_PART & ~(HAK_PAGE - 1);
+    heap->limit = bytes ? bytes : SIZE_MAX;
+    heap->reserve = reserve < RESERVE_MOST ? reserve : RESERVE_MOST;
+}
+
+bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
+{
+    if (bytes && heap->footprint > bytes) {
+        hak_heap_trim(heap);
+        if (heap->footprint > bytes) {
+            errno = ERANGE;
+            return false;
+        }
+    }
+    hak__policy_limit(heap, bytes);
+    return true;
+}
+
+size_t hak_heap_limit(const hak_heap *heap)
+{
+    return heap->limit == SIZE_MAX ? 0 : heap->limit;
+}
+
+void hak_heap_grace(hak_heap *heap, size_t bytes)
+{
+    heap->grace = bytes;
+    if (bytes) heap->grace_used = heap->footprint > heap->limit ? heap->footprint - heap->limit : 0;
+}
+
+size_t hak_heap_grace_used(const hak_heap *heap)
+{
+    return heap->grace_used;
+}
+
+/* ------------------------------------------------------------------ giving back */
+
+size_t hak_heap_trim(hak_heap *heap)
+{
+    size_t before = heap->footprint;
+    heap->at_once = true;
+    heap->prewarmed = 0;
+    hak__bins_retire_idle(heap);
+    hak__holes_punch(heap, true);
+    hak__purge_to(heap, 0);
+    heap->at_once = false;
+    return before - heap->footprint + (heap->region ? 0 : hak__supply_shrink(0));
+}
+
+size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
+{
+    size_t touched = 0;
+    while (!heap->region && touched < bytes) {
+        size_t more = hak__units_prewarm(heap, bytes - touched);
+        if (more == 0) break;
+        touched += more;
+    }
+    heap->prewarmed += touched;
+    return touched;
+}
+
+/* Gives back what is above the bound, holes too, and what the program has not come to use for some
+ * time. */
+static void settle(hak_heap *heap)
+{
+    size_t before = heap->footprint, bound = hak__retain_bound(heap);
+    size_t most = heap->retained + heap->loose + hak__bins_pages(heap);
+    if (most > bound && heap->retained + hak__holes_find(heap) > bound) {
+        hak__retain_learn(heap);
+        hak__bins_retire_idle(heap);
+        hak__holes_punch(heap, false);
+        hak__retain_released(heap, before);
+    }
+    hak__purge_excess(heap);
+    size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
+    if (needed < SIZE_MAX - least && heap->retained > needed + least)
+        hak__purge_to(heap, needed + least / 2);
+}
+
+size_t hak_heap_settle(hak_heap *heap)
+{
+    hak__nest_settle(heap);
+    /* Minor cycles are frequent: the program should have done something in between. */
+    if (heap->work - heap->settled_at < heap->footprint) return 0;
+    heap->settled_at = heap->work;
+    size_t before = heap->footprint;
+    settle(heap);
+    return before - heap->footprint;
+}
+
+/* ------------------------------------------------------------------ profiles */
+
+bool hak__policy_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
+                        size_t size)
+{
+    uint32_t set = 0;
+    if (!hak__options_refine(policy, &set, settings, message, size)) return false;
+    if (set & ~hak__options_lasting()) policy->name = hak__profile_named("custom")->name;
+    *given |= set;
+    return true;
+}
+
+/* Gives back what the heap's policy would not have retained, of what an earlier one has. */
+static void comply(hak_heap *heap)
+{
+    if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return;
+    heap->prewarmed = 0;
+    hak__bins_retire_idle(heap);
+    heap->recent_peak = heap->footprint - heap->retained;
+    heap->released = (hak_release){0};
+    if (heap->retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
+    hak__purge_to(heap, hak__retain_bound(heap));
+    if (!heap->region) hak__supply_shrink(hak__policy(heap)->pool);
+}
+
+bool hak_heap_set_profile(hak_heap *heap, const char *name)
+{
+    hak_profile policy;
+    if (!hak_profile_valid(name, NULL, 0)) return false;
+    hak__options_profile(name, &policy);
+    policy.kinds = heap->policy.kinds;
+    heap->policy = policy;
+    heap->given = 1 | (heap->given & hak__options_lasting());
+    comply(heap);
+    return true;
+}
+
+bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size)
+{
+    hak_profile policy = heap->policy;
+    uint32_t given = heap->given;
+    if (!hak__policy_refine(&policy, &given, settings, message, size)) return false;
+    if (!hak__options_may_follow(&heap->policy, &policy, message, size)) return false;
+    heap->policy = policy;
+    heap->given = given;
+    comply(heap);
+    return true;
+}
+
+const char *hak_heap_profile(const hak_heap *heap)
+{
+    return hak__policy(heap)->name;
+}
+
+size_t hak_options(const hak_heap *heap, hak_option *options, size_t most)
+{
+    hak_profile profile;
+    if (heap) return hak__options_list(hak__policy(heap), heap->given, options, most);
+    hak__options_profile(NULL, &profile);
+    return hak__options_list(&profile, 0, options, most);
+}
