@@ -71,6 +71,16 @@ static void setting_of(const hak_option *option, bool another, char *text, size_
     snprintf(text, size, "%s=%s", option->name, value);
 }
 
+/* The others are the process's. */
+static bool of_a_profile(const char *name)
+{
+    static const char *const others[] = {"prewarm", "os_stats", "trace"};
+    for (size_t i = 0; i < COUNT(others); i++) {
+        if (strcmp(name, others[i]) == 0) return false;
+    }
+    return true;
+}
+
 static void nothing_refines_it(void **state)
 {
     (void)state;
@@ -79,7 +89,7 @@ static void nothing_refines_it(void **state)
     size_t count = hak_options(heap, options, MOST), of_the_build = 0;
     for (size_t i = 0; i < count; i++) {
         char text[128], why[256] = "";
-        if (strcmp(options[i].name, "prewarm") == 0 || strcmp(options[i].name, "os_stats") == 0) {
+        if (!of_a_profile(options[i].name)) {
             assert_string_equal(options[i].origin, "default");
             continue;
         }
