@@ -6,6 +6,7 @@ from .lua_close import LuaCloseSuite
 from .lua_states import LuaStatesSuite
 from .python import PythonChurnSuite, PythonProgramsSuite
 from .random_mixed import RandomMixedSuite
+from .whole_heap import WholeHeapSuite
 
 SUITES = {
     suite.name: suite
@@ -18,5 +19,6 @@ SUITES = {
         PythonProgramsSuite,
         BurstSuite,
         LuaBurstSuite,
+        WholeHeapSuite,
     )
 }
