@@ -119,7 +119,8 @@ struct hak_heap {
     size_t recent_peak;     /* of the bytes in use, decaying; bounds what is retained */
     size_t peak_in_use;     /* the same, but not decaying, since … */
     size_t peak_since;      /* … there was so much work */
-    size_t settled_at;      /* the work when a collection was last followed by a purge */
+    size_t settled_at;      /* the work when the heap was last settled after a collection … */
+    size_t settled_free;    /* … and what was retained and loose after that */
     hak_release released;   /* the last */
     size_t refills, retires, purges;
     size_t super_count;

@@ -97,14 +97,22 @@ static void settle(hak_heap *heap)
         hak__purge_to(heap, needed + least / 2);
 }
 
+/* Minor cycles are frequent. One is worth a look when the program has allocated as much as the heap
+ * has since the last, or the cycle has freed an eighth of it. */
+static bool worth_settling(const hak_heap *heap)
+{
+    return heap->work - heap->settled_at >= heap->footprint ||
+           heap->retained + heap->loose >= heap->settled_free + heap->footprint / 8;
+}
+
 size_t hak_heap_settle(hak_heap *heap)
 {
     hak__nest_settle(heap);
-    /* Minor cycles are frequent: the program should have done something in between. */
-    if (heap->work - heap->settled_at < heap->footprint) return 0;
-    heap->settled_at = heap->work;
+    if (!worth_settling(heap)) return 0;
     size_t before = heap->footprint;
     settle(heap);
+    heap->settled_at = heap->work;
+    heap->settled_free = heap->retained + heap->loose;
     return before - heap->footprint;
 }
 
