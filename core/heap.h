@@ -139,8 +139,9 @@ struct hak_heap {
 
 _Static_assert(sizeof(hak_heap) + sizeof(hak_lists) <= HAK_PAGE, "a heap fits a page");
 
-/* heap.c's functions behind those of hakmem.h; adapters call them by these names. They are the same
- * ones but in an OBSERVE build, where hakmem.h's note each call and then call these: observed.c. */
+/* blocks.c's functions behind those of hakmem.h; adapters call them by these names. They are the
+ * same ones but in an OBSERVE build, where hakmem.h's note each call and then call these:
+ * observed.c. */
 #ifdef HAK_OBSERVE
 void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size);
 void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size);
@@ -151,7 +152,7 @@ void *hak__heap_realloc(hak_heap *heap, void *block, size_t size);
 #define hak__heap_realloc       hak_heap_realloc
 #endif
 
-/* The long ways. */
+/* The long ways: blocks.c. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
 void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);

@@ -1,5 +1,5 @@
 /* hakmem.h's functions that hand out blocks and take them back, in an OBSERVE build: each tells the
- * observer, and does what heap.c's does, which bears another name there (heap.h). */
+ * observer, and does what blocks.c's does, which bears another name there (heap.h). */
 #include "observe.h"
 
 #ifdef HAK_OBSERVE
