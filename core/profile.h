@@ -45,7 +45,7 @@ typedef struct hak_profile {
 
 #define HAK_PROFILE_balanced                                               \
     .carve = 4 HAK__KIB, .wake = 4, .wake_in_order = 4,                    \
-    .retain_least = 256 HAK__KIB, .retain_busy = 4 HAK__MIB,               \
+    .retain_least = 256 HAK__KIB, .retain_busy = 8 HAK__MIB,               \
     .retain_part = 12, .pool = 4 HAK__MIB,                                 \
     .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
 

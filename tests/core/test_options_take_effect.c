@@ -214,7 +214,7 @@ static void when_lean_on_memory(void *context)
     expect(heap, "mem_lean", "1", "environment");
     expect(heap, "decommit", "OFF", "environment");
     expect(heap, "retain_least", "262144", "profile");
-    expect(heap, "retain_busy", "4194304", "profile");
+    expect(heap, "retain_busy", "8388608", "profile");
     REQUIRE(retained_after(heap, 64 * MIB) > 60 * MIB);
 }
 
