@@ -115,8 +115,14 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
     return block;
 }
 
+/* A young heap takes this way with every block: the nest comes first, and short. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
+    if (size <= HAK_SMALL_MAX && !heap->kinds) {
+        unsigned index = hak__class_of(size, heap->granularity);
+        void *block = hak__nest_take(heap, index, hak__class_size(index, heap->granularity));
+        if (block) return block;
+    }
     return hak__heap_alloc_kind_slow(heap, 0, size);
 }
 

@@ -307,6 +307,27 @@ static void *alloc(hak_heap *heap, unsigned index, size_t size)
     return block;
 }
 
+void *hak__nest_take(hak_heap *heap, unsigned index, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    uint16_t *reused = &nest->reused[index];
+    if (*reused >= BUSY || !nest->run) return NULL;
+    size_t offset = nest->carved, end = offset + size;
+    if (nest->free[index]) {
+        ++*reused;
+        offset = pop(heap, index);
+    } else if (nest->gap_end - nest->gap >= size) {
+        offset = cut(nest, size);
+    } else if (!nest->to_cut && end <= nest->run->span_size && end <= nest->end) {
+        nest->carved = (uint32_t)end;
+        *word_of(nest, offset) |= bit_of(offset);
+    } else {
+        return NULL;
+    }
+    nest->live++;
+    return nest->start + offset;
+}
+
 static size_t offset_of(const hak_heap *heap, const void *p)
 {
     return (size_t)((const char *)p - heap->nest.start);

@@ -21,6 +21,10 @@ void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin);
  * on, or does now. */
 void *hak__nest_alloc(hak_heap *heap, unsigned kind, unsigned index, size_t size);
 
+/* The same where nothing has to be looked for: from the class's list, the gap or the pages in use.
+ * NULL: take the long way. Not in a heap that keeps kinds apart. */
+void *hak__nest_take(hak_heap *heap, unsigned index, size_t size);
+
 /* Lets classes that have moved on take what the nest has for them; false if that is nothing. */
 bool hak__nest_come_back(hak_heap *heap);
 

@@ -37,7 +37,12 @@ THROUGHPUT = Metric("throughput", "throughput", "Mops/s", HIGHER, 1, FASTER)
 TIME = Metric("time", "processor time", "s", LOWER, 3, FASTER)
 CLOSE_TIME = Metric("close_time", "time to close", "s", LOWER, 4, FASTER)
 STATE_MEMORY = Metric("state_rss", "RSS of a state", "KiB", LOWER, 1, SMALLER)
-STATE_TIME = Metric("state_time", "time to make and close a state", "µs", LOWER, 1, FASTER)
+STATE_TIME = Metric(
+    "state_time", "time to make and close a state, all at once", "µs", LOWER, 1, FASTER
+)
+STATE_CHURN = Metric(
+    "state_churn", "time to make and close one, one after the other", "µs", LOWER, 1, FASTER
+)
 TIME_MS = Metric("time_ms", "wall time", "ms", LOWER, 2, FASTER)
 GIVEN = Metric("given", "given back of what is retained", "%", HIGHER, 1, FASTER)
 WALL = Metric("wall", "wall time", "s", LOWER, 3, FASTER)

@@ -2,6 +2,7 @@
 #include "lua_alloc.h"
 
 #include "lua_state.h"
+#include "nest.h"
 
 bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
 {
@@ -34,6 +35,23 @@ void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size
     }
     memcpy(other, block, old_size < new_size ? old_size : new_size);
     adapter->previous(adapter->previous_ud, block, old_size, 0);
+    return other;
+}
+
+/* Lua tells the old size, so that it need not be looked for. */
+__attribute__((noinline)) void *hak__lua_resize_in_nest(hak_heap *heap, void *block,
+                                                        size_t old_size, size_t new_size)
+{
+    if (old_size > HAK_SMALL_MAX || new_size > HAK_SMALL_MAX) {
+        return hak__heap_realloc(heap, block, new_size);
+    }
+    size_t granularity = heap->granularity;
+    if (hak__class_of(new_size, granularity) == hak__class_of(old_size, granularity)) return block;
+    if (new_size > old_size && hak__nest_extend(heap, block, new_size)) return block;
+    void *other = hak__heap_alloc(heap, new_size);
+    if (!other) return new_size <= old_size ? block : NULL;
+    memcpy(other, block, old_size < new_size ? old_size : new_size);
+    hak__heap_free_mapped(heap, block);
     return other;
 }
 

@@ -15,6 +15,8 @@ bool hak__lua_is_foreign(const hak_heap *heap, const void *block);
 void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size);
 void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size_t new_size);
 
+void *hak__lua_resize_in_nest(hak_heap *heap, void *block, size_t old_size, size_t new_size);
+
 /* Resizes any block to a size other than 0. `by_kind`, a constant, says whether the heap may keep
  * kinds apart; then the block stays with its own. */
 static inline __attribute__((always_inline)) void *
@@ -30,6 +32,9 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
             memcpy(other, block, old_size < new_size ? old_size : new_size);
             hak__heap_free_mapped(heap, block);
             return other;
+        }
+        if (!by_kind && slab == heap->nest.run) {
+            return hak__lua_resize_in_nest(heap, block, old_size, new_size);
         }
     } else if (hak__lua_is_foreign(heap, block)) {
         return hak__lua_resize_foreign(heap, block, old_size, new_size);

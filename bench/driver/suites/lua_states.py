@@ -1,7 +1,8 @@
 """Ten thousand Lua states at once: memory for each, and the time to make and close one.
 
 build/bench/lua_states (see bench/lua_states.c) makes them, each with the standard
-libraries and a small script, and closes them again.
+libraries and a small script, and closes them again; then a tenth as many, each closed
+before the next is made.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Optional
 
 from ..allocators import BUILDS, PROFILES
 from ..child import Outcome
-from ..metrics import STATE_MEMORY, STATE_TIME
+from ..metrics import STATE_CHURN, STATE_MEMORY, STATE_TIME
 from .lua_close import LuaCloseSuite
 
 STATES = 10_000
@@ -22,7 +23,7 @@ class LuaStatesSuite(LuaCloseSuite):
 
     name = "lua-states"
     title = "many small Lua states at once: each one's memory, and the time to make and close it"
-    metrics = (STATE_MEMORY, STATE_TIME)
+    metrics = (STATE_MEMORY, STATE_TIME, STATE_CHURN)
     on_request = (*PROFILES[1:], *BUILDS)
     executable = "lua_states"
     least = "10"
@@ -42,4 +43,5 @@ class LuaStatesSuite(LuaCloseSuite):
         return {
             STATE_MEMORY.name: outcome.required_number("state_kib"),
             STATE_TIME.name: make + close,
+            STATE_CHURN.name: outcome.required_number("churn_us"),
         }
