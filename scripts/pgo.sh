@@ -119,7 +119,7 @@ train() {
 
 # Each part must have told of its hot path.
 seal() {
-    for name in "static#core#heap" "bench#random_mixed-hakmem-random_mixed" "static#lua5.4#lua_alloc" \
+    for name in "static#core#blocks" "bench#random_mixed-hakmem-random_mixed" "static#lua5.4#lua_alloc" \
         "lua#5.4#hakmem.so-lua_alloc" "python#$PYTHON_VERSION#hakmem#_hakmem*-py_alloc"; do
         # shellcheck disable=SC2086 # a pattern
         (cd "$1" && ls $name.gcda >/dev/null 2>&1) || fail "the training wrote no data '$name.gcda'"
