@@ -14,6 +14,9 @@
  * before it does not come back for more. */
 #define BUSY 1024
 
+/* A heap of that many bytes can do without a nest. */
+#define OUTGROWN ((size_t)4 << HAK_UNIT_SHIFT)
+
 static uint64_t *word_of(hak_nest *nest, size_t offset)
 {
     return &nest->starts[offset / STEP / 64];
@@ -362,6 +365,20 @@ static void check_not_free(const hak_heap *heap, size_t offset, size_t size)
 }
 #endif
 
+/* Whether the heap has slabs for whatever it needs, many times the nest. */
+static bool outgrown(const hak_heap *heap)
+{
+    return heap->super_count > 0 && heap->footprint >= OUTGROWN;
+}
+
+/* Its last block is gone, and no class comes back for more unless memory runs out: the pages go. */
+__attribute__((noinline)) static void close_nest(hak_heap *heap)
+{
+    for (unsigned index = 1; index < HAK_CLASSES; index++) heap->nest.reused[index] = 2 * BUSY;
+    hak__nest_trim(heap);
+    if (!heap->region && hak__policy(heap)->decommit != HAK_DECOMMIT_OFF) hak__nest_purge(heap);
+}
+
 void hak__nest_free(hak_heap *heap, void *block)
 {
     hak_nest *nest = &heap->nest;
@@ -380,6 +397,7 @@ void hak__nest_free(hak_heap *heap, void *block)
     } else {
         push(heap, offset, size);
     }
+    if (nest->live == 0 && outgrown(heap)) close_nest(heap);
 }
 
 size_t hak__nest_block_size(const hak_heap *heap, const void *p)

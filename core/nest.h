@@ -8,7 +8,8 @@
  *
  * The hot path does not know of nests: to allocate, a class without a slab takes the slow path, and
  * to free, a nest's record is like a span's. So a class moves on to slabs for good when it is busy,
- * or the nest is full. What its blocks leave free is still used before the class takes pages. */
+ * or the nest is full. What its blocks leave free is still used before the class takes pages; and
+ * when the last block is gone from a nest that the heap has outgrown, its pages go back. */
 #ifndef HAK_NEST_H
 #define HAK_NEST_H
 

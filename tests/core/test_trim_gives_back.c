@@ -346,6 +346,32 @@ static void a_burst_with_survivors_is_given_back(void **state)
     }
 }
 
+/* A heap that has slabs for whatever it needs has no use for the pages that it began with, once no
+ * block is left there; they go back once, and blocks of the same sizes do not take them again. */
+static void an_outgrown_beginning_is_given_back(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap("speed");
+    held first = hold(heap, 500, 64), rest = hold(heap, 4000, 256);
+    size_t before = support_stats(heap).footprint;
+    let_go(heap, &first);
+    for (size_t i = 0; i < 500; i++) {
+        hak_heap_free(heap, rest.blocks[i]);
+        rest.blocks[i] = NULL;
+    }
+    hak_stats after = support_stats(heap);
+    assert_true(after.footprint + 8 * KIB <= before);
+    for (size_t i = 0; i < 1000; i++) {
+        held again = hold(heap, 100, 64);
+        let_go(heap, &again);
+    }
+    assert_int_equal(support_stats(heap).os.total, after.os.total);
+    for (size_t i = 500; i < rest.count; i++) hak_heap_free(heap, rest.blocks[i]);
+    munmap(rest.blocks, rest.count * sizeof(void *));
+    support_check_stats(heap);
+    hak_heap_destroy(heap);
+}
+
 /* A heap that has swung keeps what it needs for the next swing; at the end of a larger burst it
  * learns that there is none. */
 static void a_burst_ends_a_busy_time(void **state)
@@ -401,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_peak_is_not_the_sum_of_what_was),
         cmocka_unit_test(settling_gives_back_what_a_profile_does_not_retain),
         cmocka_unit_test(a_burst_with_survivors_is_given_back),
+        cmocka_unit_test(an_outgrown_beginning_is_given_back),
         cmocka_unit_test(a_burst_ends_a_busy_time),
         cmocka_unit_test(pages_come_back_within_the_limit),
         cmocka_unit_test(a_trimmed_heap_goes_on),
