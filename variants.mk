@@ -42,7 +42,7 @@ define make_variant
 	echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) | cmp -s - $(B)/$(1)/flags || { \
 		find $(B)/$(1) -mindepth 1 -maxdepth 1 ! -name profile -exec rm -r {} + && \
 		echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) >$(B)/$(1)/flags; }
-	$(MAKE) --no-print-directory B=$(B)/$(1) VARIANT=$(2) \
+	+$(MAKE) --no-print-directory B=$(B)/$(1) VARIANT=$(2) \
 		$(addprefix $(B)/$(1)/,$(call variant_parts,$(2))) python
 endef
 
