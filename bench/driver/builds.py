@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Optional
 
+from . import child
 from .allocators import BUILDS, FAST, OBSERVE, PGO, how_to_build, profile_of
-from .child import Outcome
 from .errors import SampleError
 from .settings import ROOT, Settings
 
@@ -44,18 +43,18 @@ def folder(allocator: str, settings: Settings) -> Path:
 
 
 def refusal(
-    allocator: str, settings: Settings, sample: Callable[[], Outcome]
+    allocator: str, settings: Settings, command: list[str], environment: dict[str, str]
 ) -> Optional[str]:
     """Why a hakmem must not be measured under its name, or None when it may.
 
-    `sample` runs something short that prints "build" and "profile". Raises
-    SampleError as it does.
+    `command` is something short that prints "build" and "profile". Raises
+    SampleError if it fails.
     """
     if allocator == PGO:
         reason = stale(folder(allocator, settings))
         if reason:
             return reason
-    printed = sample().printed()
+    printed = child.run(command, environment).printed()
     build, profile = printed.get("build"), printed.get("profile")
     if build != name_of(allocator):
         told = f"is the build {build}" if build else "does not say which build it is"

@@ -95,9 +95,7 @@ class LuaSuite(ProgramSuite):
         load = [self.interpreter, "-l", "hakmem.auto", "-e", TELL]
         try:
             return builds.refusal(
-                allocator,
-                self.settings,
-                lambda: child.run(load, self.environment(allocator)),
+                allocator, self.settings, load, self.environment(allocator)
             )
         except SampleError as error:
             only = " (for Lua 5.4 only)" if allocator == PGO else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from .. import builds, child
+from .. import builds
 from ..allocators import (
     BUILDS,
     HAKMEM,
@@ -66,9 +66,7 @@ class LuaCloseSuite(Suite):
         once = [*self.start(allocator), self.least]
         try:
             return builds.refusal(
-                allocator,
-                self.settings,
-                lambda: child.run(once, self.environment(allocator)),
+                allocator, self.settings, once, self.environment(allocator)
             )
         except SampleError as error:
             return str(error)

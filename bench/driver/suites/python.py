@@ -87,9 +87,7 @@ class PythonSuite(Suite):
         install = [self.interpreter, "-c", TELL]
         try:
             return builds.refusal(
-                allocator,
-                self.settings,
-                lambda: child.run(install, self.environment(allocator)),
+                allocator, self.settings, install, self.environment(allocator)
             )
         except SampleError as error:
             target = VARIANTS.get(allocator, "make python")

@@ -77,9 +77,7 @@ class RandomMixedSuite(Suite):
         once = [str(self.program(allocator)), "--ws", "1", "--ops", "1"]
         try:
             return builds.refusal(
-                allocator,
-                self.settings,
-                lambda: child.run(once, self.environment(allocator)),
+                allocator, self.settings, once, self.environment(allocator)
             )
         except SampleError as error:
             return str(error)
