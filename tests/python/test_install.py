@@ -1,5 +1,7 @@
 """install, uninstall, installed: what comes from where, and what is refused."""
 
+import os
+
 import pytest
 
 CHURN = """
@@ -377,6 +379,9 @@ callback("stop", {}), callback("stop", {"generation": 2**100}), callback(), call
     )
 
 
+@pytest.mark.skipif(
+    "HAK_SANITIZER" in os.environ, reason="the sanitizer has a malloc of its own"
+)
 def test_what_the_c_library_holds_free_is_given_back(python):
     python.code(
         """
