@@ -35,7 +35,7 @@ class Bursts:
 
     def cases(self) -> list[str]:
         self.interpreter  # there must be one
-        return list(self.sessions)
+        return list(self.sessions)[: 1 if self.settings.quick else None]
 
     def arguments(self, case: str) -> list[str]:
         quick = self.settings.quick
