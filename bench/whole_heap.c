@@ -1,7 +1,9 @@
 /* What takes a whole heap: how long it takes, and how much it gives back.
  *
- *     whole_heap snapshot [MIB]   statistics of a heap with so many MiB of blocks of 64 bytes
- * (1024) whole_heap switch [MIB]     from `speed` to `lean` with so many retained (500)
+ *     whole_heap snapshot [MIB]
+ *         statistics of a heap with so many MiB (1024) of blocks of 64 bytes
+ *     whole_heap switch [MIB]
+ *         from `speed` to `lean` with so many (500) retained
  *
  * Prints one line of JSON. */
 #include <stdio.h>

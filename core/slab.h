@@ -29,16 +29,17 @@ typedef enum hak_slab_kind {
     HAK_UNIT_INTERIOR /* not the first unit of its run */
 } hak_slab_kind;
 
-/* What is left of a slab counts frees down to the next event, so that freeing needs one test for
- * all of them: CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when
- * reached); of medium blocks, which the hot path never hands out, the live ones: at 0 the slab is
- * empty and may retire; PARTIAL  the live blocks: at 0 the slab is empty and retires; FULL     the
- * frees until it is worth using again, and becomes PARTIAL: so that a slab with a single hole is
- * not taken up for it (snmalloc calls such slabs sleeping); all else 1: a span is freed by its
- * first free, a nest has its own way, and anything else is a wild pointer. A record of zeros says
- * so too: it is stored less one. The hot path's allocating does not count: a current slab's live
- * blocks are the carved ones that are not in its list, and when the list runs dry they are all
- * live. */
+/* What is left of a slab counts frees down to the next event: freeing needs one test for all.
+ *   CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when reached);
+ *            of medium blocks, which the hot path never hands out, the live ones: at 0 the slab
+ *            is empty and may retire;
+ *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
+ *   FULL     the frees until it is worth using again, and becomes PARTIAL: so that a slab with a
+ *            single hole is not taken up for it (snmalloc calls such slabs sleeping);
+ *   all else 1: a span is freed by its first free, a nest has its own way, and anything else is a
+ *            wild pointer. It is stored less one, so that a record of zeros says so too.
+ * The hot path's allocating does not count: a current slab's live blocks are the carved ones that
+ * are not in its list, and when the list runs dry they are all live. */
 typedef struct hak_slab {
     void *free;          /* list of free blocks, linked through their first word */
     int32_t countdown;   /* frees until the slow path looks at this slab, less one */

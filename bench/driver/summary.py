@@ -25,7 +25,8 @@ class Summary:
 
     `own` is the allocator that the others are compared with: hakmem, or the first
     one if hakmem is not among them; None if no allocator has the metric. It is never
-    the build that observes, which is not hakmem's speed. One that lacks the metric in some case, since it does not count its OS calls say, is left out.
+    the build that observes, which is not hakmem's speed. One that lacks the metric in
+    some case, since it does not count its OS calls say, is left out.
     """
 
     def __init__(

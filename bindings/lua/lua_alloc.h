@@ -15,6 +15,7 @@ bool hak__lua_is_foreign(const hak_heap *heap, const void *block);
 void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size);
 void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size_t new_size);
 
+/* Resizes one that lies in the nest of a heap that does not keep kinds apart. */
 void *hak__lua_resize_in_nest(hak_heap *heap, void *block, size_t old_size, size_t new_size);
 
 /* Resizes any block to a size other than 0. `by_kind`, a constant, says whether the heap may keep
@@ -33,7 +34,7 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
             hak__heap_free_mapped(heap, block);
             return other;
         }
-        if (!by_kind && slab == heap->nest.run) {
+        if (!by_kind && !heap->kinds && slab == heap->nest.run) {
             return hak__lua_resize_in_nest(heap, block, old_size, new_size);
         }
     } else if (hak__lua_is_foreign(heap, block)) {

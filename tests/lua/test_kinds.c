@@ -158,6 +158,30 @@ static void a_host_may_pass_the_function_itself(void **unused)
     }
 }
 
+/* The function without kinds on a heap that keeps them apart: small blocks that it resizes where
+ * the heap begins stay as large as such a heap has them, and those of a kind beside them are
+ * counted. */
+static void functions_may_be_mixed(void **unused)
+{
+    (void)unused;
+    enum { ROUNDS = 100 };
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8, .settings = "kinds=1"});
+    assert_non_null(heap);
+    hak_heap_trim(heap);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        void *block = hak_lua_alloc(heap, NULL, 0, 8);
+        assert_non_null(hak_lua_alloc(heap, block, 8, 16));
+        assert_non_null(hak_lua_alloc_kinds(heap, NULL, LUA_TTABLE, 40));
+    }
+    hak_stats stats = stats_of(heap);
+    for (size_t i = 0; i < stats.kinds; i++) {
+        const hak_kind_stats *each = &stats.kind_stats[i];
+        bool has = strcmp(each->name, "other") == 0 || (TELLS && strcmp(each->name, "table") == 0);
+        assert_int_equal(each->live_blocks, has ? (TELLS ? ROUNDS : 2 * ROUNDS) : 0);
+    }
+    hak_heap_destroy(heap);
+}
+
 static void a_running_state_is_counted_from_then_on(void **unused)
 {
     (void)unused;
@@ -181,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_state_is_counted_from_its_own_block_on),
         cmocka_unit_test(a_state_is_counted_on_the_callers_memory),
         cmocka_unit_test(a_host_may_pass_the_function_itself),
+        cmocka_unit_test(functions_may_be_mixed),
         cmocka_unit_test(a_running_state_is_counted_from_then_on),
     };
     return cmocka_run_group_tests_name("kinds", tests, NULL, NULL);
