@@ -33,6 +33,17 @@ _Noreturn void support_fail(const char *file, int line, const char *what, const 
     abort(); /* not reached: _fail jumps out of the test */
 }
 
+/* ------------------------------------------------------------------ files */
+
+int support_temporary_file(char path[SUPPORT_PATH])
+{
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, SUPPORT_PATH, "%s/hakmem-test-XXXXXX", folder ? folder : "/tmp");
+    int file = mkstemp(path);
+    REQUIRE_THAT(file >= 0, "%s", path);
+    return file;
+}
+
 /* ------------------------------------------------------------------ builds */
 
 #ifdef HAK_DEBUG
@@ -47,10 +58,18 @@ const bool support_sanitized = true;
 const bool support_sanitized = false;
 #endif
 
+size_t support_scale(void)
+{
+    const char *given = getenv("HAK_TEST_SCALE");
+    size_t scale = given ? strtoull(given, NULL, 10) : 1;
+    return scale ? scale : 1;
+}
+
+/* The larger of two reasons counts: what is short for one of them already need not be shorter. */
 size_t support_scaled(size_t operations)
 {
-    if (support_sanitized) return operations / 20;
-    return support_debug ? operations / 8 : operations;
+    size_t divisor = support_sanitized ? 20 : support_debug ? 8 : 1;
+    return operations / (support_scale() > divisor ? support_scale() : divisor);
 }
 
 const char *support_profile(const char *name)

@@ -23,6 +23,14 @@
 #define PAGE         ((size_t)4096)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* ------------------------------------------------------------------ files */
+
+#define SUPPORT_PATH 256
+
+/* Makes a file in $TMPDIR, else in /tmp, and puts its name into `path`; returns it open for
+ * reading and writing. */
+int support_temporary_file(char path[SUPPORT_PATH]);
+
 /* ------------------------------------------------------------------ assertions */
 
 #define REQUIRE(holds) REQUIRE_THAT(holds, "%s", "")
@@ -40,7 +48,11 @@ extern const bool support_debug;
 /* Whether a sanitizer is at work: it has memory and address space of its own. */
 extern const bool support_sanitized;
 
-/* `operations` for the release build, fewer where each costs more. */
+/* How many times shorter tests are to be: HAK_TEST_SCALE from the environment, else 1. For the fast
+ * set, docs/testing.md. */
+size_t support_scale(void);
+
+/* `operations` for the release build, fewer where each costs more or support_scale asks for it. */
 size_t support_scaled(size_t operations);
 
 /* The profile `name`, or the only one where the build has it fixed. */

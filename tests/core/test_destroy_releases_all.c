@@ -68,7 +68,8 @@ static void thousand_cycles(void *context)
     const char *profile = context;
     size_t mappings = 0, size = 0, resident = 0;
     uintptr_t first = 0; /* address of a block in the first heap */
-    for (size_t cycle = 0; cycle < 1000; cycle++) {
+    size_t cycles = support_scale() > 1 ? 160 : 1000;
+    for (size_t cycle = 0; cycle < cycles; cycle++) {
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = profile});
         REQUIRE(heap);
         support_check_live(heap, 0, 0);
@@ -124,7 +125,7 @@ static void dropping_does_not_visit_blocks(void **state)
 {
     (void)state;
     double best[2] = {1e9, 1e9};
-    for (size_t round = 0; round < 6; round++) {
+    for (size_t round = 0; round < (support_scale() > 1 ? 3 : 6); round++) {
         for (size_t kind = 0; kind < 2; kind++) {
             size_t size = kind ? 600000 : 8;
             hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});

@@ -180,7 +180,7 @@ static void fork_among_threads(void *context)
     for (size_t i = 0; i < COUNT(threads); i++) {
         REQUIRE(pthread_create(&threads[i], NULL, churn, NULL) == 0);
     }
-    size_t forks = support_debug ? 100 : 300;
+    size_t forks = (support_debug ? 100 : 300) / support_scale();
     for (size_t i = 0; i < forks; i++) {
         pid_t pid = fork();
         REQUIRE(pid >= 0);
@@ -240,7 +240,7 @@ static void the_first_heap_may_be_made_meanwhile(void **state)
 {
     (void)state;
     /* Some microseconds later each time, so that the fork falls at every point of it. */
-    for (size_t i = 0; i < 400; i++) {
+    for (size_t i = 0; i < 400; i += support_scale()) {
         support_in_child(fork_before_the_first_heap, &(size_t){i % 200 * 400}, 30);
     }
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TARGET (support_debug ? GIB / 4 : GIB)
+#define TARGET (support_scale() > 1 ? GIB / 8 : support_debug ? GIB / 4 : GIB)
 
 /* ------------------------------------------------------------------ one block of 1 GiB */
 
@@ -127,7 +127,8 @@ static void grow_together(void *context)
 {
     (void)context;
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = support_profile("balanced")});
-    size_t begin = support_resident(), size = 3 * MIB, least = 64 * MIB;
+    size_t begin = support_resident(), size = 3 * MIB;
+    size_t least = support_scale() > 1 ? 16 * MIB : 64 * MIB;
     char *blocks[BLOCKS];
     for (size_t i = 0; i < BLOCKS; i++) {
         REQUIRE(blocks[i] = hak_heap_alloc(heap, size));

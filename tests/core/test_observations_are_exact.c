@@ -246,9 +246,8 @@ static char *read_file(const char *path)
 
 static char *trace_of(hak_heap *heap)
 {
-    char path[] = "/tmp/hakmem-trace-XXXXXX";
-    int file = mkstemp(path);
-    REQUIRE(file >= 0 && close(file) == 0);
+    char path[SUPPORT_PATH];
+    REQUIRE(close(support_temporary_file(path)) == 0);
     REQUIRE(hak_heap_trace(heap, path));
     char *text = read_file(path);
     unlink(path);
@@ -361,24 +360,23 @@ static void counts_are_those_of_a_model(void **unused)
 
 /* ------------------------------------------------------------------ single promises */
 
-enum { MANY = 1000000 };
-
 /* All live equally long, so that one entry of the histogram has them all. */
 static void million(void *unused)
 {
     (void)unused;
+    size_t many = 1000000 / support_scale();
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
-    void **blocks = calloc(MANY, sizeof *blocks);
+    void **blocks = calloc(many, sizeof *blocks);
     REQUIRE(heap && blocks);
-    for (size_t i = 0; i < MANY; i++) blocks[i] = hak_heap_alloc(heap, 24);
+    for (size_t i = 0; i < many; i++) blocks[i] = hak_heap_alloc(heap, 24);
     const hak_observations *told = hak_heap_observations(heap);
-    REQUIRE(told->live_blocks == MANY && told->unnoted == 0);
+    REQUIRE(told->live_blocks == many && told->unnoted == 0);
     REQUIRE(told->ages[0] == 1 && told->ages[1] == 1 && told->ages[2] == 2 &&
             told->ages[10] == 512);
-    for (size_t i = 0; i < MANY; i++) hak_heap_free(heap, blocks[i]);
+    for (size_t i = 0; i < many; i++) hak_heap_free(heap, blocks[i]);
     told = hak_heap_observations(heap);
-    REQUIRE(told->operations == 2 * MANY && told->live_blocks == 0 && told->freed_unknown == 0);
-    REQUIRE(told->lifetimes[power_of(MANY)] == MANY);
+    REQUIRE(told->operations == 2 * many && told->live_blocks == 0 && told->freed_unknown == 0);
+    REQUIRE(told->lifetimes[power_of(many)] == many);
     hak_heap_destroy(heap);
 }
 

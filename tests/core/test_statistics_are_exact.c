@@ -173,10 +173,9 @@ static void heaps_are_counted_apart(void **state)
 /* Has Python parse `json`, strictly, and evaluate `expression` with it as `d`. */
 static size_t python(const char *json, const char *expression)
 {
-    char path[] = "/tmp/hakmem-json-XXXXXX", command[1024];
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    FILE *file = fdopen(fd, "w");
+    char path[SUPPORT_PATH], command[1024 + SUPPORT_PATH];
+    FILE *file = fdopen(support_temporary_file(path), "w");
+    assert_non_null(file);
     assert_true(fputs(json, file) >= 0 && fclose(file) == 0);
     snprintf(command, sizeof command,
              "python3 -c \"import json; d = json.loads(open('%s', 'rb').read().decode('utf-8'), "

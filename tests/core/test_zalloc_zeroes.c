@@ -31,7 +31,7 @@ static void recycled_blocks_are_zero(void **state)
     (void)state;
     for (size_t granularity = 8; granularity <= 16; granularity += 8) {
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
-        for (size_t i = 0; i < SIZES; i++) {
+        for (size_t i = 0; i<SIZES; i += support_scale()> 1 ? 2 : 1) {
             for (size_t round = 0; round < 2; round++) {
                 void *held[2];
                 for (size_t j = 0; j < 2; j++) held[j] = dirty(heap, sizes[i]);
@@ -50,10 +50,11 @@ static void recycled_blocks_are_zero(void **state)
 static void blocks_made_of_other_sizes_are_zero(void **state)
 {
     (void)state;
+    size_t step = support_scale() > 1 ? 23 : 7;
     hak_heap *heap = hak_heap_new(NULL);
     for (size_t from = 0; from < SIZES; from++) {
         if (sizes[from] < 3000) continue;
-        for (size_t to = from % 7; to < SIZES; to += 7) {
+        for (size_t to = from % step; to < SIZES; to += step) {
             hak_heap_free(heap, dirty(heap, sizes[from]));
             hak_heap_free(heap, zalloc(heap, sizes[to]));
             if (to % 3 == 0) hak_heap_trim(heap);
@@ -105,7 +106,8 @@ static void every_profile_zeroes(void **state)
     (void)state;
     static const char *const profiles[] = {"lean", "balanced", "speed"};
     hak_heap *heap = hak_heap_new(NULL);
-    for (size_t round = 0; round < 30; round++) {
+    size_t rounds = support_scale() > 1 ? 6 : 30;
+    for (size_t round = 0; round < rounds; round++) {
         assert_true(hak_heap_set_profile(heap, support_profile(profiles[round % COUNT(profiles)])));
         void *held[40];
         for (size_t i = 0; i < COUNT(held); i++) held[i] = dirty(heap, 1000 + i * i * 1300);

@@ -30,6 +30,15 @@
 /* 501 … 504 as LUA_VERSION_NUM; LuaJIT is 501 with IS_LUAJIT. */
 #define LUA_54 (LUA_VERSION_NUM >= 504)
 
+/* How many times shorter tests are to be: HAK_TEST_SCALE from the environment, else 1. For the fast
+ * set, docs/testing.md. */
+static inline size_t scale(void)
+{
+    const char *given = getenv("HAK_TEST_SCALE");
+    size_t divisor = given ? strtoull(given, NULL, 10) : 1;
+    return divisor ? divisor : 1;
+}
+
 /* ------------------------------------------------------------------ the process */
 
 static inline size_t statm_field(int field)

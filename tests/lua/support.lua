@@ -29,6 +29,14 @@ function support.rss()
   return pages * 4096
 end
 
+-- The name of a file for a while: in $TMPDIR, where os.tmpname does not look.
+function support.tmpname()
+  local name, folder = os.tmpname(), os.getenv("TMPDIR")
+  if not folder then return name end
+  os.remove(name)
+  return folder .. "/" .. name:match("[^/]+$")
+end
+
 local function write_file(name, text)
   local file = assert(io.open(name, "w"))
   file:write(text)
@@ -40,7 +48,7 @@ local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 -- Runs `code` as a script of its own, with `flags` for the interpreter, `arguments` for the script, and
 -- `environment` ("NAME=value ..."). Returns the exit status and what it wrote: to stdout, to stderr.
 function support.child(code, flags, arguments, environment)
-  local script, errors = os.tmpname(), os.tmpname()
+  local script, errors = support.tmpname(), support.tmpname()
   write_file(script, code)
   local pipe = assert(io.popen(("unset LUA_INIT; %s %s %s %s %s 2>%s; echo \"status $?\""):format(
     environment or "", support.interpreter, flags or "", script, arguments or "", errors)))

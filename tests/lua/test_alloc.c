@@ -153,9 +153,10 @@ static void run_trial(const trial *t)
     block *blocks = calloc(t->slots, sizeof *blocks);
     assert_non_null(blocks);
     size_t refused = 0, busy = 0;
-    for (size_t i = 0; i < t->operations; i++) {
+    size_t operations = t->operations / scale();
+    for (size_t i = 0; i < operations; i++) {
         /* Now and then most of it goes, so that slabs empty and are taken again. */
-        if (i % (t->operations / 7) == 0) busy = 1 + below(t->slots);
+        if (i % (operations / 7) == 0) busy = 1 + below(t->slots);
         block *b = &blocks[below(t->slots)];
         if (!b->p) {
             if ((size_t)(b - blocks) < busy) allocate(t, b);

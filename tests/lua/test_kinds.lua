@@ -209,7 +209,7 @@ function TestKinds:test_a_living_heap_keeps_its_choice()
 end
 
 function TestKinds:test_the_heap_map_names_them()
-  local name = os.tmpname()
+  local name = support.tmpname()
   support.run(COUNT .. INSTALL .. ([[
     for i = 1, 1000 do keep[i] = {} end
     for i = 1, 40000 do keep[i] = { ("%%05d"):format(i) } end

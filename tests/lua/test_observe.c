@@ -231,7 +231,7 @@ static void it_is_begun_and_ended_a_thousand_times_under_load(void **unused)
     lua_State *L = hak_lua_newstate(NULL);
     luaL_openlibs(L);
     size_t space = 0;
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < (scale() > 1 ? 300 : 1000); i++) {
         assert_true(hak_lua_observe(L, i % 2 == 0));
         run(L, "kept = kept or {} for i = 1, 100 do kept[math.random(500)] = {i, 'a' .. i} end");
         if (i % 2) assert_false(told(L)->observing);
@@ -263,7 +263,7 @@ static void an_observed_state_ends_as_any_other(void **unused)
     };
     for (size_t l = 0; l < sizeof lives / sizeof *lives; l++) {
         size_t space = 0;
-        for (int i = 0; i < 60; i++) {
+        for (int i = 0; i < (scale() > 1 ? 30 : 60); i++) {
             lua_State *L = lives[l].make();
             luaL_openlibs(L);
             assert_true(hak_lua_observe(L, true));

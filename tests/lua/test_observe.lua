@@ -180,7 +180,7 @@ end
 function TestObserve:test_the_trace_is_every_operation()
   local kept = {}
   for i = 1, 10 do kept[i] = false end
-  local path = os.tmpname()
+  local path = support.tmpname()
   observed(function()
     for i = 1, 10 do kept[i] = {} end
     for i = 1, 10 do kept[i] = false end

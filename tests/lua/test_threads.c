@@ -131,7 +131,7 @@ static void a_state_may_be_handed_from_thread_to_thread(void **unused)
 static void *live_alone(void *left)
 {
     lua_State *inherited = left;
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < (scale() > 1 ? 4 : 12); round++) {
         lua_State *L = hak_lua_newstate(&(hak_heap_options){.limit = round % 2 ? 8 * MIB : 0});
         if (!L) return "no state";
         luaL_openlibs(L);

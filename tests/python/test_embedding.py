@@ -6,12 +6,14 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import BUILD, GIVEN, ROOT
 
 
 @pytest.fixture(scope="session")
 def program(python, tmp_path_factory):
     """embed.c, linked with the interpreter's libpython; its symbols are visible to modules."""
+    if GIVEN:
+        return python.package / "embed"
     config = f"{os.path.realpath(python.program)}-config"
     version = "%d.%d" % python.version
     if not os.path.exists(config):
