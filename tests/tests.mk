@@ -33,5 +33,20 @@ SECONDS ?= 600
 soak-python: python ## threads, install and uninstall, checked contents, for SECONDS=600 on $(PYTHON)
 	PYTHONPATH=$(PY_DIR) $(PYTHON) tests/python/soak.py $(SECONDS)
 
+# docs/testing.md
+.PHONY: fast-set test-fast mutate
+WRAPPERS := $(B)/swig/hakmem_lua_wrap.c $(B)/swig/hakmem_python_wrap.c
+fast-set: $(WRAPPERS)
+	$(MAKE) --no-print-directory -f tests/fast.mk PYTHON=$(PYTHON)
+
+test-fast: fast-set ## the tests that find most mistakes, in seconds
+	PYTHON=$(PYTHON) python3 tests/fast.py
+
+COUNT ?= 200
+SEED  ?= 1
+JOBS  ?= 2
+mutate: $(WRAPPERS) ## COUNT=200 small mistakes, one at a time, drawn by SEED: how many do the fast tests find?
+	PYTHON=$(PYTHON) python3 scripts/mutate.py --count $(COUNT) --seed $(SEED) --jobs $(JOBS) $(MUTATE)
+
 test-docs: libs modules python ## the programs and commands in the documents
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/docs

@@ -1,0 +1,167 @@
+# What the fast set (tests/fast.py) runs, built for making it anew after a small change: the core of a
+# build is a shared library, so that its test programs need no new link, and each object depends on
+# the headers that its source includes and on no others.
+#     make -f tests/fast.mk GROUP
+# stands alone, since reading the whole Makefile takes longer than compiling one file; but for what
+# SWIG writes, which `make fast-set` makes first.
+
+B      ?= build
+CC     := cc
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+ifndef V
+.SILENT:
+endif
+
+F        := $(B)/tests/fast
+CORE     := $(wildcard core/*.c)
+# A number that is returned as a pointer is nothing worth testing.
+F_CFLAGS := -std=gnu11 -Werror=int-conversion -fPIC -fno-semantic-interposition -MMD -MP -Icore
+
+F_release := -O2
+F_debug   := -O1 -DHAK_DEBUG
+F_cpython := -O1 -DHAK_DEBUG -DHAK_UNIT_SHIFT=14 -DTEST_CPYTHON
+F_observe := -O1 -DHAK_DEBUG -DHAK_OBSERVE
+
+# ------------------------------------------------------------------ the core
+
+T_release := test_address_limit_is_survived test_destroy_releases_all test_fork_keeps_heaps \
+	test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
+	test_order_is_kept test_steady_state_is_quiet test_trim_gives_back
+T_debug   := test_blocks_fit_and_align test_environment_is_read test_heaps_are_small \
+	test_kinds_are_counted test_limit_holds test_memory_is_used_again test_misuse_is_reported \
+	test_model_agrees test_options_take_effect test_os_failure_is_survived \
+	test_ownership_is_known test_realloc_keeps_contents test_refusal_changes_nothing \
+	test_settings_are_checked test_statistics_are_exact test_zalloc_zeroes
+T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \
+	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
+T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
+
+# Linked with the objects, since the linker puts functions in place of the core's system calls.
+WRAPPING := test_os_failure_is_survived test_observer_does_without_memory
+$(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect -Wl,--wrap=madvise \
+	-Wl,--wrap=mremap -Wl,--wrap=munmap
+$(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect
+
+# $(1): the build
+define core_group
+.PHONY: $(1)
+$(1): $(F)/$(1)/libcore.so $(T_$(1):%=$(F)/$(1)/%)
+
+$(F)/$(1)/core/%.o: core/%.c
+	mkdir -p $$(@D)
+	$(CC) $(F_CFLAGS) $(F_$(1)) -c $$< -o $$@
+
+$(F)/$(1)/%.o: tests/core/%.c
+	mkdir -p $$(@D)
+	$(CC) $(F_CFLAGS) $(F_$(1)) -c $$< -o $$@
+
+$(F)/$(1)/libcore.so: $(CORE:%.c=$(F)/$(1)/%.o)
+	$(CC) -shared -Wl,-soname,libcore.so $$^ -o $$@ -pthread
+
+$(WRAPPING:%=$(F)/$(1)/%): $(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o $(CORE:%.c=$(F)/$(1)/%.o)
+	$(CC) $$^ -o $$@ $$(WRAP) -lcmocka -pthread
+
+$(filter-out $(WRAPPING:%=$(F)/$(1)/%),$(T_$(1):%=$(F)/$(1)/%)): \
+		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o | $(F)/$(1)/libcore.so
+	$(CC) $$^ -o $$@ -L$(F)/$(1) -lcore -Wl,-rpath,'$$$$ORIGIN' -lcmocka -pthread
+endef
+$(foreach build,release debug cpython observe,$(eval $(call core_group,$(build))))
+
+# ------------------------------------------------------------------ Lua
+
+# The module, which is also the library that the C tests are linked with. On the core of `release`.
+L_C    := $(wildcard bindings/lua/*.c)
+
+# $(1): the version
+define lua_group
+.PHONY: lua$(1)
+lua$(1): $(F)/lua$(1)/hakmem.so $(addprefix $(F)/lua$(1)/,run_state $(T_lua$(1)))
+L_FLAGS_$(1) := -O2 -Ibindings -Ibindings/lua -Itests/lua $(shell pkg-config --cflags lua$(1))
+L_OBJECTS_$(1) := $(L_C:bindings/lua/%.c=$(F)/lua$(1)/%.o) $(F)/lua$(1)/control.o $(F)/lua$(1)/wrap.o
+
+$(F)/lua$(1)/%.o: bindings/lua/%.c
+	mkdir -p $$(@D)
+	$(CC) $(F_CFLAGS) $$(L_FLAGS_$(1)) -c $$< -o $$@
+
+$(F)/lua$(1)/control.o: bindings/control.c
+	mkdir -p $$(@D)
+	$(CC) $(F_CFLAGS) $$(L_FLAGS_$(1)) -c $$< -o $$@
+
+$(F)/lua$(1)/wrap.o: $(B)/swig/hakmem_lua_wrap.c
+	mkdir -p $$(@D)
+	$(CC) $(F_CFLAGS) $$(L_FLAGS_$(1)) -c $$< -o $$@
+
+$(F)/lua$(1)/%.o: tests/lua/%.c
+	mkdir -p $$(@D)
+	$(CC) $(F_CFLAGS) $$(L_FLAGS_$(1)) -c $$< -o $$@
+
+$(F)/lua$(1)/hakmem.so: $$(L_OBJECTS_$(1)) $(CORE:%.c=$(F)/release/%.o)
+	$(CC) -shared -Wl,-soname,hakmem.so -Wl,-z,nodelete $$^ -o $$@ -pthread
+
+$(addprefix $(F)/lua$(1)/,run_state $(T_lua$(1))): $(F)/lua$(1)/%: $(F)/lua$(1)/%.o | $(F)/lua$(1)/hakmem.so
+	$(CC) $$^ $(F)/lua$(1)/hakmem.so -o $$@ -Wl,-rpath,'$$$$ORIGIN' \
+		$(shell pkg-config --libs lua$(1)) -lcmocka -pthread
+endef
+T_lua5.4 := test_alloc test_close test_kinds test_observe test_state test_threads
+T_lua5.1 := test_close test_observe test_state
+$(eval $(call lua_group,5.4))
+$(eval $(call lua_group,5.1))
+
+# ------------------------------------------------------------------ Python
+
+# The package, and embed.c, on the core of `cpython`.
+PY         := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
+	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
+PY_C       := $(wildcard bindings/python/*.c)
+PY_CONFIG  := $(realpath $(shell command -v $(PYTHON)))-config
+PY_DIR     := $(F)/python/$(word 1,$(PY))
+PY_FLAGS   := $(filter-out -DTEST_CPYTHON,$(F_cpython)) -Ibindings -Ibindings/python -I$(word 3,$(PY))
+PY_OBJECTS := $(PY_C:bindings/python/%.c=$(PY_DIR)/%.o) $(PY_DIR)/control.o $(PY_DIR)/wrap.o \
+	$(CORE:%.c=$(F)/cpython/%.o)
+PY_SOURCES := $(wildcard bindings/python/hakmem/*.py*) bindings/python/hakmem/py.typed
+PY_MODULE  := $(PY_DIR)/hakmem/_hakmem$(word 2,$(PY))
+
+.PHONY: python
+python: $(PY_MODULE) $(sort $(PY_SOURCES:bindings/python/%=$(PY_DIR)/%)) $(PY_DIR)/embed
+
+$(PY_DIR)/%.o: bindings/python/%.c
+	mkdir -p $(@D)
+	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
+
+$(PY_DIR)/control.o: bindings/control.c
+	mkdir -p $(@D)
+	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
+
+$(PY_DIR)/wrap.o: $(B)/swig/hakmem_python_wrap.c
+	mkdir -p $(@D)
+	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
+
+$(PY_DIR)/embed.o: tests/python/embed.c
+	mkdir -p $(@D)
+	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
+
+# A process may have two copies of it, as programs that embed have.
+$(PY_MODULE): $(PY_OBJECTS)
+	mkdir -p $(@D)
+	$(CC) -shared -Wl,--version-script=bindings/module.map -Wl,-z,nodelete $^ -o $@ -pthread -ldl
+
+$(PY_DIR)/embed: $(PY_DIR)/embed.o $(PY_OBJECTS)
+	$(CC) -rdynamic $^ -o $@ $$($(PY_CONFIG) --embed --ldflags) -pthread -ldl
+
+$(PY_DIR)/hakmem/%: bindings/python/hakmem/%
+	mkdir -p $(@D); cp $< $@
+
+# ------------------------------------------------------------------ all of it
+
+GROUPS := debug release cpython observe lua5.4 lua5.1 python
+.PHONY: all list
+.DEFAULT_GOAL := all
+all: $(GROUPS)
+
+# For tests/fast.py: the group and the name of each C program.
+list:
+	$(foreach group,$(GROUPS),$(foreach name,$(T_$(group)),echo $(group) $(name);))
+
+.SECONDARY:
+-include $(wildcard $(F)/*/*.d $(F)/*/core/*.d $(F)/python/*/*.d)
