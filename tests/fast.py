@@ -172,7 +172,7 @@ def limited(seconds: float) -> list[str]:
         "prlimit",
         f"--data={DATA_MOST}",
         f"--fsize={FILE_MOST}",
-        f"--cpu={int(seconds) + 1}",
+        f"--cpu={int(seconds) + 1}:{int(seconds) + 3}",
         f"--nproc={processes_of_user() + PROCESSES_MORE}",
         "--core=0",
     ]

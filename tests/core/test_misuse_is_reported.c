@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,7 @@
 /* The heap every case misuses, and another. */
 static hak_heap *heap, *other;
 
-static void check_died(void (*body)(void *), void *context)
+static void check_died_for(void (*body)(void *), void *context, const char *pointer)
 {
     support_child child = support_fork(body, context, 20);
     REQUIRE_THAT(child.signal == SIGABRT, "signal %d, code %d: %s", child.signal, child.code,
@@ -23,7 +24,15 @@ static void check_died(void (*body)(void *), void *context)
                  child.text);
     size_t length = strlen(child.text);
     REQUIRE_THAT(length > 30 && child.text[length - 1] == '\n', "it says %s", child.text);
-    REQUIRE_THAT(strstr(child.text, "0x"), "it does not say which pointer: %s", child.text);
+    REQUIRE_THAT(strstr(child.text, pointer), "it does not say %s: %s", pointer, child.text);
+}
+
+/* `body` misuses `block`, and the line says so. */
+static void check_died(void (*body)(void *), void *block)
+{
+    char pointer[32];
+    snprintf(pointer, sizeof pointer, "0x%016zx: ", (size_t)block);
+    check_died_for(body, block, pointer);
 }
 
 static int setup(void **state)
@@ -212,7 +221,7 @@ static void late_double_frees_are_reported(void **state)
     (void)state;
     if (!support_debug) skip();
     for (size_t size = 8; size < 1024; size *= 3) {
-        check_died(free_all_and_one_again, &size);
+        check_died_for(free_all_and_one_again, &size, "0x");
     }
 }
 
