@@ -29,8 +29,8 @@ T_release := test_address_limit_is_survived test_destroy_releases_all test_fork_
 	test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
 	test_order_is_kept test_steady_state_is_quiet test_trim_gives_back
 T_debug   := test_blocks_fit_and_align test_environment_is_read test_heaps_are_small \
-	test_kinds_are_counted test_limit_holds test_memory_is_used_again test_misuse_is_reported \
-	test_model_agrees test_options_take_effect test_os_failure_is_survived \
+	test_kinds_are_counted test_limit_holds test_map_shows_the_heap test_memory_is_used_again \
+	test_misuse_is_reported test_model_agrees test_options_take_effect test_os_failure_is_survived \
 	test_ownership_is_known test_realloc_keeps_contents test_refusal_changes_nothing \
 	test_settings_are_checked test_statistics_are_exact test_zalloc_zeroes
 T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \

@@ -72,6 +72,24 @@ static void a_busy_class_keeps_its_slab(void **state)
     hak_heap_destroy(heap);
 }
 
+/* The pages that a heap begins with are full of free blocks of one size, none of which can be cut:
+ * they serve another size. */
+static void the_beginning_serves_other_sizes(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap();
+    size_t count = 0;
+    while (support_stats(heap).superslabs == 0) fill(heap, &small[count++], 1, 48);
+    size_t peak = peak_of(heap);
+    for (size_t i = 0; i < count; i++) hak_heap_free(heap, small[i]);
+    support_check_live(heap, 0, 0);
+    size_t others = count * 48 / 112 / 2;
+    fill(heap, small, others, 112);
+    REQUIRE_THAT(peak_of(heap) == peak, "%zu, %zu", peak_of(heap), peak);
+    check_and_free(heap, small, others, 112);
+    hak_heap_destroy(heap);
+}
+
 static void large_blocks_come_from_what_small_ones_left(void **state)
 {
     (void)state;
@@ -158,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_growing_block_leaves_no_slabs),
         cmocka_unit_test(a_busy_class_keeps_its_slab),
+        cmocka_unit_test(the_beginning_serves_other_sizes),
         cmocka_unit_test(large_blocks_come_from_what_small_ones_left),
         cmocka_unit_test(small_blocks_come_from_what_a_huge_one_left),
         cmocka_unit_test(a_huge_block_is_cut_from_a_larger_one),
