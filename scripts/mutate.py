@@ -527,6 +527,7 @@ class Bench:
         self.tests: dict[str, list[fast.Test]] = {}
         self.seconds: dict[fast.Test, float] = {}
         self.kills: dict[fast.Test, int] = defaultdict(int)
+        self.kills_in: dict[tuple[str, str], int] = defaultdict(int)  # by file and group
         self.users: dict[str, set[str]] = {}
 
     def measure(self, tree: Tree) -> None:
@@ -538,6 +539,17 @@ class Bench:
             self.tests.setdefault(test.group, []).append(test)
             self.seconds[test] = outcome.seconds
         self.users = tree.groups_of(list(self.tests))
+
+    def groups(self, file: str) -> list[str]:
+        """Those that a file is built for, first what has found most of its mutants."""
+        with self.lock:
+            users = [group for group in self.tests if group in self.users.get(file, set())]
+            return sorted(users, key=lambda group: -self.kills_in[file, group])
+
+    def killed(self, mutant: Mutant, test: fast.Test) -> None:
+        with self.lock:
+            self.kills[test] += 1
+            self.kills_in[mutant.file, test.group] += 1
 
     def in_order(self, group: str) -> list[fast.Test]:
         """First what finds most in a second."""
@@ -565,9 +577,7 @@ def attempt(mutant: Mutant, tree: Tree, bench: Bench) -> Result:
     result = Result(mutant, "identical")
     tree.write(mutant.file, mutant.apply(source))
     try:
-        for group in bench.tests:
-            if group not in bench.users.get(mutant.file, set()):
-                continue
+        for group in bench.groups(mutant.file):
             if fast.make(tree.root, group).returncode:
                 result.verdict = "no compile"
                 break
@@ -578,8 +588,7 @@ def attempt(mutant: Mutant, tree: Tree, bench: Bench) -> Result:
                 outcome = fast.run(test, tree.root, bench.patience(test))
                 if outcome.how:
                     result.verdict, result.by, result.how = "killed", str(test), outcome.how
-                    with bench.lock:
-                        bench.kills[test] += 1
+                    bench.killed(mutant, test)
                     break
             if result.verdict == "killed":
                 break

@@ -213,7 +213,7 @@ def run(test: Test, root: Path, seconds: float = SECONDS_MOST) -> Outcome:
             )
             how: Optional[str] = None
             try:
-                process.wait(timeout=4 * seconds)
+                process.wait(timeout=2 * seconds)
             except subprocess.TimeoutExpired:
                 how = "time"
             try:

@@ -1,6 +1,9 @@
 /* A heap is cheap enough to have one for each VM: 10,000 at once, with a block or two in each, hold
- * a page of resident memory apiece, and records of 64 bytes, and give it back. */
+ * a page of resident memory apiece, and records of 64 bytes, and give it back. Of a caller's memory
+ * the records take little. */
 #include "support.h"
+
+#include <stdlib.h>
 
 #define HEAPS 10000
 
@@ -87,12 +90,30 @@ static void ten_thousand_heaps_of_two_blocks_are_small(void **state)
     support_in_child(hold_them, &(size_t){2}, 60);
 }
 
+static void records_take_little_of_the_callers_memory(void **state)
+{
+    (void)state;
+    for (size_t size = 512 * KIB; size <= 256 * MIB; size *= 2) {
+        void *memory = malloc(size);
+        assert_non_null(memory);
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = size});
+        assert_non_null(heap);
+        size_t metadata = support_stats(heap).metadata, most = 48 * KIB + size / 200;
+        REQUIRE_THAT(metadata <= most, "%zu bytes of %zu", metadata, size);
+        /* All the rest can be one block, but for the last unit. */
+        assert_non_null(hak_heap_alloc(heap, size - most - 64 * KIB));
+        hak_heap_destroy(heap);
+        free(memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_thousand_heaps_of_one_or_two_blocks_are_small),
         cmocka_unit_test(ten_thousand_heaps_of_one_block_are_small),
         cmocka_unit_test(ten_thousand_heaps_of_two_blocks_are_small),
+        cmocka_unit_test(records_take_little_of_the_callers_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
