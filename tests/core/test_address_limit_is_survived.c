@@ -107,6 +107,38 @@ static void the_address_space_can_be_used_up(void **state)
     }
 }
 
+/* A block with address space of its own is told with all it takes, as long as it lives. */
+static void count_a_region(void *context)
+{
+    const job *of = context;
+    limit_to(of, PAGE);
+    hak_heap *heap = hak_heap_new(NULL);
+    hak_process_stats begin, with, end;
+    hak_process_stats_read(&begin);
+    for (size_t round = 0; round < 3; round++) {
+        char *block = hak_heap_alloc(heap, of->size);
+        REQUIRE(block);
+        hak_process_stats_read(&with);
+        REQUIRE(with.committed >= begin.committed + of->size && with.committed <= with.reserved);
+        REQUIRE(with.reserved >= begin.reserved + of->size);
+        REQUIRE(with.spill_regions == begin.spill_regions + round + 1);
+        hak_heap_free(heap, block);
+        hak_heap_trim(heap);
+        hak_process_stats_read(&end);
+        REQUIRE_THAT(end.committed == begin.committed && end.reserved == begin.reserved,
+                     "%zu of %zu bytes, then %zu of %zu", begin.committed, begin.reserved,
+                     end.committed, end.reserved);
+    }
+    hak_heap_destroy(heap);
+}
+
+static void address_space_is_accounted_for(void **state)
+{
+    (void)state;
+    support_in_child(count_a_region, &(job){300 * MIB, 100 * MIB}, 60);
+    support_in_child(count_a_region, &(job){GIB, 300 * MIB}, 60);
+}
+
 /* ------------------------------------------------------------------ many heaps */
 
 static void make_heaps(void *context)
@@ -304,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_address_space_can_be_used_up),
+        cmocka_unit_test(address_space_is_accounted_for),
         cmocka_unit_test(heaps_can_be_made_and_dropped),
         cmocka_unit_test(all_sizes_get_along),
         cmocka_unit_test(slabs_and_huge_blocks_may_lie_in_any_order),

@@ -44,7 +44,7 @@ static void hold_them(void *context)
     for (size_t i = 0; i < HEAPS; i++) {
         REQUIRE(support_stats(heaps[i]).live_blocks == blocks_of(i, blocks));
         REQUIRE(support_stats(heaps[i]).footprint == PAGE);
-        REQUIRE(support_stats(heaps[i]).metadata <= 128);
+        REQUIRE(support_stats(heaps[i]).metadata <= 64);
     }
 
     /* In an order of their own; half of them are made again in between. */

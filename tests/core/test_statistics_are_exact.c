@@ -347,6 +347,32 @@ static void the_process_is_the_sum_of_its_heaps(void **state)
     assert_true(end.pooled <= 4 * MIB);
 }
 
+/* What a heap leaves counts as pooled until another takes it, or a trim gives it back. */
+static void what_heaps_leave_is_pooled(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 5000, SIZE = 1000 };
+    hak_heap *keeper = hak_heap_new(NULL);
+    hak_heap_trim(keeper);
+    assert_int_equal(process().pooled, 0);
+    size_t left = 0;
+    for (size_t round = 0; round < 4; round++) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
+        for (size_t i = 0; i < BLOCKS; i++) memset(hak_heap_alloc(heap, SIZE), 1, SIZE);
+        size_t footprint = support_stats(heap).footprint;
+        if (round > 0) assert_true(process().pooled + BLOCKS * SIZE / 2 < left);
+        hak_heap_destroy(heap);
+        size_t pooled = process().pooled;
+        REQUIRE_THAT(pooled >= BLOCKS * SIZE && pooled <= footprint + left, "%zu of %zu", pooled,
+                     footprint);
+        if (round > 0) REQUIRE_THAT(pooled == left, "%zu, then %zu", left, pooled);
+        left = pooled;
+    }
+    assert_true(hak_heap_trim(keeper) >= left);
+    assert_int_equal(process().pooled, 0);
+    hak_heap_destroy(keeper);
+}
+
 /* One line at exit, where the environment asks for it. */
 static void end_with_a_line(void *context)
 {
@@ -383,6 +409,7 @@ int main(void)
         /* In children, which must be the first to make a heap. */
         cmocka_unit_test(the_os_calls_are_told_at_exit),
         cmocka_unit_test(the_process_is_the_sum_of_its_heaps),
+        cmocka_unit_test(what_heaps_leave_is_pooled),
         cmocka_unit_test(every_block_is_counted),
         cmocka_unit_test(classes_are_counted_at_every_step),
         cmocka_unit_test(footprint_is_what_is_touched),
