@@ -73,6 +73,50 @@ static void settings_refine_a_profile(void **state)
     hak_heap_destroy(heap);
 }
 
+/* The most that a heap retains as it grows from 33 to 37 MiB: what it has touched ahead. */
+static size_t touched_ahead(const hak_heap_options *options)
+{
+    hak_heap *heap = hak_heap_new(options);
+    assert_non_null(heap);
+    if (!options->memory) hak_heap_trim(heap); /* what destroyed heaps have left */
+    uint64_t calls = support_stats(heap).os.total;
+    size_t most = 0;
+    for (size_t bytes = 0; bytes < 37 * MIB; bytes += 1000) {
+        REQUIRE(hak_heap_alloc(heap, 1000));
+        if (bytes < 33 * MIB || bytes % 37000) continue;
+        support_check_stats(heap);
+        hak_stats stats = support_stats(heap);
+        if (stats.retained > most) most = stats.retained;
+        REQUIRE(!options->memory || stats.os.total == calls);
+    }
+    hak_heap_destroy(heap);
+    return most;
+}
+
+static void a_large_heap_touches_memory_ahead(void **state)
+{
+    (void)state;
+    assert_int_equal(touched_ahead(&(hak_heap_options){.settings = "ahead=0"}), 0);
+    size_t ahead = touched_ahead(&(hak_heap_options){.settings = "ahead=32k"});
+    REQUIRE_THAT(ahead > 8 * KIB && ahead <= 32 * KIB, "%zu", ahead);
+
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "ahead=32k retain_least=64m"});
+    assert_true(hak_heap_configure(heap, "mem_lean=1", NULL, 0));
+    assert_string_equal(option_of(heap, "ahead").value, "0");
+    hak_heap *balanced = hak_heap_new(&(hak_heap_options){.profile = "balanced"});
+    assert_string_equal(option_of(heap, "retain_least").value,
+                        option_of(balanced, "retain_least").value);
+    hak_heap_destroy(balanced);
+    hak_heap_destroy(heap);
+
+    size_t size = 48 * MIB;
+    void *memory = malloc(size);
+    assert_non_null(memory);
+    hak_heap_options there = {.settings = "ahead=32k", .memory = memory, .memory_size = size};
+    assert_int_equal(touched_ahead(&there), 0);
+    free(memory);
+}
+
 static void a_policy_that_gives_nothing_back(void **state)
 {
     (void)state;
@@ -257,6 +301,7 @@ int main(void)
         cmocka_unit_test(variables_are_read_once_and_refine),
         cmocka_unit_test(a_bad_variable_is_answered_once),
         cmocka_unit_test(settings_refine_a_profile),
+        cmocka_unit_test(a_large_heap_touches_memory_ahead),
         cmocka_unit_test(a_policy_that_gives_nothing_back),
         cmocka_unit_test(pages_given_back_lazily_are_zeroed_for_whom_it_matters),
         cmocka_unit_test(prewarmed_memory_is_there_and_stays),
