@@ -128,7 +128,14 @@ static void count_a_region(void *context)
         REQUIRE_THAT(end.committed == begin.committed && end.reserved == begin.reserved,
                      "%zu of %zu bytes, then %zu of %zu", begin.committed, begin.reserved,
                      end.committed, end.reserved);
+        REQUIRE(end.huge_blocks_taken == begin.huge_blocks_taken + round + 1);
     }
+    REQUIRE(end.huge_blocks_refused == begin.huge_blocks_refused);
+    REQUIRE(!block_or_enomem(hak_heap_alloc(heap, 2 * of->limit)));
+    hak_process_stats_read(&end);
+    REQUIRE(end.huge_blocks_refused > begin.huge_blocks_refused);
+    REQUIRE(end.huge_blocks_taken == begin.huge_blocks_taken + 3);
+    REQUIRE(end.committed == begin.committed && end.reserved == begin.reserved);
     hak_heap_destroy(heap);
 }
 
