@@ -254,4 +254,16 @@ function TestObserve:test_a_script_may_end_while_it_is_observed()
     last = support.on_gc(function() print(pcall(hakmem.observe, false)) end)]], "true\ttrue\n")
 end
 
+-- An object from before the installation is finalized last, when the end has begun.
+function TestObserve:test_a_state_that_is_being_closed_cannot_be_observed()
+  luaunit.assertEquals(support.run [[
+    local hakmem = require "hakmem"
+    local support = require "support"
+    last = support.on_gc(function()
+      local ok, message = pcall(hakmem.observe, true)
+      print(ok, message, hakmem.observing())
+    end)
+    hakmem.install()]], "false\tthis state is being closed\tfalse\n")
+end
+
 support.finish(luaunit)
