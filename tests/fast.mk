@@ -22,6 +22,7 @@ F_release := -O2
 F_debug   := -O1 -DHAK_DEBUG
 F_cpython := -O1 -DHAK_DEBUG -DHAK_UNIT_SHIFT=14 -DTEST_CPYTHON
 F_observe := -O1 -DHAK_DEBUG -DHAK_OBSERVE
+F_thread  := -O1 -fsanitize=thread
 
 # ------------------------------------------------------------------ the core
 
@@ -36,6 +37,7 @@ T_debug   := test_blocks_fit_and_align test_environment_is_read test_heaps_are_s
 T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
 T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
+T_thread  := test_heaps_are_independent
 
 # Linked with the objects, since the linker puts functions in place of the core's system calls.
 WRAPPING := test_os_failure_is_survived test_observer_does_without_memory
@@ -57,16 +59,16 @@ $(F)/$(1)/%.o: tests/core/%.c
 	$(CC) $(F_CFLAGS) $(F_$(1)) -c $$< -o $$@
 
 $(F)/$(1)/libcore.so: $(CORE:%.c=$(F)/$(1)/%.o)
-	$(CC) -shared -Wl,-soname,libcore.so $$^ -o $$@ -pthread
+	$(CC) $(F_$(1)) -shared -Wl,-soname,libcore.so $$^ -o $$@ -pthread
 
 $(WRAPPING:%=$(F)/$(1)/%): $(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o $(CORE:%.c=$(F)/$(1)/%.o)
 	$(CC) $$^ -o $$@ $$(WRAP) -lcmocka -pthread
 
 $(filter-out $(WRAPPING:%=$(F)/$(1)/%),$(T_$(1):%=$(F)/$(1)/%)): \
 		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o | $(F)/$(1)/libcore.so
-	$(CC) $$^ -o $$@ -L$(F)/$(1) -lcore -Wl,-rpath,'$$$$ORIGIN' -lcmocka -pthread
+	$(CC) $(F_$(1)) $$^ -o $$@ -L$(F)/$(1) -lcore -Wl,-rpath,'$$$$ORIGIN' -lcmocka -pthread
 endef
-$(foreach build,release debug cpython observe,$(eval $(call core_group,$(build))))
+$(foreach build,release debug cpython observe thread,$(eval $(call core_group,$(build))))
 
 # ------------------------------------------------------------------ Lua
 
@@ -154,7 +156,7 @@ $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
 
 # ------------------------------------------------------------------ all of it
 
-GROUPS := debug release cpython observe lua5.4 lua5.1 python
+GROUPS := debug release cpython observe thread lua5.4 lua5.1 python
 .PHONY: all list
 .DEFAULT_GOAL := all
 all: $(GROUPS)

@@ -32,6 +32,7 @@ SCALE = {"core": 40, "lua": 8}
 # A mistake may make a test take all memory, fill the disk or fork without end. The address space has no
 # limit, since the core reserves a terabyte of it.
 DATA_MOST = 3_000_000_000
+DATA_WITHOUT_END = {"thread"}  # groups: the sanitizer maps terabytes
 FILE_MOST = 100_000_000
 PROCESSES_MORE = 300
 
@@ -166,11 +167,11 @@ def processes_of_user() -> int:
     return count
 
 
-def limited(seconds: float) -> list[str]:
+def limited(test: Test, seconds: float) -> list[str]:
     """The prefix of a command that must do no harm. `seconds` of processor time for each process."""
     return [
         "prlimit",
-        f"--data={DATA_MOST}",
+        *([] if test.group in DATA_WITHOUT_END else [f"--data={DATA_MOST}"]),
         f"--fsize={FILE_MOST}",
         f"--cpu={int(seconds) + 1}:{int(seconds) + 3}",
         f"--nproc={processes_of_user() + PROCESSES_MORE}",
@@ -203,7 +204,7 @@ def run(test: Test, root: Path, seconds: float = SECONDS_MOST) -> Outcome:
         begin = time.monotonic()
         with open(f"{folder}/output", "w+b") as output:
             process = subprocess.Popen(
-                [*limited(seconds), *test.command],
+                [*limited(test, seconds), *test.command],
                 cwd=root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
