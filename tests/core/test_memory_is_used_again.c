@@ -90,6 +90,46 @@ static void the_beginning_serves_other_sizes(void **state)
     hak_heap_destroy(heap);
 }
 
+/* And larger free blocks there are cut for smaller ones, though a block lives on among them. */
+static void blocks_at_the_beginning_are_cut(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap();
+    size_t count = 0;
+    while (support_stats(heap).superslabs == 0) fill(heap, &small[count++], 1, 1000);
+    size_t peak = peak_of(heap);
+    for (size_t i = 1; i < count; i++) hak_heap_free(heap, small[i]);
+    size_t others = count * 1000 / 48 / 2;
+    fill(heap, small + 1, others, 48);
+    REQUIRE_THAT(peak_of(heap) == peak, "%zu, %zu", peak_of(heap), peak);
+    support_check_stats(heap);
+    check_and_free(heap, small + 1, others, 48);
+    check_and_free(heap, small, 1, 1000);
+    support_check_live(heap, 0, 0);
+    hak_heap_destroy(heap);
+}
+
+/* A heap that has refused a size, and then has room for it, gives it at the first request. */
+static void the_rest_of_a_cut_block_is_not_forgotten(void **state)
+{
+    (void)state;
+    static char memory[HAK_MEMORY_MIN];
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.granularity = 8, .memory = memory, .memory_size = sizeof memory});
+    void *first = hak_heap_alloc(heap, 128);
+    assert_non_null(first);
+    while (hak_heap_alloc(heap, 128)) continue;
+    while (hak_heap_alloc(heap, 16)) continue;
+    size_t refusals = support_stats(heap).refusals;
+    hak_heap_free(heap, first);
+    assert_non_null(hak_heap_alloc(heap, 32));
+    for (size_t i = 0; i < (128 - 32) / 16; i++) assert_non_null(hak_heap_alloc(heap, 16));
+    assert_int_equal(support_stats(heap).refusals, refusals);
+    assert_null(hak_heap_alloc(heap, 16));
+    support_check_stats(heap);
+    hak_heap_destroy(heap);
+}
+
 static void large_blocks_come_from_what_small_ones_left(void **state)
 {
     (void)state;
@@ -177,6 +217,8 @@ int main(void)
         cmocka_unit_test(a_growing_block_leaves_no_slabs),
         cmocka_unit_test(a_busy_class_keeps_its_slab),
         cmocka_unit_test(the_beginning_serves_other_sizes),
+        cmocka_unit_test(blocks_at_the_beginning_are_cut),
+        cmocka_unit_test(the_rest_of_a_cut_block_is_not_forgotten),
         cmocka_unit_test(large_blocks_come_from_what_small_ones_left),
         cmocka_unit_test(small_blocks_come_from_what_a_huge_one_left),
         cmocka_unit_test(a_huge_block_is_cut_from_a_larger_one),
