@@ -252,6 +252,13 @@ static void json_is_json_whatever_the_name(void **state)
          "'quote ' + chr(34) + ' backslash ' + chr(92) + ' slash /'"},
         {"\n\t\r\b\f\x01\x1f\x7f", "bytes((10, 9, 13, 8, 12, 1, 31, 127)).decode()"},
         {"gr\xc3\xbc\xc3\x9f", "bytes((103, 114, 195, 188, 195, 159)).decode()"},
+        /* The first and the last of each length, and what lies beside them. */
+        {"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"
+         "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+         "''.join(map(chr, (0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, "
+         "0x10ffff)))"},
+        {"\xc1\xbf\xe0\x9f\xbf\xed\xa0\x80\xed\xbf\xbf\xf0\x8f\xbf\xbf\xf4\x90\x80\x80\xf8\x80",
+         "chr(0xfffd) * 21"},
         /* Cut within a character after 31 bytes, and no UTF-8 to begin with: any text will do. */
         {"0123456789012345678901234567\xe2\x82\xac\xe2\x82\xac", NULL},
         {"012345678901234567890123456789\xc3\xbc", NULL},
@@ -260,7 +267,7 @@ static void json_is_json_whatever_the_name(void **state)
     };
     for (size_t i = 0; i < COUNT(names); i++) {
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.name = names[i].name});
-        char *json = json_of(heap), expression[200];
+        char *json = json_of(heap), expression[300];
         snprintf(expression, sizeof expression, "d['name'] == %s",
                  names[i].in_python ? names[i].in_python : "d['name'] or True");
         assert_int_equal(python(json, expression), 1);
