@@ -3,8 +3,8 @@
 
     fast.py [--jobs N] [GROUP...]
 
-What it runs is built by `make -f tests/fast.mk`. scripts/mutate.py runs the same tests, one after the other,
-in copies of the tree.
+What it runs is built by `make -f tests/fast.mk`. scripts/mutate.py runs the same tests,
+one after the other, in copies of the tree.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 # HAK_TEST_SCALE of the C tests: what it divides operations by, where a test has many.
 SCALE = {"core": 40, "lua": 8}
 
-# A mistake may make a test take all memory, fill the disk or fork without end. The address space has no
-# limit, since the core reserves a terabyte of it.
+# A mistake may make a test take all memory, fill the disk or fork without end. The address
+# space has no limit, since the core reserves a terabyte of it.
 DATA_MOST = 3_000_000_000
 DATA_WITHOUT_END = {"thread"}  # groups: the sanitizer maps terabytes
 FILE_MOST = 100_000_000
@@ -95,7 +95,7 @@ class Outcome:
     output: str
 
 
-def make(root: Path, *targets: str) -> subprocess.CompletedProcess:
+def make(root: Path, *targets: str) -> subprocess.CompletedProcess[str]:
     """Builds groups, or what else tests/fast.mk makes."""
     return subprocess.run(
         ["make", "-s", "-f", "tests/fast.mk", f"PYTHON={PYTHON}", *targets],
@@ -128,14 +128,26 @@ def python_tests(build: Path) -> list[Test]:
     pytest = next(
         python
         for python in has_pytest
-        if not subprocess.run([python, "-c", "import pytest"], capture_output=True).returncode
+        if not subprocess.run(
+            [python, "-c", "import pytest"], capture_output=True
+        ).returncode
     )
     long = " or ".join(f"({name})" for name in PYTHON_LONG)
     return [
         Test(
             "python",
             name,
-            (pytest, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", f"not ({long})")
+            (
+                pytest,
+                "-m",
+                "pytest",
+                "-q",
+                "-x",
+                "-p",
+                "no:cacheprovider",
+                "-k",
+                f"not ({long})",
+            )
             + tuple(f"tests/python/{file}" for file in files),
             {"HAK_BUILD": str(build), "PYTHON": PYTHON, "PYTHONDONTWRITEBYTECODE": "1"},
         )
@@ -190,7 +202,8 @@ def end_of(status: int) -> str:
 def run(test: Test, root: Path, seconds: float = SECONDS_MOST) -> Outcome:
     """Runs it in a process group, of which nothing is left afterwards, and in a clean environment.
 
-    `seconds` bound the processor time of each of its processes, and by far the time on the clock.
+    `seconds` bound the processor time of each of its processes; the time on the clock may
+    be twice as long.
     """
     with tempfile.TemporaryDirectory(dir=root / "build", prefix="tmp-") as folder:
         environment = {
@@ -198,7 +211,9 @@ def run(test: Test, root: Path, seconds: float = SECONDS_MOST) -> Outcome:
             "LANG": "C.UTF-8",
             # Relative, since Lua's messages cut long names of scripts.
             "TMPDIR": os.path.relpath(folder, root),
-            "HAK_TEST_SCALE": str(SCALE["lua" if test.group.startswith("lua") else "core"]),
+            "HAK_TEST_SCALE": str(
+                SCALE["lua" if test.group.startswith("lua") else "core"]
+            ),
             **test.environment,
         }
         begin = time.monotonic()
@@ -233,12 +248,19 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("groups", nargs="*", help="only these")
     options = parser.parse_args()
-    tests = [test for test in all_tests(ROOT) if not options.groups or test.group in options.groups]
+    tests = [
+        test
+        for test in all_tests(ROOT)
+        if not options.groups or test.group in options.groups
+    ]
     begin = time.monotonic()
     failed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for test, outcome in zip(tests, pool.map(lambda test: run(test, ROOT), tests)):
-            print(f"{str(test):44} {outcome.seconds:5.1f} s  {outcome.how or 'passed'}", flush=True)
+            print(
+                f"{str(test):44} {outcome.seconds:5.1f} s  {outcome.how or 'passed'}",
+                flush=True,
+            )
             if outcome.how:
                 failed += 1
                 print(outcome.output)
