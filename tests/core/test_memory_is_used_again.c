@@ -211,6 +211,47 @@ static void holes_are_filled_at_a_peak(void **state)
     hak_heap_destroy(heap);
 }
 
+/* How many blocks of a full slab are freed until it is used again; `*capacity`: how many it has. */
+static size_t frees_until_it_wakes(const hak_traits *traits, const char *settings, size_t *capacity)
+{
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = settings});
+    assert_non_null(heap);
+    if (traits) heap->traits = traits;
+    fill(heap, small, BLOCKS, 64);
+    size_t i = BLOCKS / 2, count = 0;
+    hak_slab *slab = &heap->slabs[((uintptr_t)small[i] - heap->base) >> HAK_UNIT_SHIFT];
+    *capacity = slab->capacity;
+    for (; slab->kind == HAK_SLAB_FULL; i++) {
+        REQUIRE(i < BLOCKS);
+        hak_slab *of = &heap->slabs[((uintptr_t)small[i] - heap->base) >> HAK_UNIT_SHIFT];
+        if (of != slab) continue;
+        hak_heap_free(heap, small[i]);
+        count++;
+    }
+    hak_heap_destroy(heap);
+    return count;
+}
+
+/* Whatever the heap's traits are, `wake` says which part of it that is. */
+static void a_full_slab_wakes_when_enough_of_it_is_free(void **state)
+{
+    (void)state;
+    static const hak_traits in_order = {.in_order = true, .work_most = SIZE_MAX};
+    static const struct {
+        const char *settings;
+        unsigned wake;
+    } cases[] = {{"wake=2", 2}, {"wake=3", 3}, {"wake=4", 4}, {"wake=6", 6}};
+    if (!hak_settings_valid("wake=3", NULL, 0)) skip(); /* the build has it fixed */
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (int sorted = 0; sorted < 2; sorted++) {
+            size_t capacity, frees = frees_until_it_wakes(sorted ? &in_order : NULL,
+                                                          cases[i].settings, &capacity);
+            REQUIRE_THAT(frees == 1 + (capacity >> cases[i].wake), "%s: %zu of %zu",
+                         cases[i].settings, frees, capacity);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +264,7 @@ int main(void)
         cmocka_unit_test(small_blocks_come_from_what_a_huge_one_left),
         cmocka_unit_test(a_huge_block_is_cut_from_a_larger_one),
         cmocka_unit_test(holes_are_filled_at_a_peak),
+        cmocka_unit_test(a_full_slab_wakes_when_enough_of_it_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
