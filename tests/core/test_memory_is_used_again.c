@@ -150,6 +150,30 @@ static void large_blocks_come_from_what_small_ones_left(void **state)
     }
 }
 
+/* Behind a superslab whose free units do not lie together, or are too few, another one has room. */
+static void a_superslab_further_on_has_room(void **state)
+{
+    (void)state;
+    const size_t part = HAK_SUPERSLAB_SIZE / 4;
+    hak_heap *heap = fresh_heap();
+    void *first[4], *second[3], *halves[2];
+    for (size_t i = 0; i < COUNT(first); i++)
+        assert_non_null(first[i] = hak_heap_alloc(heap, part));
+    for (size_t i = 0; i < COUNT(second); i++) {
+        assert_non_null(second[i] = hak_heap_alloc(heap, part));
+    }
+    for (size_t i = 0; i < COUNT(halves); i++) {
+        assert_non_null(halves[i] = hak_heap_alloc(heap, part / 2));
+    }
+    assert_int_equal(support_stats(heap).superslabs, 2);
+    hak_heap_free(heap, first[1]);
+    hak_heap_free(heap, halves[1]); /* that superslab is looked at first */
+    hak_heap_trim(heap);
+    assert_ptr_equal(hak_heap_alloc(heap, part), first[1]);
+    assert_int_equal(support_stats(heap).superslabs, 2);
+    hak_heap_destroy(heap);
+}
+
 static void small_blocks_come_from_what_a_huge_one_left(void **state)
 {
     (void)state;
@@ -261,6 +285,7 @@ int main(void)
         cmocka_unit_test(blocks_at_the_beginning_are_cut),
         cmocka_unit_test(the_rest_of_a_cut_block_is_not_forgotten),
         cmocka_unit_test(large_blocks_come_from_what_small_ones_left),
+        cmocka_unit_test(a_superslab_further_on_has_room),
         cmocka_unit_test(small_blocks_come_from_what_a_huge_one_left),
         cmocka_unit_test(a_huge_block_is_cut_from_a_larger_one),
         cmocka_unit_test(holes_are_filled_at_a_peak),

@@ -116,8 +116,35 @@ static void it_is_so_in_each_profile(void **state)
     }
 }
 
+/* Nothing is given back that is not ours: such a call is not made, and told. */
+static void give_back_what_is_not_ours(void *context)
+{
+    (void)context;
+    hak_heap *heap = hak_heap_new(NULL);
+    static char of_the_program[3 * PAGE];
+    char *page = of_the_program + PAGE - (uintptr_t)of_the_program % PAGE;
+    support_fill(page, PAGE, 1);
+    hak_process_stats before, after;
+    hak_process_stats_read(&before);
+    REQUIRE(!hak__region_purge(page, PAGE) && !hak__region_purge_lazily(page, PAGE));
+    hak_process_stats_read(&after);
+    REQUIRE(support_intact(page, PAGE, 1) == PAGE);
+    REQUIRE(after.madvise_disabled == before.madvise_disabled + 2);
+    REQUIRE(after.os.madvise == before.os.madvise);
+    hak_heap_destroy(heap);
+}
+
+static void what_is_not_ours_stays(void **state)
+{
+    (void)state;
+    support_in_child(give_back_what_is_not_ours, NULL, 20);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(it_is_so_in_each_profile)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_so_in_each_profile),
+        cmocka_unit_test(what_is_not_ours_stays),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
