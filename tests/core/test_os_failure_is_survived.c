@@ -22,6 +22,8 @@
 
 /* ------------------------------------------------------------------ refusing */
 
+#define PIECE (4 * MIB) /* the least that is moved */
+
 enum { MMAP, MPROTECT, MADVISE, MREMAP, MUNMAP, KINDS };
 static const char *const kinds[] = {"mmap", "mprotect", "madvise", "mremap", "munmap"};
 #define ALL ((1u << KINDS) - 1)
@@ -31,6 +33,7 @@ typedef struct plan {
     size_t from, until;  /* numbers of the first and the last call refused; from 0: none */
     bool no_big_mmap;    /* address space is scarce: nothing above 512 MiB */
     bool old_kernel;     /* before Linux 5.7: no MREMAP_DONTUNMAP */
+    bool in_pieces;      /* before Linux 6.17: no call moves several mappings */
     bool no_claims;      /* addresses once lost stay lost: no MAP_FIXED_NOREPLACE */
     bool late_refusal;   /* a refused mremap has unmapped its target, as before Linux 6.17 */
     bool after_creation; /* calls count once there is a heap */
@@ -103,6 +106,11 @@ void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to)
     if (refuse.old_kernel && flags & MREMAP_DONTUNMAP) {
         refusals += !refused;
         errno = EINVAL;
+        return MAP_FAILED;
+    }
+    if (refuse.in_pieces && size > PIECE) {
+        refusals += !refused;
+        errno = EFAULT;
         return MAP_FAILED;
     }
     if (!refused) return __real_mremap(at, size, new_size, flags, to);
@@ -379,6 +387,7 @@ static void run(void *context)
     no_plan();
     refuse.no_big_mmap = with->no_big_mmap;
     refuse.old_kernel = with->old_kernel;
+    refuse.in_pieces = with->in_pieces;
     scenario();
     trim_everything();
     size_t resident = support_resident(), size = support_status("VmSize:");
@@ -404,8 +413,8 @@ static void run_in_child(plan with)
     support_child child = support_fork(run, &with, 60);
     if (child.signal || child.code) print_error("%s\n", child.text);
     REQUIRE_THAT(child.signal == 0 && child.code == 0,
-                 "signal %d, code %d, calls %#x refused from %zu to %zu%s%s%s%s", child.signal,
-                 child.code, with.kinds, with.from, with.until,
+                 "signal %d, code %d, calls %#x refused from %zu to %zu%s%s%s%s%s", child.signal,
+                 child.code, with.kinds, with.from, with.until, with.in_pieces ? ", in pieces" : "",
                  with.no_big_mmap ? ", little address space" : "",
                  with.old_kernel ? ", old kernel" : "", with.late_refusal ? ", late" : "",
                  with.after_creation ? ", after creation" : "");
@@ -467,6 +476,16 @@ static void any_single_refusal_is_survived_on_old_kernels(void **state)
     refuse_each_in_turn((plan){.kinds = 1u << MMAP | 1u << MREMAP, .old_kernel = true});
     refuse_each_in_turn(
         (plan){.kinds = 1u << MMAP | 1u << MREMAP, .old_kernel = true, .no_big_mmap = true});
+}
+
+/* As a block's pages do that lie in several of the kernel's mappings. */
+static void any_single_refusal_is_survived_where_pages_move_in_pieces(void **state)
+{
+    (void)state;
+    refuse_each_in_turn((plan){.kinds = 1u << MREMAP, .in_pieces = true});
+    refuse_each_in_turn((plan){.kinds = 1u << MREMAP | 1u << MPROTECT, .in_pieces = true});
+    refuse_each_in_turn(
+        (plan){.kinds = 1u << MREMAP | 1u << MMAP, .in_pieces = true, .old_kernel = true});
 }
 
 /* Most kernels unmap the target before they find that they cannot move. */
@@ -564,6 +583,7 @@ int main(void)
         cmocka_unit_test(any_single_refusal_is_survived),
         cmocka_unit_test(any_single_refusal_is_survived_with_little_address_space),
         cmocka_unit_test(any_single_refusal_is_survived_on_old_kernels),
+        cmocka_unit_test(any_single_refusal_is_survived_where_pages_move_in_pieces),
         cmocka_unit_test(a_refused_move_may_have_unmapped_its_target),
         cmocka_unit_test(addresses_once_lost_are_nobodys),
         cmocka_unit_test(a_kind_of_call_always_refused_is_survived),
