@@ -43,6 +43,7 @@ typedef struct plan {
 static plan refuse;
 static size_t calls, refusals; /* calls of the plan's kinds; refused ones of any kind */
 static size_t made[KINDS];     /* all calls */
+static char *last_target;      /* of a move */
 
 /* What children tell the parent. */
 static struct {
@@ -103,6 +104,7 @@ int __wrap_madvise(void *at, size_t size, int advice)
 void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to)
 {
     bool refused = is_refused(MREMAP);
+    last_target = to;
     if (refuse.old_kernel && flags & MREMAP_DONTUNMAP) {
         refusals += !refused;
         errno = EINVAL;
@@ -539,9 +541,39 @@ static void lose_addresses(void *context)
     hak_heap_destroy(heap);
 }
 
+/* Nor is the target of a refused move, which the kernel has unmapped. */
+static void lose_the_target(void *context)
+{
+    refuse = *(plan *)context;
+    refuse.kinds = 1u << MREMAP;
+    refuse.from = 1;
+    refuse.until = SIZE_MAX;
+    refuse.late_refusal = refuse.no_claims = true;
+    heap = new_heap("speed");
+    REQUIRE(heap);
+    for (size_t round = 0; round < 4; round++) {
+        char *block = hak_heap_alloc(heap, 30 * MIB);
+        REQUIRE(block);
+        support_fill_pages(block, 30 * MIB, round);
+        char *in_the_way = hak_heap_alloc(heap, 3 * MIB);
+        last_target = NULL;
+        char *copied = hak_heap_realloc(heap, block, 130 * MIB);
+        REQUIRE(in_the_way && copied && copied != block && last_target);
+        REQUIRE(support_intact_pages(copied, 30 * MIB, round) == 30 * MIB);
+        REQUIRE(!hak_heap_owns(heap, last_target) && !hak_owns(last_target + 5 * MIB));
+        hak_heap_free(heap, copied);
+        hak_heap_trim(heap);
+        REQUIRE(!hak_heap_owns(heap, last_target) && !hak_owns(last_target + 5 * MIB));
+        support_check_live(heap, round + 1, (round + 1) * 3 * MIB);
+    }
+    hak_heap_destroy(heap);
+}
+
 static void addresses_once_lost_are_nobodys(void **state)
 {
     (void)state;
+    support_in_child(lose_the_target, &(plan){0}, 30);
+    support_in_child(lose_the_target, &(plan){.no_big_mmap = true}, 30);
     support_in_child(lose_addresses, &(plan){0}, 30);
     support_in_child(lose_addresses, &(plan){.no_big_mmap = true}, 30);
 }
