@@ -65,7 +65,12 @@ expected=$({lua} tests/lua/stress.lua eager) &&
 
 PYTHON_TESTS = {
     "adapter": ["test_install.py", "test_company.py", "test_observe.py"],
-    "program": ["test_embedding.py", "test_heap_map.py", "test_running.py"],
+    "program": [
+        "test_embedding.py",
+        "test_heap_map.py",
+        "test_metrics.py",
+        "test_running.py",
+    ],
 }
 PYTHON_LONG = [
     "browser",
