@@ -182,6 +182,24 @@ static void spans_grow_in_place_where_there_is_room(void **state)
     hak_heap_destroy(heap);
 }
 
+/* So does the latest block of a young heap. */
+static void a_small_block_grows_in_place_where_there_is_room(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    char *first = hak_heap_alloc(heap, 100), *block = hak_heap_alloc(heap, 100);
+    support_fill(block, 100, 1);
+    for (size_t size = 100; size <= PAGE; size += 50) {
+        assert_ptr_equal(hak_heap_realloc(heap, block, size), block);
+        assert_true(hak_heap_usable_size(heap, block) >= size);
+    }
+    support_check_live(heap, 2,
+                       hak_heap_usable_size(heap, first) + hak_heap_usable_size(heap, block));
+    assert_int_equal(support_intact(block, 100, 1), 100);
+    assert_true(hak_heap_realloc(heap, first, 200) != first);
+    hak_heap_destroy(heap);
+}
+
 /* So does a huge block, and without its pages being moved. */
 static void huge_blocks_grow_in_place_where_there_is_room(void **state)
 {
@@ -207,6 +225,7 @@ int main(void)
         cmocka_unit_test(growing_with_others_needs_little_more),
         cmocka_unit_test(blocks_that_grow_together_are_moved),
         cmocka_unit_test(spans_grow_in_place_where_there_is_room),
+        cmocka_unit_test(a_small_block_grows_in_place_where_there_is_room),
         cmocka_unit_test(huge_blocks_grow_in_place_where_there_is_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

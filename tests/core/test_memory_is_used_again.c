@@ -94,19 +94,24 @@ static void the_beginning_serves_other_sizes(void **state)
 static void blocks_at_the_beginning_are_cut(void **state)
 {
     (void)state;
-    hak_heap *heap = fresh_heap();
-    size_t count = 0;
-    while (support_stats(heap).superslabs == 0) fill(heap, &small[count++], 1, 1000);
-    size_t peak = peak_of(heap);
-    for (size_t i = 1; i < count; i++) hak_heap_free(heap, small[i]);
-    size_t others = count * 1000 / 48 / 2;
-    fill(heap, small + 1, others, 48);
-    REQUIRE_THAT(peak_of(heap) == peak, "%zu, %zu", peak_of(heap), peak);
-    support_check_stats(heap);
-    check_and_free(heap, small + 1, others, 48);
-    check_and_free(heap, small, 1, 1000);
-    support_check_live(heap, 0, 0);
-    hak_heap_destroy(heap);
+    static const struct {
+        size_t size, part;
+    } cases[] = {{1000, 48}, {64, 32}, {112, 16}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = fresh_heap();
+        size_t size = cases[i].size, part = cases[i].part, count = 0;
+        while (support_stats(heap).superslabs == 0) fill(heap, &small[count++], 1, size);
+        size_t peak = peak_of(heap);
+        for (size_t j = 1; j < count; j++) hak_heap_free(heap, small[j]);
+        size_t parts = count * size / part / 2;
+        fill(heap, small + 1, parts, part);
+        REQUIRE_THAT(peak_of(heap) == peak, "%zu bytes: %zu, %zu", size, peak_of(heap), peak);
+        support_check_stats(heap);
+        check_and_free(heap, small + 1, parts, part);
+        check_and_free(heap, small, 1, size);
+        support_check_live(heap, 0, 0);
+        hak_heap_destroy(heap);
+    }
 }
 
 /* A heap that has refused a size, and then has room for it, gives it at the first request. */
