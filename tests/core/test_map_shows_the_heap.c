@@ -58,6 +58,33 @@ static size_t check_rows(const char *page, const char *class)
     return rows;
 }
 
+/* The hue of the first colour behind `at`. */
+static size_t hue_behind(const char *at)
+{
+    const char *colour = strstr(at, "hsl(");
+    REQUIRE(colour);
+    return strtoull(colour + 4, NULL, 10);
+}
+
+/* Checks that the slabs of each class have its colour, and that neighbours do not look alike. */
+static void check_colours(const char *page, const hak_stats *stats)
+{
+    const char *line = strstr(page, "<table class=\"classes\">");
+    size_t last = SIZE_MAX;
+    for (size_t i = 0; i < stats->classes; i++) {
+        char text[64];
+        REQUIRE(line = strstr(line, "<span class=\"swatch\""));
+        size_t hue = hue_behind(line++);
+        REQUIRE_THAT(hue != last && hue < 360, "%zu bytes", stats->class_stats[i].block_size);
+        last = hue;
+        snprintf(text, sizeof text,
+                 "<title>blocks of %zu bytes: ", stats->class_stats[i].block_size);
+        for (const char *cell = page; (cell = strstr(cell, text)); cell++) {
+            REQUIRE_THAT(hue_behind(cell) == hue, "%s", text);
+        }
+    }
+}
+
 /* Checks the page against the statistics. */
 static void check_map(const hak_heap *heap)
 {
@@ -85,6 +112,7 @@ static void check_map(const hak_heap *heap)
         REQUIRE_THAT(count(page, text) == 1, "no line %s", text);
     }
     REQUIRE(count(page, "<title>blocks of ") == slabs);
+    check_colours(page, &stats);
     REQUIRE_THAT(shown_live <= live, "%zu blocks are shown, %zu live", shown_live, live);
     snprintf(text, sizeof text, "<p>%zu blocks with %zu KiB live in %zu KiB of pages; %zu KiB more",
              stats.live_blocks, stats.live_bytes / 1024, (stats.footprint - stats.retained) / 1024,
