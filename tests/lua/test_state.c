@@ -271,6 +271,44 @@ static void reaching_the_limit_is_lua_errmem_and_the_state_lives_on(void **unuse
     hak_lua_close(L);
 }
 
+static int collect(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return 0;
+}
+
+#if LUA_54
+static void count_warning(void *ud, const char *message, int to_be_continued)
+{
+    (void)message, (void)to_be_continued;
+    ++*(int *)ud;
+}
+#endif
+
+/* The adapter's own finalizers fail nowhere, be there no room for a single object. */
+static void a_collection_in_a_full_heap_raises_nothing(void **unused)
+{
+    (void)unused;
+    int warnings = 0;
+    lua_State *L = hak_lua_newstate(&(hak_heap_options){.limit = 4 * MIB});
+    assert_non_null(L);
+#if LUA_54
+    lua_setwarnf(L, count_warning, &warnings);
+#endif
+    run(L, "return"); /* calls take memory, the first time */
+    lua_pushcfunction(L, collect);
+    hak_heap *heap = hak_lua_heap(L);
+    for (size_t size = 64 * KIB; size >= 8; size = size > KIB ? size / 2 : size - 8) {
+        while (hak_heap_alloc(heap, size)) continue;
+    }
+    for (int i = 0; i < 4; i++) {
+        lua_pushvalue(L, -1);
+        assert_int_equal(lua_pcall(L, 0, 0, 0), 0);
+    }
+    assert_int_equal(warnings, 0);
+    hak_lua_close(L);
+}
+
 /* What happens to a call outside a protected one, in a child: its exit status and its stderr. */
 typedef struct ending {
     int status;
@@ -521,6 +559,7 @@ int main(void)
         cmocka_unit_test(an_install_that_failed_leaves_no_heap_behind),
         cmocka_unit_test(finalizers_run_at_the_end_may_install),
         cmocka_unit_test(reaching_the_limit_is_lua_errmem_and_the_state_lives_on),
+        cmocka_unit_test(a_collection_in_a_full_heap_raises_nothing),
         cmocka_unit_test(grace_keeps_unprotected_calls_from_ending_the_process),
         cmocka_unit_test(an_unprotected_error_panics_as_in_a_stock_state),
 #if LUA_54
