@@ -37,6 +37,9 @@ luajit
 libluajit-5.1-dev
 lua-unit
 libcmocka-dev
+clang
+llvm
+libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev
 valgrind
 strace
 time

@@ -1,6 +1,7 @@
 # The tests. Each folder with C has its own rules.
 include tests/core/core.mk
 include tests/lua/lua.mk
+include tests/fuzz/fuzz.mk
 
 # What takes long or downloads much is no part of `test`.
 .PHONY: test-python-regression test-python-packages soak-python
