@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "heap.h"
 #include "known.h"
 #include "process.h"
 #include "program.h"
-#include "heap.h"
 
 #define TIME          150000 /* an input's, in the units of shadow_time_left */
 #define CHECK_EACH    4      /* instructions */
@@ -26,10 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* ------------------------------------------------------------------ sizes */
 
 static const size_t edges[] = {
-    0,         1,         8,         16,        128,       256,        1024,      2048,
-    4096,      8192,      12288,     14336,     16384,     20480,      32768,     61440,
-    65536,     69632,     131072,    196608,    258048,    262144,     520192,    524288,
-    1 << 20,   3 << 19,   2 << 20,   5 << 19,   4 << 20,   (4 << 20) + 4096, 8 << 20, 12 << 20,
+    0,       1,        8,        16,        128,     256,
+    1024,    2048,     4096,     8192,      12288,   14336,
+    16384,   20480,    32768,    61440,     65536,   69632,
+    131072,  196608,   258048,   262144,    520192,  524288,
+    1 << 20, 3 << 19,  2 << 20,  5 << 19,   4 << 20, (4 << 20) + 4096,
+    8 << 20, 12 << 20, 64 << 20, 512 << 20,
 };
 
 static const size_t absurd[] = {
@@ -46,7 +48,9 @@ size_t program_size(const shadow *s, uint8_t b, uint8_t c)
     case 3: return 1024 + value * 2;
     case 4: return 16 * KIB + value * 64;
     case 5: return edges[c % COUNT(edges)] + (b >> 3) % 3 - (c % COUNT(edges) > 0);
-    case 6: return b >> 3 == 31 ? absurd[c % COUNT(absurd)] - c / COUNT(absurd) : 16 * KIB + value * 256;
+    case 6:
+        return b >> 3 == 31 ? absurd[c % COUNT(absurd)] - c / COUNT(absurd)
+                            : 16 * KIB + value * 256;
     default: return value < 4096 ? value % 64 : MIB + value * 1408;
     }
 }
@@ -81,7 +85,8 @@ static void allocate_zeroed(shadow *s, instruction i)
 
 static void allocate_aligned(shadow *s, instruction i)
 {
-    static const size_t invalid[] = {0, 3, 24, 48, 4097, (size_t)1 << 23, (size_t)1 << 63, SIZE_MAX};
+    static const size_t invalid[] = {0,       3, 24, 48, 4097, (size_t)1 << 23, (size_t)1 << 63,
+                                     SIZE_MAX};
     size_t size = program_size(s, i.b, i.c), alignment = (size_t)1 << i.a % 23;
     if (i.a >= 248) alignment = invalid[i.a - 248];
     for (size_t n = 1 + (i.a >> 6); n > 0 && shadow_has_room(s, size); n--) {
@@ -91,7 +96,7 @@ static void allocate_aligned(shadow *s, instruction i)
 
 static bool resizes(const shadow *s, size_t size)
 {
-    return size >= ABSURD || (size <= RESIZE_MOST && shadow_has_room(s, size));
+    return size >= ABSURD || shadow_has_room(s, size);
 }
 
 static void resize(shadow *s, instruction i)
@@ -211,6 +216,7 @@ enum {
     OP_FREE_EACH,
     OP_FREE_ALL,
     OP_FREE_SIZE,
+    OP_CHURN,
     OP_SELECT,
     OP_NEW,
     OP_DESTROY,
@@ -230,22 +236,24 @@ enum {
 };
 
 static const char *const op_names[] = {
-    "alloc",     "alloc_kind", "zalloc",   "aligned", "realloc", "realloc_by", "free",
-    "free_run",  "free_each",  "free_all", "free_size", "select", "new",      "destroy",
-    "trim",      "settle",     "profile",  "configure", "limit",  "grace",    "prewarm",
-    "tell",      "refuse",     "relent",   "wait",    "check",   "fork",
+    "alloc",    "alloc_kind", "zalloc",   "aligned",   "realloc",   "realloc_by", "free",
+    "free_run", "free_each",  "free_all", "free_size", "churn",     "select",     "new",
+    "destroy",  "trim",       "settle",   "profile",   "configure", "limit",      "grace",
+    "prewarm",  "tell",       "refuse",   "relent",    "wait",      "check",      "fork",
 };
 
 /* Operations by how often they are met. */
 static const uint8_t ops[] = {
-    OP_ALLOC,    OP_ALLOC,      OP_ALLOC,   OP_ALLOC,  OP_ALLOC,   OP_ALLOC,      OP_ALLOC,
-    OP_ALLOC,    OP_ALLOC_KIND, OP_ZALLOC,  OP_ZALLOC, OP_ZALLOC,  OP_ALIGNED,    OP_ALIGNED,
-    OP_REALLOC,  OP_REALLOC,    OP_REALLOC, OP_REALLOC_BY, OP_REALLOC_BY, OP_REALLOC_BY,
-    OP_FREE,     OP_FREE,       OP_FREE,    OP_FREE_RUN, OP_FREE_RUN, OP_FREE_RUN, OP_FREE_EACH,
-    OP_FREE_EACH, OP_FREE_ALL,  OP_FREE_SIZE, OP_FREE_SIZE, OP_SELECT, OP_SELECT, OP_NEW, OP_NEW,
-    OP_DESTROY,  OP_TRIM,       OP_TRIM,    OP_SETTLE, OP_SETTLE,  OP_PROFILE,    OP_CONFIGURE,
-    OP_CONFIGURE, OP_LIMIT,     OP_LIMIT,   OP_GRACE,  OP_PREWARM, OP_PREWARM, OP_TELL, OP_REFUSE,
-    OP_REFUSE,   OP_REFUSE,     OP_RELENT,  OP_WAIT,   OP_CHECK,
+    OP_ALLOC,      OP_ALLOC,      OP_ALLOC,      OP_ALLOC,     OP_ALLOC,    OP_ALLOC,
+    OP_ALLOC,      OP_ALLOC,      OP_ALLOC_KIND, OP_ZALLOC,    OP_ZALLOC,   OP_ZALLOC,
+    OP_ALIGNED,    OP_ALIGNED,    OP_REALLOC,    OP_REALLOC,   OP_REALLOC,  OP_REALLOC_BY,
+    OP_REALLOC_BY, OP_REALLOC_BY, OP_FREE,       OP_FREE,      OP_FREE,     OP_FREE_RUN,
+    OP_FREE_RUN,   OP_FREE_RUN,   OP_FREE_EACH,  OP_FREE_EACH, OP_FREE_ALL, OP_FREE_SIZE,
+    OP_FREE_SIZE,  OP_CHURN,      OP_SELECT,     OP_SELECT,    OP_NEW,      OP_NEW,
+    OP_DESTROY,    OP_TRIM,       OP_TRIM,       OP_SETTLE,    OP_SETTLE,   OP_PROFILE,
+    OP_CONFIGURE,  OP_CONFIGURE,  OP_LIMIT,      OP_LIMIT,     OP_GRACE,    OP_PREWARM,
+    OP_PREWARM,    OP_TELL,       OP_REFUSE,     OP_REFUSE,    OP_REFUSE,   OP_RELENT,
+    OP_WAIT,       OP_CHECK,
 };
 #define OP_FORK_BYTE 255
 
@@ -256,8 +264,8 @@ static void run(program *p, instruction i)
     shadow *s = &shadows[p->current];
     uint8_t op = i.op == OP_FORK_BYTE && i.a % FORK_RARELY == 0 ? OP_FORK : ops[i.op % COUNT(ops)];
     if (tracing) {
-        fprintf(stderr, "%zu: %s %u %u %u, %zu blocks, size %zu\n", p->current, op_names[op], i.a, i.b,
-                i.c, s->count, program_size(s, i.b, i.c));
+        fprintf(stderr, "%zu: %s %u %u %u, %zu blocks, size %zu\n", p->current, op_names[op], i.a,
+                i.b, i.c, s->count, program_size(s, i.b, i.c));
     }
     switch (op) {
     case OP_SELECT: p->current = i.a % HEAPS; return;
@@ -265,7 +273,10 @@ static void run(program *p, instruction i)
     case OP_REFUSE: manage_refuse(i); return;
     case OP_RELENT: os_relent(); return;
     case OP_WAIT: os_wait((uint64_t)1 << i.a % 12); return;
-    case OP_CHECK: shadow_check_blocks(); shadow_check_process(); return;
+    case OP_CHECK:
+        shadow_check_blocks();
+        shadow_check_process();
+        return;
     case OP_FORK: divide(p); return;
     }
     if (!s->heap) return;
@@ -281,9 +292,10 @@ static void run(program *p, instruction i)
     case OP_FREE_EACH: free_each(s, i); break;
     case OP_FREE_ALL: free_all(s, i); break;
     case OP_FREE_SIZE: free_size(s, i); break;
+    case OP_CHURN: shadow_churn(s, program_size(s, i.b, i.c), i.a); break;
     case OP_DESTROY: manage_destroy(s); break;
     case OP_TRIM: manage_trim(s); break;
-    case OP_SETTLE: manage_settle(s); break;
+    case OP_SETTLE: manage_settle(s, i); break;
     case OP_PROFILE: manage_profile(s, i); break;
     case OP_CONFIGURE: manage_configure(s, i); break;
     case OP_LIMIT: manage_limit(s, i); break;
@@ -334,21 +346,24 @@ static void end(void)
 static void begin(program *p)
 {
     static const char *const variables[][2] = {
-        {"HAKMEM_PREWARM", "256k"},    {"HAKMEM_CARVE", "8k"},      {"HAKMEM_KINDS", "1"},
-        {"HAKMEM_PROFILE", "lean"},    {"HAKMEM_WAKE", "1"},        {"HAKMEM_AHEAD", "64k"},
+        {"HAKMEM_PREWARM", "256k"},     {"HAKMEM_CARVE", "8k"},      {"HAKMEM_KINDS", "1"},
+        {"HAKMEM_PROFILE", "lean"},     {"HAKMEM_WAKE", "1"},        {"HAKMEM_AHEAD", "64k"},
         {"HAKMEM_RETAIN_LEAST", "64k"}, {"HAKMEM_SS_MEM_LEAN", "1"},
     };
     instruction first = program_next(p);
     uint8_t bits = first.a & first.b;
     os_machine machine = {
         .little_space = (first.a & 0x81) == 0x81,
+        .small_space = bits & 64,
         .old_kernel = bits & 2,
         .no_populate = bits & 4,
         .no_claims = bits & 8,
         .late_refusal = bits & 16,
         .single_mapped = bits & 32,
     };
-    if (KNOWN_HALF_MOVED_BLOCK_DIES) machine.single_mapped = false;
+    if (KNOWN_HALF_MOVED_BLOCK_DIES && machine.single_mapped) {
+        machine.no_claims = machine.late_refusal = false;
+    }
     for (size_t i = 0; i < COUNT(variables); i++) unsetenv(variables[i][0]);
     if (first.c >= 128 && first.c - 128 < (int)COUNT(variables)) {
         setenv(variables[first.c - 128][0], variables[first.c - 128][1], 1);

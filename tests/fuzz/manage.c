@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bins.h"
 #include "fail.h"
 #include "known.h"
 #include "os_calls.h"
@@ -58,6 +59,13 @@ void manage_new(program *p, instruction i)
 {
     static const size_t sizes[] = {64 * KIB - 1, 64 * KIB,      100 * KIB,     256 * KIB,
                                    MIB + 12345,  4 * MIB + 100, 8 * MIB + 4096};
+    static const char *const names[] = {
+        "",
+        "\"quoted\"\n",
+        "gr\xc3\xbc\xc3\x9f",
+        "\xff\xc3",
+        "\xe2\x82\xac\xf0\x9f\x98\x80",
+        "a name that is longer than \xc3\xbc\xc3\xbc\xc3\xbc will go in"};
     instruction more = program_next(p);
     size_t place = i.a % HEAPS;
     shadow *s = &shadows[place];
@@ -72,6 +80,7 @@ void manage_new(program *p, instruction i)
         .profile = (i.a >> 4 & 3) == 3 ? NULL : profiles[i.a >> 4 & 3],
         .settings = text,
     };
+    if (more.op & 1) options.name = names[more.op / 2 % COUNT(names)];
     if (i.b >= 128) options.limit = draw_limit(i.b & 127);
     if (i.c >= 192) options.memory_size = sizes[i.c % COUNT(sizes)];
     if (more.c == 255) options.granularity = 7;
@@ -107,8 +116,10 @@ void manage_trim(shadow *s)
     if (!s->memory) REQUIRE_THAT(after.superslabs == 0, "%zu", after.superslabs);
 }
 
-void manage_settle(shadow *s)
+void manage_settle(shadow *s, instruction i)
 {
+    /* As where a binding hands out no further blocks of this heap for now. */
+    if (i.a % 16 == 0) hak__bins_empty(s->heap);
     size_t before = shadow_stats(s).footprint;
     errno = 0;
     size_t given = hak_heap_settle(s->heap);
@@ -212,6 +223,7 @@ void manage_grace(shadow *s, instruction i)
 /* ------------------------------------------------------------------ what it tells */
 
 #define OPTIONS_MOST 32
+#define NAME_MOST    31
 
 void manage_tell(shadow *s, instruction i)
 {
@@ -231,9 +243,7 @@ void manage_tell(shadow *s, instruction i)
         if (room) REQUIRE(memchr(buffer, 0, room));
         REQUIRE(buffer[room] == 1);
         break;
-    case 2:
-        REQUIRE(hak_heap_map(s->heap, "/dev/null"));
-        break;
+    case 2: REQUIRE(hak_heap_map(s->heap, "/dev/null")); break;
     case 3:
         count = hak_options(i.c & 1 ? s->heap : NULL, options, i.b % OPTIONS_MOST);
         REQUIRE(count > 0 && count <= OPTIONS_MOST);
@@ -242,7 +252,7 @@ void manage_tell(shadow *s, instruction i)
         REQUIRE(!hak_heap_owns(s->heap, &buffer) && !hak_owns(&buffer) && !hak_owns(NULL));
         REQUIRE(hak_heap_usable_size(s->heap, NULL) == 0);
         hak_heap_free(s->heap, NULL);
-        REQUIRE(strcmp(hak_heap_name(s->heap), "heap") == 0);
+        REQUIRE(strncmp(hak_heap_name(s->heap), s->name, NAME_MOST) == 0);
     }
     REQUIRE(errno == 0);
 }
@@ -254,5 +264,6 @@ void manage_refuse(instruction i)
     static const int errors[] = {ENOMEM, EINVAL, EAGAIN};
     unsigned kinds = i.a & ((1u << OS_KINDS) - 1);
     size_t count = i.c < 192 ? i.c % 4 + 1 : i.c < 250 ? i.c : SIZE_MAX;
-    os_refuse(kinds, i.b < 128 ? 0 : i.b % 32, count, errors[i.a >> 5 & 3 ? (i.a >> 5 & 3) - 1 : 0]);
+    os_refuse(kinds, i.b < 128 ? 0 : i.b % 32, count,
+              errors[i.a >> 5 & 3 ? (i.a >> 5 & 3) - 1 : 0]);
 }

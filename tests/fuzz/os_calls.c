@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "known.h"
 #include "region.h"
 
 #ifndef MREMAP_DONTUNMAP
@@ -21,10 +22,11 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define BIG_MMAP   ((size_t)512 << 20)
-#define MAPPINGS   4096
-#define SUPERSLABS 4096
-#define TIME_BEGIN ((uint64_t)1000000) /* milliseconds */
+#define BIG_MMAP    ((size_t)768 << 20)
+#define SMALL_SPACE ((size_t)1280 << 20)
+#define MAPPINGS    4096
+#define SUPERSLABS  4096
+#define TIME_BEGIN  ((uint64_t)1000000) /* milliseconds */
 
 /* ------------------------------------------------------------------ the plan */
 
@@ -42,6 +44,10 @@ static uint64_t now; /* milliseconds */
 
 void os_refuse(unsigned kinds, size_t skip, size_t count, int error)
 {
+    /* Where the pages of a superslab can be neither moved nor copied, nothing is left to do. */
+    if (KNOWN_HALF_MOVED_BLOCK_DIES && machine.single_mapped && kinds & 1u << OS_MREMAP) {
+        kinds = 1u << OS_MREMAP;
+    }
     refuse.kinds = kinds;
     refuse.skip = skip;
     refuse.count = count;
@@ -229,7 +235,9 @@ void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t of
     given_up = NULL;
     if (is_refused(OS_MMAP)) return MAP_FAILED;
     lost |= free && machine.no_claims;
-    if ((machine.little_space && size > BIG_MMAP) || (free && machine.no_claims)) {
+    bool too_big =
+        (machine.little_space && size > BIG_MMAP) || (machine.small_space && size > SMALL_SPACE);
+    if (too_big || (free && machine.no_claims)) {
         errno = ENOMEM;
         return MAP_FAILED;
     }

@@ -12,7 +12,8 @@ enum { OS_MMAP, OS_MPROTECT, OS_MADVISE, OS_MREMAP, OS_MUNMAP, OS_KINDS };
 
 /* What the kernel cannot do, or does otherwise, from the first call on. */
 typedef struct os_machine {
-    bool little_space;  /* no mapping above 512 MiB: there is no shared region */
+    bool little_space;  /* no mapping above 768 MiB: there is no shared region */
+    bool small_space;   /* nor above 1.25 GiB: a small one */
     bool old_kernel;    /* before Linux 5.7: mremap cannot keep the claim on what it moved */
     bool no_populate;   /* before Linux 5.14: nothing can be touched by a call */
     bool no_claims;     /* addresses that a call gave up are at once somebody else's */

@@ -5,9 +5,11 @@
 #include "fail.h"
 
 #define WORD        sizeof(uint64_t)
-#define WHOLE_MOST  (16 * KIB) /* what is filled without gaps */
+#define WHOLE_MOST  (16 * KIB)  /* what is filled without gaps */
 #define PAGES_MOST  (256 * KIB) /* what has a word in each page */
-#define LARGE_STEP  (16 * KIB) /* beyond: a unit of the smallest build, where spans begin */
+#define LARGE_STEP  (16 * KIB)  /* beyond: a unit of the smallest build, where spans begin */
+#define GIANT_MIN   (64 * MIB)  /* what is only there to take address space … */
+#define GIANT_STEP  MIB
 #define MULTIPLIER  0xd1342543de82ef95u
 #define ZERO_LENGTH 64 /* bytes looked at in each page */
 
@@ -17,7 +19,8 @@
 static size_t step_of(size_t size)
 {
     if (size <= WHOLE_MOST) return WORD;
-    return size <= PAGES_MOST ? PAGE : LARGE_STEP;
+    if (size <= PAGES_MOST) return PAGE;
+    return size < GIANT_MIN ? LARGE_STEP : GIANT_STEP;
 }
 
 static uint64_t word_at(size_t offset, uint64_t stamp)
@@ -52,7 +55,7 @@ PLAIN bool pattern_zero(const void *start, size_t size)
 {
     static const char zeros[ZERO_LENGTH];
     const char *bytes = start;
-    size_t step = size <= WHOLE_MOST ? ZERO_LENGTH : size <= PAGES_MOST ? PAGE : LARGE_STEP;
+    size_t step = size <= WHOLE_MOST ? ZERO_LENGTH : step_of(size);
     for (size_t at = 0; at < size; at += step) {
         size_t length = size - at < ZERO_LENGTH ? size - at : ZERO_LENGTH;
         if (memcmp(bytes + at, zeros, length) != 0) return false;

@@ -31,7 +31,7 @@ size_t program_size(const shadow *s, uint8_t b, uint8_t c);
 void manage_new(program *p, instruction i);
 void manage_destroy(shadow *s);
 void manage_trim(shadow *s);
-void manage_settle(shadow *s);
+void manage_settle(shadow *s, instruction i);
 void manage_profile(shadow *s, instruction i);
 void manage_configure(shadow *s, instruction i);
 void manage_limit(shadow *s, instruction i);

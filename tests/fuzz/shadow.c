@@ -73,6 +73,7 @@ static void check_refused(const shadow *s, size_t need, size_t refusals_before)
     REQUIRE_THAT(stats.footprint + need + slack > s->limit + s->grace,
                  "%zu bytes refused with a footprint of %zu and %zu + %zu allowed", need,
                  stats.footprint, s->limit, s->grace);
+    REQUIRE_THAT(stats.retained == 0, "%zu bytes refused with %zu retained", need, stats.retained);
 }
 
 /* ------------------------------------------------------------------ blocks */
@@ -98,8 +99,8 @@ static void note(shadow *s, void *start, size_t size, size_t alignment, unsigned
 static void check_intact(const block *b, const void *start, size_t size)
 {
     REQUIRE_THAT(pattern_intact(start, size, b->usable, b->stamp),
-                 "block of %zu bytes (%zu) at %p, seen at %p", b->size, b->usable,
-                 (void *)b->start, start);
+                 "block of %zu bytes (%zu) at %p, seen at %p", b->size, b->usable, (void *)b->start,
+                 start);
     spend(pattern_check_time(size));
 }
 
@@ -121,7 +122,8 @@ void shadow_compact(shadow *s)
 bool shadow_has_room(const shadow *s, size_t size)
 {
     if (size >= ABSURD) return true;
-    return s->count < BLOCKS_MOST && s->bytes + size <= BYTES_MOST && shadow_time_left > 0;
+    return size <= LARGEST && s->count < BLOCKS_MOST && s->bytes + size <= BYTES_MOST &&
+           shadow_time_left > 0;
 }
 
 bool shadow_alloc(shadow *s, size_t size, unsigned kind)
@@ -130,9 +132,13 @@ bool shadow_alloc(shadow *s, size_t size, unsigned kind)
     spend(CALL_TIME);
     errno = 0;
     void *start = kind ? hak__heap_alloc_kind(s->heap, kind, size) : hak_heap_alloc(s->heap, size);
-    if (start) note(s, start, size, 1, s->kinds ? kind : 0);
-    else check_refused(s, size, before);
-    return start != NULL;
+    if (!start) {
+        check_refused(s, size, before);
+        return false;
+    }
+    note(s, start, size, 1, s->kinds ? kind : 0);
+    REQUIRE(hak__heap_block_kind(s->heap, start) == s->blocks[s->count - 1].kind);
+    return true;
 }
 
 bool shadow_zalloc(shadow *s, size_t count, size_t size)
@@ -219,6 +225,15 @@ void shadow_free(shadow *s, size_t index)
     drop(s, old);
 }
 
+void shadow_churn(shadow *s, size_t size, size_t times)
+{
+    for (; times > 0 && shadow_has_room(s, size); times--) {
+        if (!shadow_alloc(s, size, 0)) return;
+        shadow_free(s, s->count - 1);
+        s->count--;
+    }
+}
+
 /* ------------------------------------------------------------------ heaps */
 
 #define GUARD      64
@@ -251,6 +266,7 @@ bool shadow_new(shadow *s, hak_heap_options options, bool in_order, size_t offse
     s->heap = heap;
     s->count = s->bytes = 0;
     s->granularity = options.granularity ? options.granularity : 16;
+    s->name = options.name ? options.name : "heap";
     s->kinds = heap->kinds != NULL;
     s->allocation = allocation;
     s->memory = options.memory;
@@ -298,7 +314,7 @@ static void check_limit(shadow *s, size_t footprint)
                  footprint, s->limit, s->grace, s->ceiling);
     if (s->ceiling > footprint) s->ceiling = footprint;
     if (s->ceiling < s->limit + s->grace) s->ceiling = s->limit + s->grace;
-    if (!s->grace) return;
+    if (!s->grace || (KNOWN_HOLES_COUNT_AGAIN && os_refusals())) return;
     size_t above = footprint > s->limit ? footprint - s->limit : 0;
     if (s->grace_seen < above) s->grace_seen = above;
     REQUIRE_THAT(hak_heap_grace_used(s->heap) >= s->grace_seen, "%zu used, %zu seen",

@@ -11,10 +11,10 @@
 #include "hakmem.h"
 
 #define HEAPS       4
-#define BLOCKS_MOST 4096                    /* of a heap */
-#define BYTES_MOST  ((size_t)160 << 20)     /* of a heap, beyond what retains ahead of growth */
-#define RESIZE_MOST ((size_t)64 << 20)      /* largest block that a resize makes */
-#define ABSURD      ((size_t)1 << 46)       /* no memory could hold a block from this size on */
+#define BLOCKS_MOST 4096                /* of a heap */
+#define BYTES_MOST  ((size_t)640 << 20) /* of a heap */
+#define LARGEST     ((size_t)512 << 20) /* block */
+#define ABSURD      ((size_t)1 << 46)   /* no memory could hold a block from this size on */
 
 typedef struct block {
     unsigned char *start; /* NULL: freed, and to be left out by shadow_compact */
@@ -29,6 +29,7 @@ typedef struct shadow {
     size_t count;
     size_t bytes; /* usable, of all blocks */
     size_t granularity;
+    const char *name;
     bool kinds;
     unsigned char *allocation; /* of the caller's memory, or NULL */
     unsigned char *memory;
@@ -54,6 +55,9 @@ bool shadow_aligned(shadow *s, size_t alignment, size_t size);
 void shadow_realloc(shadow *s, size_t index, size_t size);
 void shadow_realloc_null(shadow *s, size_t size);
 void shadow_free(shadow *s, size_t index);
+
+/* A block of `size` bytes comes and goes, so many times. */
+void shadow_churn(shadow *s, size_t size, size_t times);
 
 /* Leaves out blocks that were freed. To be called before anything else is done with the heap. */
 void shadow_compact(shadow *s);
