@@ -11,7 +11,6 @@
 #define KNOWN_HALF_MOVED_BLOCK_DIES    1 /* realloc aborts where mremap is refused half way */
 #define KNOWN_NEW_ABOVE_LIMIT          1 /* a new heap is above its limit where madvise is refused */
 #define KNOWN_LOST_COUNTS_AS_COMMITTED 1 /* addresses lost by a move, in process statistics */
-#define KNOWN_HOLES_COUNT_AGAIN        1 /* in the footprint, where madvise is refused as a slab retires \
-                                          */
+#define KNOWN_HOLES_COUNT_AGAIN        1 /* where madvise is refused as a slab with holes retires */
 
 #endif

@@ -55,7 +55,7 @@ static size_t draw_limit(uint8_t b)
     return limits[(b & 7) % COUNT(limits)] + (size_t)(b >> 3) * PAGE + (b & 16 ? 1 : 0);
 }
 
-void manage_new(program *p, instruction i)
+void manage_new(shadow *current, instruction i)
 {
     static const size_t sizes[] = {64 * KIB - 1, 64 * KIB,      100 * KIB,     256 * KIB,
                                    MIB + 12345,  4 * MIB + 100, 8 * MIB + 4096};
@@ -66,11 +66,11 @@ void manage_new(program *p, instruction i)
         "\xff\xc3",
         "\xe2\x82\xac\xf0\x9f\x98\x80",
         "a name that is longer than \xc3\xbc\xc3\xbc\xc3\xbc will go in"};
-    instruction more = program_next(p);
-    size_t place = i.a % HEAPS;
-    shadow *s = &shadows[place];
+    instruction more = program_next();
+    shadow *s = &shadows[i.a % HEAPS];
+    (void)current;
     if (s->heap && !(i.a & 4)) return;
-    if (s->heap) manage_destroy(s);
+    if (s->heap) shadow_destroy(s);
 
     char text[96];
     snprintf(text, sizeof text, "%s %s %s", i.a & 0x80 ? "kinds=1" : "",
@@ -86,19 +86,22 @@ void manage_new(program *p, instruction i)
     if (more.c == 255) options.granularity = 7;
     if (more.c == 254) options.profile = profiles[4];
     if (i.c >= 192 && options.limit) options.limit += MIB; /* it begins with all of its memory */
-    if (shadow_new(s, options, i.a & 0x40, (more.c & 7) * 8 + more.c / 64)) p->current = place;
+    if (shadow_new(s, options, i.a & 0x40, (more.c & 7) * 8 + more.c / 64))
+        program_select(i.a % HEAPS);
 }
 
-void manage_destroy(shadow *s)
+void manage_destroy(shadow *s, instruction i)
 {
+    (void)i;
     shadow_destroy(s);
 }
 
 /* ------------------------------------------------------------------ giving back */
 
 /* What a trim leaves. What the OS refuses to take it keeps. */
-void manage_trim(shadow *s)
+void manage_trim(shadow *s, instruction i)
 {
+    (void)i;
     hak_stats before = shadow_stats(s);
     size_t refusals = os_refusals();
     errno = 0;
@@ -259,8 +262,9 @@ void manage_tell(shadow *s, instruction i)
 
 /* ------------------------------------------------------------------ the OS */
 
-void manage_refuse(instruction i)
+void manage_refuse(shadow *s, instruction i)
 {
+    (void)s;
     static const int errors[] = {ENOMEM, EINVAL, EAGAIN};
     unsigned kinds = i.a & ((1u << OS_KINDS) - 1);
     size_t count = i.c < 192 ? i.c % 4 + 1 : i.c < 250 ? i.c : SIZE_MAX;

@@ -43,6 +43,9 @@ extern shadow shadows[HEAPS];
 
 /* What the input may still do, in about nanoseconds / 10: an input is not to take long. */
 extern size_t shadow_time_left;
+void shadow_spend(size_t time);
+
+#define CALL_TIME 8 /* of a call of the core, beside the contents */
 
 /* A new heap in a free place; false if it was refused. `offset` is where in its page the caller's
  * memory begins. */
@@ -72,6 +75,9 @@ hak_stats shadow_stats(const shadow *s);
 
 /* The heap's statistics are those of the shadow, and agree with each other. */
 void shadow_check(shadow *s);
+
+/* That the first `size` bytes of a block, at `start` now, are as they were written. */
+void shadow_check_block(const block *b, const void *start, size_t size);
 
 /* All contents, and that no two blocks overlap. */
 void shadow_check_blocks(void);
