@@ -13,12 +13,12 @@
 #include "process.h"
 #include "program.h"
 
-#define TIME          150000 /* an input's, in the units of shadow_time_left */
+#define TIME          100000 /* an input's, in the units of shadow_time_left */
 #define CHECK_EACH    4      /* instructions */
 #define CONTENTS_EACH 64     /* instructions */
 #define CHILD_RUNS    8      /* instructions */
 #define CHILD_SECONDS 60
-#define FORK_TIME     100000
+#define FORK_TIME     50000
 #define FORK_RARELY   16 /* … that many times less than other operations */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -12,5 +12,6 @@
 #define KNOWN_NEW_ABOVE_LIMIT          1 /* a new heap is above its limit where madvise is refused */
 #define KNOWN_LOST_COUNTS_AS_COMMITTED 1 /* addresses lost by a move, in process statistics */
 #define KNOWN_HOLES_COUNT_AGAIN        1 /* where madvise is refused as a slab with holes retires */
+#define KNOWN_EMPTY_SUPERSLAB_STAYS    1 /* after a trim, one of which no page was ever touched */
 
 #endif

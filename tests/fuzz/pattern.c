@@ -4,23 +4,28 @@
 
 #include "fail.h"
 
-#define WORD        sizeof(uint64_t)
-#define WHOLE_MOST  (16 * KIB)  /* what is filled without gaps */
-#define PAGES_MOST  (256 * KIB) /* what has a word in each page */
-#define LARGE_STEP  (16 * KIB)  /* beyond: a unit of the smallest build, where spans begin */
-#define GIANT_MIN   (64 * MIB)  /* what is only there to take address space … */
-#define GIANT_STEP  MIB
+#define WORD sizeof(uint64_t)
+
+/* A page that is written to costs a fault, so that the larger a block the wider apart its words. */
+static const struct {
+    size_t most, step; /* of a block, in bytes */
+} steps[] = {
+    {16 * KIB, WORD}, {256 * KIB, PAGE}, {MIB, 16 * KIB}, {8 * MIB, 64 * KIB}, {SIZE_MAX, MIB},
+};
+
 #define MULTIPLIER  0xd1342543de82ef95u
-#define ZERO_LENGTH 64 /* bytes looked at in each page */
+#define ZERO_LENGTH 64         /* bytes looked at in each page */
+#define ZERO_WHOLE  (64 * KIB) /* where all are */
+#define ZERO_FINER  8          /* reading is cheap: as for a block that is so much smaller */
 
 /* The sanitizers know nothing of these bytes, and would make this slow. */
 #define PLAIN __attribute__((no_sanitize("address", "undefined")))
 
 static size_t step_of(size_t size)
 {
-    if (size <= WHOLE_MOST) return WORD;
-    if (size <= PAGES_MOST) return PAGE;
-    return size < GIANT_MIN ? LARGE_STEP : GIANT_STEP;
+    size_t i = 0;
+    while (size > steps[i].most) i++;
+    return steps[i].step;
 }
 
 static uint64_t word_at(size_t offset, uint64_t stamp)
@@ -55,7 +60,8 @@ PLAIN bool pattern_zero(const void *start, size_t size)
 {
     static const char zeros[ZERO_LENGTH];
     const char *bytes = start;
-    size_t step = size <= WHOLE_MOST ? ZERO_LENGTH : step_of(size);
+    size_t step = step_of(size / ZERO_FINER);
+    if (step == WORD) step = size <= ZERO_WHOLE ? ZERO_LENGTH : PAGE;
     for (size_t at = 0; at < size; at += step) {
         size_t length = size - at < ZERO_LENGTH ? size - at : ZERO_LENGTH;
         if (memcmp(bytes + at, zeros, length) != 0) return false;
@@ -64,7 +70,7 @@ PLAIN bool pattern_zero(const void *start, size_t size)
     return memcmp(bytes + size - tail, zeros, tail) == 0;
 }
 
-#define FAULT_TIME 64 /* words that could be written while a page is faulted in */
+#define FAULT_TIME 150 /* words that could be written while a page is faulted in */
 
 size_t pattern_fill_time(size_t size)
 {
