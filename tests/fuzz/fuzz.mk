@@ -6,7 +6,8 @@ FZ       := $(B)/fuzz
 FZ_UNITS := 16 14
 FZ_CC    ?= clang
 FZ_SEED  ?= 20240229
-FZ_CORPUS := tests/fuzz/corpus
+FZ_CORPUS  := tests/fuzz/corpus
+FZ_SECONDS = $(if $(filter file,$(origin SECONDS)),1800,$(SECONDS))
 FZ_PROGRAMS := $(FZ_UNITS:%=$(FZ)/fuzz_heap_%)
 
 # Bytes of an input; seconds that one may take; MiB of the process, the heaps' memory too.
@@ -37,15 +38,11 @@ $(FZ)/fuzz_heap_$(1): $(CORE:%.c=$(FZ)/$(1)/%.o) \
 endef
 $(foreach unit,$(FZ_UNITS),$(eval $(call fuzz_program,$(unit))))
 
-.PHONY: fuzz test-fuzz fuzz-corpus fuzz-deps
-fuzz-deps:
-	@scripts/deps.sh
-
-fuzz: fuzz-deps ## fuzzes the core on two processors, for SECONDS=1800
+.PHONY: fuzz test-fuzz
+fuzz: deps ## fuzzes the core on two processors, for SECONDS=1800
 	@$(MAKE) --no-print-directory $(FZ_PROGRAMS)
-	@tests/fuzz/run.sh $(FZ) $(FZ)/corpus $(FZ_CORPUS) $(if $(filter command environment,$(origin SECONDS)),$(SECONDS),1800) $(FZ_RUN)
+	@tests/fuzz/run.sh $(FZ) $(FZ)/corpus $(FZ_CORPUS) $(FZ_SECONDS) $(FZ_RUN)
 
-test-fuzz: fuzz-deps ## the same for a minute
-	@$(MAKE) --no-print-directory $(FZ_PROGRAMS)
+test-fuzz: $(FZ_PROGRAMS) ## the same for a minute, from the same seed
 	@rm -rf $(FZ)/short # so that a run does not depend on those before
 	@tests/fuzz/run.sh $(FZ) $(FZ)/short $(FZ_CORPUS) 60 -seed=$(FZ_SEED) $(FZ_RUN)
