@@ -110,7 +110,8 @@ double control_limit(hak_heap *heap, double bytes)
     } else if (!hak_heap_set_limit(heap, (size_t)bytes)) {
         hak_stats stats;
         hak_heap_stats(heap, &stats);
-        control_fail("limit of %.0f bytes is below the %zu bytes in use", bytes, stats.footprint);
+        control_fail("limit of %.0f bytes is below the %zu bytes in use", bytes,
+                     stats.footprint - stats.retained);
     }
     return (double)hak_heap_limit(heap);
 }

@@ -1,15 +1,12 @@
 #include "bins.h"
 
+#include "accounts.h"
 #include "holes.h"
 #include "nest.h"
+#include "partial.h"
 #include "purge.h"
+#include "reclaim.h"
 #include "units.h"
-
-#define LOOK_AT 16 /* partial slabs, before one is chosen */
-
-/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free. */
-#define WAKE_LOOK_AT 8
-#define WAKE_SHIFT   4
 
 /* Times that an empty slab of medium blocks retires, before its class counts as busy. */
 #define IDLE_MOST 32
@@ -17,8 +14,10 @@
 const hak_lists hak__no_lists = {
     .medium = {[0 ... HAK_MEDIUM_CLASSES - 1] = (hak_slab *)&hak__no_slab},
 };
+const hak_superslab_lists hak__no_superslabs;
 
-void hak__bins_set(hak_heap *heap, unsigned kind, unsigned index, hak_slab *slab)
+/* Has class `index` of a kind allocate from `slab`. */
+static void set_bin(hak_heap *heap, unsigned kind, unsigned index, hak_slab *slab)
 {
     hak_bins *bins = heap->sets[kind];
     size_t end = hak__class_size(index, heap->granularity);
@@ -31,41 +30,33 @@ void hak__bins_set(hak_heap *heap, unsigned kind, unsigned index, hak_slab *slab
     if (begin == 0) bins->bin[0] = slab;
 }
 
-/* Pages in use of a slab, in bytes. */
-static size_t pages_of(const hak_slab *slab)
+/* Whether a current slab of such blocks counts those that are live: medium ones, none of which the
+ * hot path hands out. */
+static bool counts_live(size_t block_size)
 {
-    return hak__slab_used(slab) - (size_t)__builtin_popcount(slab->absent) * HAK_PAGE;
+    return block_size > HAK_SMALL_MAX;
 }
 
-/* The lists that a slab is in, or may be. */
-static hak_lists *lists_of(const hak_heap *heap, const hak_slab *slab)
+void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab *before)
 {
-    return heap->sets[slab->block_kind]->lists;
+    slab->kind = HAK_SLAB_CURRENT;
+    slab->next = before->next; /* the dry ones */
+    if (before != &hak__no_slab) before->next = NULL;
+    hak__slab_set_left(slab, counts_live(slab->block_size) ? (uint32_t)live : HAK_LEFT_FAR);
+    set_bin(heap, slab->block_kind, slab->size_class, slab);
+    HAK_ASSERT(hak__slab_valid(slab));
 }
 
-static void link_partial(hak_heap *heap, hak_slab *slab)
+hak_slab *hak__bins_drop_current(hak_heap *heap, hak_slab *slab)
 {
-    heap->loose += pages_of(slab);
-    hak_slab **list = &lists_of(heap, slab)->partial[slab->size_class];
-    slab->next = NULL;
-    slab->prev = slab;
-    if (*list) {
-        slab->prev = (*list)->prev;
-        slab->prev->next = slab;
-        (*list)->prev = slab;
+    hak_slab *dry = slab->next;
+    if (dry) {
+        hak__partial_unlink(heap, dry);
+        hak__bins_set_current(heap, dry, hak__slab_left(dry), slab);
     } else {
-        *list = slab;
+        set_bin(heap, slab->block_kind, slab->size_class, (hak_slab *)&hak__no_slab);
     }
-}
-
-static void unlink_partial(hak_heap *heap, hak_slab *slab)
-{
-    heap->loose -= pages_of(slab);
-    hak_slab **list = &lists_of(heap, slab)->partial[slab->size_class];
-    if (slab->next) slab->next->prev = slab->prev;
-    else (*list)->prev = slab->prev;
-    if (slab == *list) *list = slab->next;
-    else slab->prev->next = slab->next;
+    return slab;
 }
 
 /* Whether a slab has blocks beyond those in its list. */
@@ -87,13 +78,6 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     return true;
 }
 
-/* Whether a current slab of such blocks counts those that are live: medium ones, none of which the
- * hot path hands out. */
-static bool counts_live(size_t block_size)
-{
-    return block_size > HAK_SMALL_MAX;
-}
-
 /* How many units a slab of such blocks should have: one, where waste at its end does not matter or
  * is at most an eighth. */
 static size_t slab_units(const hak_heap *heap, size_t block_size)
@@ -109,80 +93,99 @@ static hak_slab *slab_new(hak_heap *heap, unsigned kind, unsigned index)
 {
     size_t size = hak__class_size(index, heap->granularity);
     size_t count = slab_units(heap, size);
-    hak_slab *slab = hak__units_take(heap, count, HAK_SLAB_CURRENT);
+    hak_slab *slab = hak__units_take(heap, count, 1, HAK_SLAB_CURRENT);
     if (!slab) return NULL;
     slab->block_size = (uint32_t)size;
     slab->size_class = (uint8_t)index;
     slab->block_kind = (uint8_t)kind;
-    hak__slab_set_left(slab, counts_live(size) ? 0 : HAK_LEFT_FAR);
     size_t unit_size = hak__heap_unit_size(heap);
-    slab->capacity = (uint32_t)(count * unit_size / size);
+    slab->capacity = (uint16_t)(count * unit_size / size);
     if (add_blocks(heap, slab)) return slab;
     hak__units_give(heap, slab);
     return NULL;
 }
 
-/* A full slab wakes when one of so many of its blocks is free, as a power of two. */
-static size_t wake_shift(const hak_heap *heap)
+size_t hak__bins_wake_shift(const hak_heap *heap)
 {
     return heap->traits->in_order ? hak__policy(heap)->wake_in_order : hak__policy(heap)->wake;
 }
 
+/* The frees after which a full slab wakes. A heap that was refused memory takes up each hole. */
+static uint16_t sleep_of(const hak_heap *heap, const hak_slab *slab)
+{
+    return heap->starved ? 1 : (uint16_t)(1 + (slab->capacity >> hak__bins_wake_shift(heap)));
+}
+
+/* Gives back a slab without a live block, which is in no list. */
+static void give(hak_heap *heap, hak_slab *slab)
+{
+    heap->retires++;
+    hak__units_give(heap, slab);
+}
+
 /* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
- * in absent pages. */
+ * in absent pages; if that is none, it goes. */
 static void suspend(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
     if (!has_more(slab)) {
         slab->kind = HAK_SLAB_FULL;
-        slab->asleep = (uint16_t)(1 + (slab->capacity >> wake_shift(heap)));
+        slab->asleep = sleep_of(heap, slab);
         hak__slab_set_left(slab, slab->asleep);
+        HAK_ASSERT(hak__slab_valid(slab));
+    } else if (hak__slab_live(slab) > 0) {
+        hak__partial_link_dry(heap, slab);
     } else {
-        slab->kind = HAK_SLAB_PARTIAL;
-        hak__slab_set_left(slab, slab->carved - (uint32_t)hak__slab_lost(slab));
-        link_partial(heap, slab);
+        give(heap, slab);
     }
 }
 
-/* The partial slab to use next: the first opened one that is at least half live, so that emptier
- * ones can run empty; among the first few, if there is none, the fullest. */
-static hak_slab *choose_partial(const hak_heap *heap, unsigned kind, unsigned index)
+/* A slab to take the place of one that has no free block: one that has been freed from, or else,
+ * after what the heap can do without has gone, one that has to take pages. */
+static hak_slab *choose(hak_heap *heap, unsigned kind, unsigned index)
 {
-    hak_slab *first = heap->sets[kind]->lists->partial[index];
-    hak_slab *best = NULL;
-    size_t looked_at = 0;
-    for (hak_slab *slab = first; slab && looked_at < LOOK_AT; slab = slab->next) {
-        if (!slab->free) continue; /* it would have to take pages: such come last */
-        if (!best || hak__slab_left(slab) > hak__slab_left(best)) best = slab;
-        if (hak__slab_left(best) > best->capacity / 2 && !hak__policy(heap)->fullest) break;
-        looked_at++;
+    hak_slab *slab = hak__partial_choose(heap, kind, index);
+    if (slab) return slab;
+    hak__reclaim_before_peak(heap, hak__policy(heap)->carve);
+    slab = hak__partial_choose(heap, kind, index);
+    return slab ? slab : hak__partial_first_dry(heap, kind, index);
+}
+
+/* Makes a partial or dry slab current. False, and no change, when a dry one would pass the limit.
+ */
+static bool take_up(hak_heap *heap, hak_slab *slab, hak_slab *current)
+{
+    hak__partial_unlink(heap, slab);
+    size_t live = hak__slab_left(slab);
+    if (!slab->free && !add_blocks(heap, slab)) {
+        hak__partial_link_dry(heap, slab);
+        return false;
     }
-    return best ? best : first;
+    if (heap->traits->in_order) hak__slab_sort(slab);
+    hak__bins_set_current(heap, slab, live, current);
+    return true;
+}
+
+/* A heap that has allocated as much as it has since it was refused memory is no longer short of it.
+ */
+static void recover(hak_heap *heap)
+{
+    if (heap->starved && heap->work - heap->starved_at > heap->footprint) heap->starved = false;
 }
 
 static hak_slab *refill(hak_heap *heap, unsigned kind, unsigned index)
 {
-    hak_slab *slab = choose_partial(heap, kind, index);
+    recover(heap);
+    hak_slab *slab = choose(heap, kind, index);
     size_t size = hak__class_size(index, heap->granularity);
-    size_t supplied = (hak__policy(heap)->carve + size - 1) / size;
-    if (!slab || !slab->free) {
-        hak__bins_before_peak(heap, hak__policy(heap)->carve);
-        slab = choose_partial(heap, kind, index);
-    }
-    if (slab && slab->free) supplied = slab->carved - hak__slab_left(slab);
+    size_t supplied = slab && slab->free ? slab->carved - hak__slab_partial_live(slab)
+                                         : (hak__policy(heap)->carve + size - 1) / size;
     heap->work += hak__purge_work(heap, size, supplied);
     hak_slab *current = hak__heap_current(heap, kind, index);
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
-        unlink_partial(heap, slab);
-        if (!slab->free && !add_blocks(heap, slab)) {
-            link_partial(heap, slab);
-            return NULL;
-        }
-        if (heap->traits->in_order) hak__slab_sort(slab);
-        slab->kind = HAK_SLAB_CURRENT;
-        if (!counts_live(size)) hak__slab_set_left(slab, HAK_LEFT_FAR);
+        if (!take_up(heap, slab, current)) return NULL;
     } else if (has_current && has_more(current)) {
         if (!add_blocks(heap, current)) return NULL;
         heap->refills++;
@@ -190,47 +193,59 @@ static hak_slab *refill(hak_heap *heap, unsigned kind, unsigned index)
     } else {
         slab = slab_new(heap, kind, index);
         if (!slab) return NULL;
+        hak__bins_set_current(heap, slab, 0, current);
     }
     if (has_current) suspend(heap, current);
-    hak__bins_set(heap, kind, index, slab);
     heap->refills++;
-    HAK_ASSERT(hak__slab_valid(slab));
     return slab;
 }
 
 hak_slab *hak__bins_refill(hak_heap *heap, unsigned kind, unsigned index)
 {
-    if (heap->bins.lists == &hak__no_lists && !hak__nest_give_lists(heap)) return NULL;
-    /* A VM that has hit its limit, and has to say so, needs a few blocks of sizes that it did not
-     * run out of. */
+    if (!hak__nest_ensure_lists(heap)) return NULL;
     bool has_slab = hak__heap_current(heap, kind, index) != &hak__no_slab ||
                     heap->sets[kind]->lists->partial[index];
-    heap->held_back = has_slab ? heap->reserve : 0;
+    heap->held_back = has_slab ? hak__reserve(heap) : 0;
     hak_slab *slab = refill(heap, kind, index);
     heap->held_back = 0;
     return slab;
 }
 
-static void reopen(hak_heap *heap, hak_slab *slab)
-{
-    hak__slab_set_left(slab, slab->capacity - (slab->asleep - hak__slab_left(slab)));
-    slab->kind = HAK_SLAB_PARTIAL;
-    link_partial(heap, slab);
-}
-
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
 {
-    HAK_ASSERT(slab->kind == HAK_SLAB_FULL && hak__slab_left(slab) == 0);
-    reopen(heap, slab);
-    if (hak__slab_left(slab) == 0) hak__bins_retire(heap, slab);
-    else hak__purge_loose(heap);
+    HAK_ASSERT(slab->kind == HAK_SLAB_FULL);
+    size_t live = hak__slab_live(slab);
+    if (live > 0) {
+        hak__partial_link(heap, slab, live);
+        hak__purge_loose(heap);
+    } else {
+        hak__bins_retire(heap, slab);
+    }
+}
+
+void hak__bins_moisten(hak_heap *heap, hak_slab *slab)
+{
+    HAK_ASSERT(slab->kind == HAK_SLAB_DRY);
+    hak__partial_unlink(heap, slab);
+    size_t live = hak__slab_left(slab) - 1;
+    if (live > 0) hak__partial_link(heap, slab, live);
+    else hak__bins_retire(heap, slab);
+}
+
+void hak__bins_run_down(hak_heap *heap, hak_slab *slab)
+{
+    HAK_ASSERT(slab->kind == HAK_SLAB_PARTIAL);
+    if (slab->parked) {
+        hak__partial_set_changed(heap, slab);
+    } else {
+        hak__partial_unlink(heap, slab);
+        hak__bins_retire(heap, slab);
+    }
 }
 
 void hak__bins_retire(hak_heap *heap, hak_slab *slab)
 {
-    if (slab->kind == HAK_SLAB_PARTIAL) unlink_partial(heap, slab);
-    heap->retires++;
-    hak__units_give(heap, slab);
+    give(heap, slab);
     hak__purge_excess(heap);
     hak__purge_loose(heap);
 }
@@ -238,9 +253,7 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab)
 /* Gives back a current slab without a live block. */
 static void retire_current(hak_heap *heap, hak_slab *slab)
 {
-    hak__bins_set(heap, slab->block_kind, slab->size_class, (hak_slab *)&hak__no_slab);
-    heap->retires++;
-    hak__units_give(heap, slab);
+    give(heap, hak__bins_drop_current(heap, slab));
 }
 
 void hak__bins_idle(hak_heap *heap, hak_slab *slab)
@@ -249,7 +262,7 @@ void hak__bins_idle(hak_heap *heap, hak_slab *slab)
         hak__slab_set_left(slab, HAK_LEFT_FAR);
         return;
     }
-    uint8_t *idled = &lists_of(heap, slab)->idled[slab->size_class - HAK_MEDIUM_FIRST];
+    uint8_t *idled = &hak__lists_of(heap, slab)->idled[slab->size_class - HAK_MEDIUM_FIRST];
     if (*idled == IDLE_MOST) {
         hak__slab_set_left(slab, HAK_LEFT_FAR);
         return;
@@ -258,9 +271,7 @@ void hak__bins_idle(hak_heap *heap, hak_slab *slab)
     retire_current(heap, slab);
 }
 
-/* Goes over the current slabs: each time, *kind and *index are where the last one was, 0 and 0 to
- * begin with. NULL at the end. */
-static hak_slab *next_current(const hak_heap *heap, unsigned *kind, unsigned *index)
+hak_slab *hak__bins_next(const hak_heap *heap, unsigned *kind, unsigned *index)
 {
     for (; *kind < hak__heap_sets(heap); ++*kind, *index = 0) {
         while (++*index <= hak__heap_last_class(heap)) {
@@ -275,7 +286,7 @@ size_t hak__bins_retire_idle(hak_heap *heap)
 {
     size_t before = heap->retires;
     unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = next_current(heap, &kind, &index)) != NULL;) {
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
         if (hak__slab_live(slab) == 0) retire_current(heap, slab);
     }
     hak__nest_trim(heap);
@@ -286,95 +297,34 @@ size_t hak__bins_pages(const hak_heap *heap)
 {
     size_t bytes = 0;
     unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = next_current(heap, &kind, &index)) != NULL;) {
-        bytes += pages_of(slab);
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+        bytes += hak__slab_pages_in_use(slab);
     }
     return bytes;
+}
+
+/* A slab without free blocks, which is in no list, wakes with the first one. */
+static void sleep_lightly(hak_slab *slab)
+{
+    slab->kind = HAK_SLAB_FULL;
+    slab->asleep = 1;
+    hak__slab_set_left(slab, 1);
+    HAK_ASSERT(hak__slab_valid(slab));
 }
 
 void hak__bins_empty(hak_heap *heap)
 {
     unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = next_current(heap, &kind, &index)) != NULL;) {
-        hak__bins_set(heap, kind, index, (hak_slab *)&hak__no_slab);
-        size_t live = hak__slab_live(slab);
-        if (live == 0) {
-            retire_current(heap, slab);
-        } else if (!slab->free) {
-            suspend(heap, slab);
-        } else {
-            slab->kind = HAK_SLAB_PARTIAL;
-            hak__slab_set_left(slab, (uint32_t)live);
-            link_partial(heap, slab);
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+        for (hak_slab *dry; (dry = slab->next) != NULL;) {
+            hak__partial_unlink(heap, dry);
+            sleep_lightly(dry);
         }
+        size_t live = hak__slab_live(slab);
+        hak__bins_drop_current(heap, slab);
+        if (live == 0) give(heap, slab);
+        else if (slab->free) hak__partial_link(heap, slab, live);
+        else sleep_lightly(slab);
     }
     hak__nest_trim(heap);
-}
-
-size_t hak__bins_wake(hak_heap *heap)
-{
-    size_t woken = 0;
-    hak_superslab *lists[] = {heap->supers, heap->supers_full};
-    for (size_t i = 0; i < 2; i++) {
-        for (hak_superslab *super = lists[i]; super; super = super->next) {
-            hak_slab *slabs = hak__superslab_slabs(super);
-            for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
-                hak_slab *slab = &slabs[__builtin_ctzll(rest)];
-                if (slab->kind != HAK_SLAB_FULL || !slab->free) continue;
-                reopen(heap, slab);
-                woken++;
-            }
-        }
-    }
-    return woken;
-}
-
-/* The next unit in use that the hand comes to; NULL where a list of superslabs ends. */
-static hak_slab *hand_next(hak_heap *heap)
-{
-    hak_hand *hand = &heap->hand;
-    while (hand->super) {
-        uint64_t rest = ~hand->super->free & hand->super->dirty & ~hand->passed;
-        if (rest) {
-            hand->passed |= rest & -rest;
-            return &hak__superslab_slabs(hand->super)[__builtin_ctzll(rest)];
-        }
-        hand->super = hand->super->next;
-        hand->passed = 0;
-    }
-    hand->full = !hand->full;
-    hand->super = hand->full ? heap->supers_full : heap->supers;
-    hand->passed = 0;
-    return NULL;
-}
-
-/* Where full slabs sleep long, holes add up in them: opens some, so that a heap at its peak fills
- * holes as it grows. */
-static void wake_some(hak_heap *heap)
-{
-    if (wake_shift(heap) >= WAKE_SHIFT) return;
-    for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
-        hak_slab *slab = hand_next(heap);
-        if (!slab || slab->kind != HAK_SLAB_FULL) continue;
-        if (slab->asleep - hak__slab_left(slab) > slab->capacity >> WAKE_SHIFT) reopen(heap, slab);
-    }
-}
-
-void hak__bins_before_peak(hak_heap *heap, size_t bytes)
-{
-    if (heap->footprint + bytes <= heap->footprint_peak) return;
-    wake_some(heap);
-    size_t worth = hak__purge_worth(heap, bytes);
-    if (worth == SIZE_MAX) return;
-    size_t given = 0;
-    if (heap->retained >= worth || heap->retained + hak__holes_find(heap) >= worth) {
-        size_t share = hak__purge_share(heap, bytes);
-        given = hak__purge_some(heap, share);
-        if (given < share) {
-            hak__bins_retire_idle(heap);
-            given += hak__holes_punch(heap, false);
-            if (given < share) given += hak__purge_some(heap, share - given);
-        }
-    }
-    hak__purge_looked(heap, given);
 }

@@ -1,6 +1,6 @@
 /* The bins: which slab each size class allocates from, and where the next one comes from when it
- * runs dry. A slab is current (in its class's bin), partial (in its class's list) or full; what
- * moves it from one state to the next is here.
+ * runs dry. A slab is current (in its class's bin), partial or dry (in one of its class's lists) or
+ * full; what moves it from one state to the next is here.
  *
  * This is also where a heap looks for memory it already has before it takes more. */
 #ifndef HAK_BINS_H
@@ -8,19 +8,37 @@
 
 #include "heap.h"
 
-/* Makes `slab` the one that class `index` of a kind allocates from; hak__no_slab leaves it without.
- */
-void hak__bins_set(hak_heap *heap, unsigned kind, unsigned index, hak_slab *slab);
+/* Makes `slab`, with `live` blocks and in no list, the one that its class allocates from, in place
+ * of `before` or hak__no_slab. */
+void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab *before);
+
+/* Leaves a class without the slab that it allocates from; if there are dry ones, one of them takes
+ * its place. Returns the slab, which is in no list. */
+hak_slab *hak__bins_drop_current(hak_heap *heap, hak_slab *slab);
 
 /* Gives that bin, whose slab has no free block, a slab that has some: one that frees have reopened,
  * the rest of the current one, or a new one. NULL when memory is exhausted. */
 hak_slab *hak__bins_refill(hak_heap *heap, unsigned kind, unsigned index);
 
-/* A full slab has been freed from often enough to be used again. */
+/* Opens a full slab that has free blocks: it has been freed from often enough to be used again. */
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab);
 
-/* The last block of a partial slab has been freed. */
+/* A dry slab has a free block now. */
+void hak__bins_moisten(hak_heap *heap, hak_slab *slab);
+
+/* The countdown of a partial slab has run out: its last block has been freed, or one that makes it
+ * worth being searched again. */
+void hak__bins_run_down(hak_heap *heap, hak_slab *slab);
+
+/* Gives back a slab without a live block, which is in no list. */
 void hak__bins_retire(hak_heap *heap, hak_slab *slab);
+
+/* A full slab wakes when one of so many of its blocks is free, as a power of two. */
+size_t hak__bins_wake_shift(const hak_heap *heap);
+
+/* Goes over the current slabs: each time, *kind and *index are where the last one was, 0 and 0 to
+ * begin with. NULL at the end. */
+hak_slab *hak__bins_next(const hak_heap *heap, unsigned *kind, unsigned *index);
 
 /* Counts a medium block of a current slab that is handed out: their frees are counted too. */
 static inline void hak__bins_count(hak_slab *slab)
@@ -39,14 +57,8 @@ size_t hak__bins_retire_idle(hak_heap *heap);
 /* Bytes of pages of the current slabs: as many may be without a block. */
 size_t hak__bins_pages(const hak_heap *heap);
 
-/* Leaves every bin empty: the next allocation of each class takes the long way. */
+/* Leaves every bin without a slab: the next allocation of each class takes the long way, and each
+ * slab is given back with its last block. */
 void hak__bins_empty(hak_heap *heap);
-
-/* Opens the full slabs that have free blocks, however few; returns how many. */
-size_t hak__bins_wake(hak_heap *heap);
-
-/* Called before `bytes` more are touched: a heap that reaches a new peak first gives back what it
- * can do without, if it is time for that. */
-void hak__bins_before_peak(hak_heap *heap, size_t bytes);
 
 #endif

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "bins.h"
-#include "holes.h"
+#include "check.h"
 #include "kinds.h"
 #include "large.h"
 #include "nest.h"
-#include "purge.h"
-#include "supply.h"
-#include "units.h"
+#include "reclaim.h"
+
+#define ALIGNMENT_MAX ((size_t)4 << 20)
 
 /* A free in a nest, which the fast path took for one in a slab. */
 static void free_in_nest(hak_heap *heap, hak_slab *run, void *block)
@@ -35,39 +35,44 @@ static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
     hak__huge_free(heap, super, block);
 }
 
+/* Ends the process if no block of a slab begins there: what the record can tell. */
+static void check_place(const hak_slab *slab, const void *block)
+{
+    uint32_t size = slab->block_size;
+    if (!size) return; /* not one of a slab */
+    uint32_t offset = (uint32_t)((const char *)block - slab->start), index = offset / size;
+    if (index * size != offset) hak__fatal("free", block, "points into a block, not at its start");
+    if (index >= slab->carved) hak__fatal("free", block, "no block has been handed out there");
+    if (slab->absent && hak__slab_pages(slab, offset) & slab->absent)
+        hak__fatal("free", block, "this block is free already");
+}
+
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
 {
+    heap->changed = true;
+    check_place(slab, block);
     switch (slab->kind) {
     case HAK_SLAB_FULL: hak__bins_reopen(heap, slab); break;
-    case HAK_SLAB_PARTIAL: hak__bins_retire(heap, slab); break;
+    case HAK_SLAB_PARTIAL: hak__bins_run_down(heap, slab); break;
+    case HAK_SLAB_DRY: hak__bins_moisten(heap, slab); break;
     case HAK_SLAB_CURRENT: hak__bins_idle(heap, slab); break;
     case HAK_UNIT_NEST: free_in_nest(heap, slab, block); break;
     case HAK_SPAN: hak__span_free(heap, slab, block); break;
     case HAK_UNIT_INTERIOR: hak__fatal("free", block, "points into a block, not at its start");
     default: free_huge_below(heap, slab, block);
     }
+    hak__heap_check_now_and_then(heap);
 }
 
 /* ------------------------------------------------------------------ allocating and freeing */
 
-/* Finds whatever memory the heap has; false if there is no more than before. */
-static bool reclaim(hak_heap *heap)
-{
-    size_t before = heap->footprint;
-    size_t found = hak__nest_come_back(heap) + hak__bins_wake(heap);
-    found += hak__bins_retire_idle(heap);
-    hak__holes_punch(heap, true);
-    hak__purge_to(heap, 0);
-    if (!heap->region) found += hak__supply_shrink(0);
-    return found > 0 || heap->footprint < before;
-}
-
-/* Tries `allocate` again after that. */
-#define WITH_RETRY(heap, result, allocate)                     \
-    do {                                                       \
-        (result) = (allocate);                                 \
-        if (!(result) && reclaim(heap)) (result) = (allocate); \
-        if (!(result)) errno = ENOMEM, (heap)->refusals++;     \
+/* Tries `allocate`, and again each time that something was found that the heap can do without. */
+#define WITH_RETRY(heap, result, allocate)                                    \
+    do {                                                                      \
+        unsigned step = 0;                                                    \
+        (result) = (allocate);                                                \
+        while (!(result) && hak__reclaim(heap, &step)) (result) = (allocate); \
+        if (!(result)) errno = ENOMEM, (heap)->refusals++;                    \
     } while (0)
 
 /* Whether no memory could ever hold `size` bytes: then none need be looked for. */
@@ -106,6 +111,7 @@ static void *alloc_class(hak_heap *heap, unsigned kind, unsigned index, size_t s
 
 void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
 {
+    hak__heap_check_now_and_then(heap);
     if (!heap->kinds) kind = 0;
     if (size > HAK_MEDIUM_MAX) return alloc_large(heap, kind, size);
     unsigned index = hak__class_of(size, heap->granularity);
@@ -129,17 +135,20 @@ void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 #ifndef HAK_OBSERVE
 void *hak_heap_alloc(hak_heap *heap, size_t size)
 {
+    hak__heap_check_now_and_then(heap);
     return hak__heap_alloc(heap, size);
 }
 
 void hak_heap_free(hak_heap *heap, void *block)
 {
+    hak__heap_check_now_and_then(heap);
     if (block) hak__heap_free(heap, block);
 }
 #endif
 
 void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
 {
+    hak__heap_check_now_and_then(heap);
     size_t bytes;
     void *block;
     if (__builtin_mul_overflow(count, size, &bytes)) {
@@ -157,7 +166,8 @@ void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
 
 void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 {
-    size_t most = heap->region ? HAK_PAGE : HAK_SUPERSLAB_SIZE;
+    hak__heap_check_now_and_then(heap);
+    size_t most = heap->region ? HAK_PAGE : ALIGNMENT_MAX;
     if (alignment == 0 || (alignment & (alignment - 1)) || alignment > most) {
         errno = EINVAL;
         return NULL;
@@ -206,9 +216,11 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
 {
     location at = locate(heap, block);
     if (at.huge) {
+        heap->changed = true;
         hak__huge_free(heap, at.huge, block);
     } else if (at.slab) {
         hak__heap_check_free(heap, at.slab, block);
+        check_place(at.slab, block);
         *(void **)block = at.slab->free;
         at.slab->free = block;
         if (hak__slab_count_free(at.slab)) hak__heap_free_event(heap, at.slab, block);
@@ -224,15 +236,7 @@ void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
     if (at.huge) return;
     if (at.slab != slab) hak__fatal("free", block, "not a block of this heap");
     if (!slab->block_size) return; /* the others are checked by hak__heap_free_event */
-    size_t offset = (size_t)((char *)block - slab->start);
-    if (offset % slab->block_size)
-        hak__fatal("free", block, "points into a block, not at its start");
-    if (offset / slab->block_size >= slab->carved) {
-        hak__fatal("free", block, "no block has been handed out there");
-    }
-    if (hak__slab_pages(slab, offset) & slab->absent) {
-        hak__fatal("free", block, "this block is free already");
-    }
+    check_place(slab, block);
     for (void *other = slab->free; other; other = *(void **)other) {
         if (other == block) hak__fatal("free", block, "this block is free already");
     }
@@ -254,7 +258,9 @@ static size_t size_of(const hak_heap *heap, location at, const void *p)
     if (at.huge) return at.huge->huge_retained ? 0 : at.huge->huge_size;
     if (!at.slab) return 0;
     if (at.slab->kind == HAK_UNIT_NEST) return hak__nest_block_size(heap, p);
-    return at.slab->block_size ? at.slab->block_size : at.slab->span_size;
+    if (!at.slab->block_size) return at.slab->span_size;
+    size_t offset = (size_t)((const char *)p - at.slab->start);
+    return offset < (size_t)at.slab->carved * at.slab->block_size ? at.slab->block_size : 0;
 }
 
 size_t hak__heap_block_size(const hak_heap *heap, const void *p)
@@ -281,7 +287,7 @@ bool hak_heap_owns(const hak_heap *heap, const void *p)
     location at = locate(heap, p);
     if (at.huge) return !at.huge->huge_retained;
     if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
-    return at.slab && at.slab->kind != HAK_UNIT_FREE;
+    return at.slab && at.slab->kind != HAK_UNIT_FREE && at.slab->kind != HAK_UNIT_REMNANT;
 }
 
 bool hak_owns(const void *p)
@@ -317,8 +323,21 @@ static void *resize(hak_heap *heap, const location *at, void *block, size_t had,
     return fits ? block : NULL;
 }
 
+/* A block to shrink into: where the heap would have to do without something for it, or do more than
+ * that, the larger one may as well stay. */
+static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
+{
+    if (size > HAK_MEDIUM_MAX) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    void *block = hak__heap_take_kind(heap, kind, size);
+    if (block) return block;
+    if (!heap->kinds) kind = 0;
+    unsigned index = hak__class_of(size, heap->granularity);
+    return alloc_class(heap, kind, index, hak__class_size(index, heap->granularity));
+}
+
 void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)
 {
+    hak__heap_check_now_and_then(heap);
     if (!block) return hak__heap_alloc(heap, size);
     if (size == 0) {
         hak__heap_free(heap, block);
@@ -332,12 +351,15 @@ void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)
     if (resized) return resized;
     void *other;
     unsigned kind = kind_of(heap, &at, block);
-    if (size > had && size > HAK_MEDIUM_MAX) {
+    if (size <= had) {
+        other = alloc_if_easy(heap, kind, size);
+        if (!other) return block;
+    } else if (size > HAK_MEDIUM_MAX) {
         WITH_RETRY(heap, other, hak__large_alloc_growing(heap, kind, size));
     } else {
         other = hak__heap_alloc_kind(heap, kind, size);
     }
-    if (!other) return size <= had ? block : NULL;
+    if (!other) return NULL;
     memcpy(other, block, size < had ? size : had);
     hak__heap_free(heap, block);
     return other;

@@ -55,7 +55,8 @@ typedef struct hak_heap_options {
 
 /* Makes a heap. `options` may be NULL for the defaults and is not kept. Returns NULL with errno
  * EINVAL (a granularity other than 8 or 16, an unknown profile or setting, memory too small),
- * ENOTSUP (a profile or setting other than the one that the build is fixed to) or ENOMEM. Any
+ * ENOTSUP (a profile or setting other than the one that the build is fixed to; or the kernel's
+ * pages are larger than 4 KiB, which heaps on the caller's memory do not mind) or ENOMEM. Any
  * thread may call it. */
 HAK_API hak_heap *hak_heap_new(const hak_heap_options *options);
 
@@ -78,15 +79,20 @@ HAK_API void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t si
 
 /* Changes the size of `block` to `size` bytes, keeping its contents up to the smaller size. Large
  * blocks grow in place, then by moving their pages, and are copied only as the last resort. NULL as
- * `block` allocates; size 0 frees and returns NULL. On failure the block is as it was. */
+ * `block` allocates; size 0 frees and returns NULL. On failure the block is as it was. Making a
+ * block smaller never fails: where no smaller one is to be had it stays. */
 HAK_API void *hak_heap_realloc(hak_heap *heap, void *block, size_t size);
 
-/* Frees a block of this heap; NULL is allowed. A pointer that no heap handed out is reported in one
- * line on stderr, and the process aborts, since going on would corrupt memory. Debug builds
- * (HAK_DEBUG) also find blocks freed twice, interior pointers and blocks of another heap. */
+/* Frees a block of this heap; NULL is allowed. A pointer to where no slab, span or huge block of
+ * any heap is, into a large block, or to where none begins in the memory that a heap starts with,
+ * is reported in one line on stderr, and the process aborts, since going on would corrupt memory.
+ * The usual free of a small block only looks at its slab's record when that is due: a pointer into
+ * such a slab where no block begins, or none was handed out yet, is reported then. Debug builds
+ * (HAK_DEBUG) report it at once, and find blocks freed twice and blocks of another heap. */
 HAK_API void hak_heap_free(hak_heap *heap, void *block);
 
-/* How many bytes `block` can hold: at least what was asked for. 0 for NULL. */
+/* How many bytes `block` can hold: at least what was asked for. 0 for NULL. Pointers to where no
+ * block was handed out are reported as by hak_heap_free. */
 HAK_API size_t hak_heap_usable_size(hak_heap *heap, const void *block);
 
 /* Whether `p` points into memory that some heap of this process handed out. Any thread may ask
@@ -103,9 +109,11 @@ HAK_API bool hak_heap_owns(const hak_heap *heap, const void *p);
  * back. */
 HAK_API size_t hak_heap_trim(hak_heap *heap);
 
-/* Touches `bytes` of memory ahead of use, so that the page faults come now, as far as the limit and
- * the OS allow, and keeps them, beside what the profile retains, until a trim or another profile.
- * Returns how many bytes. Not on the caller's memory. */
+/* Touches `bytes` of memory ahead of use, so that the page faults come now: whole pages, as far as
+ * the limit and the OS allow. They are kept, beside what the profile retains, until a trim or
+ * another profile. A request that is refused leaves them; one that has to have some of them to stay
+ * within the limit takes as many as it needs, and so does a lower limit. Returns how many bytes,
+ * among them what destroyed heaps had left. 0 on the caller's memory. */
 HAK_API size_t hak_heap_prewarm(hak_heap *heap, size_t bytes);
 
 /* To be called when the VM has collected its garbage: gives back what the profile would not retain,
@@ -119,8 +127,9 @@ HAK_API size_t hak_heap_settle(hak_heap *heap);
  * KiB of which the heap has a page already leave the last 32nd of the limit, 64 KiB at most, to
  * others: so a VM that has run out of one size can still say so.
  *
- * `bytes` 0 lifts the limit. Returns false with errno ERANGE, and changes nothing, when more than
- * `bytes` are in use even after a trim. */
+ * `bytes` 0 lifts the limit. A limit below the footprint gives back as much as it must. Returns
+ * false with errno ERANGE when more than `bytes` would be in use even after a trim: then nothing is
+ * given back, and the limit stays. */
 HAK_API bool hak_heap_set_limit(hak_heap *heap, size_t bytes);
 
 /* The limit in bytes, 0 for none. */

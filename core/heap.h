@@ -29,10 +29,20 @@ extern const hak_traits hak__traits_default;
 
 /* Goes over the heap's units a few at a time. */
 typedef struct hak_hand {
-    hak_superslab *super; /* NULL: begins with the next list */
+    hak_superslab *super; /* NULL: begins anew */
     uint64_t passed;      /* units of that one */
-    bool full;            /* whether it is in the list of the superslabs without free units */
 } hak_hand;
+
+#define HAK_ROOMS 7 /* by the longest run of free units, from 1 to 64, in powers of two */
+#define HAK_KEPT  4 /* lists of huge blocks that are kept, by size */
+
+/* Which superslabs a heap has: superslabs.h; and huge blocks that are kept: kept.h. */
+typedef struct hak_superslab_lists {
+    hak_superslab *with_room[2 * HAK_ROOMS]; /* with free units; those with pages second */
+    hak_superslab *owned, *tailed;           /* all; those with tails */
+    hak_superslab *kept[HAK_KEPT];           /* huge blocks that are free; the latest first */
+    hak_hand hand;
+} hak_superslab_lists;
 
 /* Which slabs a heap has, by size class. */
 typedef struct hak_lists {
@@ -44,6 +54,7 @@ typedef struct hak_lists {
 } hak_lists;
 
 extern const hak_lists hak__no_lists;
+extern const hak_superslab_lists hak__no_superslabs;
 
 /* What a heap gave back last, in one release of one purge or several, and whether it will have been
  * worth it: see retain.h. */
@@ -94,50 +105,58 @@ struct hak_heap {
 
     hak_bins *sets[HAK_KINDS];           /* by kind; all are `bins` where … */
     struct hak_kinds *kinds;             /* … this is NULL, since kinds do not lie apart */
-    hak_superslab *supers;               /* with free units */
-    hak_superslab *supers_full;          /* without */
-    hak_superslab *huge;                 /* huge blocks, live and retained */
-    hak_hand hand;                       /* wakes full slabs at a peak */
+    hak_superslab_lists *supers;         /* while there are none, hak__no_superslabs */
+    hak_superslab *huge;                 /* huge blocks that live */
     hak_region *region;                  /* the caller's memory, or NULL */
     hak_heap *next_heap, *previous_heap; /* of the process */
     void *adapter;                       /* of whoever hands pointers of others to this heap */
 
-    size_t granularity;
+    uint32_t granularity;
+    uint32_t super_count;
     size_t footprint, footprint_peak;
-    size_t retained;  /* of the footprint, bytes that hold no block and never will before they are
-                       * used anew: free units, ends of units in use, retained huge blocks */
-    size_t loose;     /* bytes of pages of partial slabs */
-    size_t loose_at;  /* when to look for holes in them */
-    size_t limit;     /* SIZE_MAX: none */
-    size_t reserve;   /* of the limit, bytes that classes with a slab leave to others */
-    size_t held_back; /* that, while such a class is served; else 0 */
+    size_t retained; /* of the footprint, bytes that hold no block and never will before they are
+                      * used anew: free units, ends of units in use, retained huge blocks */
+    size_t loose;    /* bytes of pages of partial slabs */
+    size_t loose_at; /* when to look for holes in them */
+    size_t vacant_bytes; /* of these, in pages found without a block: holes.h */
+    size_t limit;        /* SIZE_MAX: none */
+    size_t held_back;    /* of the limit, while a class with a slab is served: hak__reserve */
     size_t grace, grace_used;
-    size_t stepped_peak;    /* the last peak that was a step above the one before */
-    size_t stepped_refills; /* the refills until then */
-    size_t work;            /* what the program has done, as far as refills tell: purge.h */
-    size_t look_at;         /* the work after which to look again for what it can do without */
-    size_t recent_peak;     /* of the bytes in use, decaying; bounds what is retained */
-    size_t peak_in_use;     /* the same, but not decaying, since … */
-    size_t peak_since;      /* … there was so much work */
-    size_t settled_at;      /* the work when the heap was last settled after a collection … */
-    size_t settled_free;    /* … and what was retained and loose after that */
-    hak_release released;   /* the last */
+    size_t short_of;           /* bytes that the limit lacked when it last refused some */
+    size_t stepped_peak;       /* the last peak that was a step above the one before */
+    uint32_t stepped_refills;  /* the refills until then */
+    uint8_t refusals_in_a_row; /* of the OS, to take pages: unit_purge.h */
+    uint8_t purge_pause;       /* log2 of how often it is not asked then … */
+    uint16_t purges_skipped;   /* … and how often it was not since the last time */
+    size_t work;               /* what the program has done, as far as refills tell: purge.h */
+    size_t look_at;            /* the work after which to look again for what it can do without */
+    size_t recent_peak;        /* of the bytes in use, decaying; bounds what is retained */
+    size_t peak_in_use;        /* the same, but not decaying, since … */
+    size_t peak_since;         /* … there was so much work */
+    size_t settled_at;         /* the work when the heap was last settled after a collection … */
+    size_t settled_free;       /* … and what was retained and loose after that */
+    hak_release released;      /* the last */
     size_t refills, retires, purges;
-    size_t super_count;
-    hak_profile policy; /* its profile, as the environment and its own options refine it: read by
-                         * hak__policy */
-    uint32_t given;     /* bit for each option of its own: options.h */
-    bool at_once;       /* pages go back at once, whatever the policy says */
-    bool stale;         /* pages that count as untouched may hold what was in them */
+    hak_profile policy;  /* its profile, as the environment and its own options refine it: read by
+                          * hak__policy */
+    uint32_t unsearched; /* partial slabs not searched since they have changed */
+    uint32_t given;      /* bit for each option of its own: options.h */
+    bool at_once;        /* pages go back at once, whatever the policy says */
+    bool stale;          /* pages that count as untouched may hold what was in them */
+    bool starved;        /* memory was refused lately: full slabs are used again at once … */
+    bool changed;        /* … and since it was searched for, blocks have been freed … */
+    uint32_t searched_bins; /* … but in the bins, which had this state: reclaim.c */
     size_t refusals;
-    size_t prewarmed; /* bytes touched ahead on request */
+    size_t starved_at; /* the work until memory was last searched for after a refusal */
+    size_t prewarmed;  /* bytes touched ahead on request */
     const hak_traits *traits;
     char name[32];
     struct hak_observer *observer; /* NULL: never observed */
     hak_nest nest;
 };
 
-_Static_assert(sizeof(hak_heap) + sizeof(hak_lists) <= HAK_PAGE, "a heap fits a page");
+_Static_assert(sizeof(hak_heap) + sizeof(hak_superslab_lists) + sizeof(hak_lists) <= HAK_PAGE,
+               "a heap and its lists fit a page");
 
 /* blocks.c's functions behind those of hakmem.h; adapters call them by these names. They are the
  * same ones but in an OBSERVE build, where hakmem.h's note each call and then call these:
@@ -180,6 +199,15 @@ static inline const hak_profile *hak__policy(const hak_heap *heap)
     const hak_profile *fixed = hak__profile_fixed();
     return fixed ? fixed : &heap->policy;
 }
+
+/* Whether the heap has lists: a young one does without. */
+static inline bool hak__heap_has_lists(const hak_heap *heap)
+{
+    return heap->supers != &hak__no_superslabs;
+}
+
+/* Why hak_heap_new returned NULL though its options are valid, for messages. */
+const char *hak__heap_new_failure(int error);
 
 /* The class of the largest blocks that lie in slabs. */
 static inline unsigned hak__heap_last_class(const hak_heap *heap)

@@ -68,6 +68,7 @@ static void put_run(hak_file *out, const hak_heap *heap, size_t unit, const hak_
     char what[96];
     switch (slab->kind) {
     case HAK_UNIT_FREE:
+    case HAK_UNIT_REMNANT:
         snprintf(what, sizeof what, "free, %u KiB of pages kept", slab->touched / 1024);
         put_cell(out, unit, 1, slab->touched ? "kept" : "free", slab->touched ? what : "free");
         break;
@@ -80,6 +81,7 @@ static void put_run(hak_file *out, const hak_heap *heap, size_t unit, const hak_
         break;
     case HAK_SLAB_CURRENT:
     case HAK_SLAB_PARTIAL:
+    case HAK_SLAB_DRY:
     case HAK_SLAB_FULL: put_slab(out, heap, unit, slab); break;
     default: break; /* drawn with the first of its run */
     }
@@ -138,9 +140,9 @@ static void put_classes(hak_file *out, const hak_heap *heap, const hak_stats *st
     put(out, "</table>\n");
 }
 
-static void put_huge(hak_file *out, const hak_heap *heap)
+static void put_huge(hak_file *out, const hak_superslab *list)
 {
-    for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
+    for (const hak_superslab *huge = list; huge; huge = huge->next) {
         char what[96];
         snprintf(what, sizeof what, "%s huge block of %zu KiB",
                  huge->huge_retained ? "a free, kept," : "a", huge->huge_size / 1024);
@@ -165,13 +167,11 @@ bool hak_heap_map(const hak_heap *heap, const char *path)
         put_run(&out, heap, 0, heap->nest.run);
         put(&out, "</svg>\n");
     }
-    const hak_superslab *lists[] = {heap->supers_full, heap->supers};
-    for (size_t i = 0; i < 2; i++) {
-        for (const hak_superslab *super = lists[i]; super; super = super->next) {
-            put_superslab(&out, heap, super);
-        }
+    for (const hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+        put_superslab(&out, heap, super);
     }
-    put_huge(&out, heap);
+    put_huge(&out, heap->huge);
+    for (unsigned list = 0; list < HAK_KEPT; list++) put_huge(&out, heap->supers->kept[list]);
     put_classes(&out, heap, &stats);
     put(&out, "</body></html>\n");
     return hak__file_close(&out);

@@ -2,13 +2,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "accounts.h"
 #include "build.h"
 #include "heaps.h"
 #include "hugespace.h"
+#include "kept.h"
 #include "kinds.h"
 #include "nest.h"
 #include "observe.h"
 #include "options.h"
+#include "os.h"
 #include "policy.h"
 #include "supply.h"
 #include "units.h"
@@ -60,6 +63,7 @@ static hak_heap *heap_in_nest(bool kinds)
         .slabs = shared->slabs,
         .limit = SIZE_MAX,
         .bins.lists = (hak_lists *)&hak__no_lists,
+        .supers = (hak_superslab_lists *)&hak__no_superslabs,
     };
     if (hak__region_contains(shared, heap)) heap->units = hak__unit_index(shared, heap) + 1;
     hak__kinds_open(heap, kinds ? &head->kinds : NULL);
@@ -92,6 +96,10 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     hak_profile policy;
     uint32_t given;
     if (!options_valid(options, &policy, &given)) return NULL;
+    if (!options->memory && hak__os_page() > HAK_PAGE) {
+        errno = ENOTSUP;
+        return NULL;
+    }
     hak_heap *heap = options->memory
                          ? heap_on_memory(options->memory, options->memory_size, policy.kinds)
                          : heap_in_nest(policy.kinds);
@@ -99,19 +107,30 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
         errno = ENOMEM;
         return NULL;
     }
+    for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
     heap->granularity = options->granularity ? options->granularity : 16;
     hak__policy_limit(heap, options->limit);
-    if (heap->footprint > heap->limit) hak__nest_purge(heap);
-    hak__charge(heap, 0);
+    if (heap->footprint > heap->limit && !hak__nest_purge(heap)) {
+        hak__supply_give_nest(heap->nest.run, SIZE_MAX);
+        errno = ENOMEM;
+        return NULL;
+    }
+    hak__charge_always(heap, 0);
     heap->traits = &hak__traits_default;
     heap->policy = policy;
     heap->given = given;
     if (!heap->region) hak__heaps_add(heap);
     if (hak__options_prewarm()) hak_heap_prewarm(heap, hak__options_prewarm());
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
-    for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
     if (HAK_OBSERVE_BUILD) hak__observe_begin(heap);
     return heap;
+}
+
+const char *hak__heap_new_failure(int error)
+{
+    return error == ENOTSUP ? "the kernel's pages are larger than the 4096 bytes that hakmem gives "
+                              "back at a time"
+                            : "not enough memory for a heap";
 }
 
 void hak_heap_destroy(hak_heap *heap)
@@ -121,18 +140,13 @@ void hak_heap_destroy(hak_heap *heap)
     if (heap->region) return;
     size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);
+    hak__kept_purge_to(heap, 0);
     while (heap->huge) {
         hak_superslab *huge = heap->huge;
         heap->huge = huge->next;
         hak__hugespace_give(huge);
     }
-    hak_superslab **lists[] = {&heap->supers, &heap->supers_full};
-    for (size_t i = 0; i < 2; i++) {
-        while (*lists[i]) {
-            hak_superslab *super = *lists[i];
-            hak__units_return(heap, super, pool);
-        }
-    }
+    while (heap->supers->owned) hak__units_return(heap, heap->supers->owned, pool);
     hak__supply_give_nest(heap->nest.run, pool);
 }
 

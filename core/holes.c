@@ -1,7 +1,9 @@
 #include "holes.h"
 
-#include "os.h"
-#include "units.h"
+#include "accounts.h"
+#include "bins.h"
+#include "partial.h"
+#include "unit_purge.h"
 
 /* Adds a block's bytes to those that are free in each page. */
 static void add_block(uint32_t *bytes, size_t begin, size_t size)
@@ -14,8 +16,9 @@ static void add_block(uint32_t *bytes, size_t begin, size_t size)
     }
 }
 
-/* The pages present in which no block lives, as bits of `absent`. */
-static uint32_t pages_without_block(const hak_slab *slab)
+/* The pages present in which no block lives, as bits of `absent`; `*frees` is how many blocks must
+ * be freed at least before there can be another, SIZE_MAX: all of them. */
+static uint32_t pages_without_block(const hak_slab *slab, size_t *frees)
 {
     size_t size = slab->block_size, end = slab->carved * size;
     uint32_t bytes[HAK_UNIT_PAGES] = {0};
@@ -26,13 +29,24 @@ static uint32_t pages_without_block(const hak_slab *slab)
         if (hak__slab_pages(slab, offset) & slab->absent) add_block(bytes, offset, size);
     }
     uint32_t pages = 0;
+    *frees = SIZE_MAX;
     /* The last page may be where carving goes on; then it is not for giving back. */
     size_t last = slab->carved == slab->capacity ? end : end & ~(HAK_PAGE - 1);
     for (size_t begin = 0; begin < last; begin += HAK_PAGE) {
+        uint32_t page = (uint32_t)1 << begin / HAK_PAGE;
+        if (page & slab->absent) continue;
         size_t whole = last - begin < HAK_PAGE ? last - begin : HAK_PAGE;
-        if (bytes[begin / HAK_PAGE] == whole) pages |= (uint32_t)1 << begin / HAK_PAGE;
+        size_t live = (whole - bytes[begin / HAK_PAGE] + size - 1) / size;
+        if (live == 0) pages |= page;
+        else if (live < *frees) *frees = live;
     }
-    return pages & ~(uint32_t)slab->absent;
+    return pages;
+}
+
+size_t hak__holes_of(const hak_slab *slab)
+{
+    size_t frees;
+    return hak__bytes_of_pages(pages_without_block(slab, &frees));
 }
 
 static void drop_blocks(hak_slab *slab, uint32_t pages)
@@ -47,18 +61,14 @@ static void drop_blocks(hak_slab *slab, uint32_t pages)
     }
 }
 
-static size_t bytes_of(uint32_t pages)
-{
-    return (size_t)__builtin_popcount(pages) * HAK_PAGE;
-}
-
 /* The lowest run of adjacent bits. */
 static uint32_t first_run(uint32_t bits)
 {
     return bits & ~(bits + (bits & -bits));
 }
 
-static size_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
+/* Gives pages of a slab back; returns those that the OS has refused. */
+static uint32_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
 {
     drop_blocks(slab, pages);
     slab->absent |= (uint16_t)pages;
@@ -66,49 +76,153 @@ static size_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     for (uint32_t rest = pages, run; rest; rest &= ~run) {
         run = first_run(rest);
         char *start = slab->start + (size_t)__builtin_ctz(run) * HAK_PAGE;
-        if (!hak__give_pages(heap, start, bytes_of(run))) kept |= run;
+        if (!hak__give_pages(heap, start, hak__bytes_of_pages(run))) kept |= run;
     }
     if (kept) hak__slab_restore(slab, kept);
-    hak__discharge(heap, bytes_of(pages & ~kept));
-    if (slab->kind == HAK_SLAB_PARTIAL) heap->loose -= bytes_of(pages & ~kept);
-    return bytes_of(pages & ~kept);
+    hak__discharge(heap, hak__bytes_of_pages(pages & ~kept));
+    return kept;
 }
 
-/* Whether to read the free blocks of a slab. Where few are free there is hardly a page of them. */
-static bool is_of_interest(const hak_slab *slab, bool thorough)
+static size_t punch_current(hak_heap *heap, hak_slab *slab)
 {
-    if (slab->kind == HAK_SLAB_CURRENT) return true;
-    if (slab->kind != HAK_SLAB_PARTIAL) return false;
-    return thorough || hak__slab_left(slab) < slab->carved - slab->carved / 4;
+    size_t frees;
+    uint32_t pages = pages_without_block(slab, &frees);
+    if (!pages || hak__purge_gave_up(heap)) return 0;
+    return hak__bytes_of_pages(pages & ~punch(heap, slab, pages));
 }
 
-/* Goes over the holes, and punches them or not; returns how many bytes. */
-static size_t visit(hak_heap *heap, bool thorough, bool punches)
+static size_t punch_partial(hak_heap *heap, hak_slab *slab)
 {
-    size_t bytes = 0;
-    hak_superslab *lists[] = {heap->supers, heap->supers_full};
-    for (size_t i = 0; i < 2 && !heap->region; i++) {
-        for (hak_superslab *super = lists[i]; super; super = super->next) {
-            hak_slab *slabs = hak__superslab_slabs(super);
-            for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
-                hak_slab *slab = &slabs[__builtin_ctzll(rest)];
-                if (!is_of_interest(slab, thorough)) continue;
-                uint32_t pages = pages_without_block(slab);
-                bytes += punches && pages ? punch(heap, slab, pages) : bytes_of(pages);
-            }
+    uint32_t pages = slab->vacant;
+    if (!pages || hak__purge_gave_up(heap)) return 0;
+    uint32_t kept = punch(heap, slab, pages);
+    size_t given = hak__bytes_of_pages(pages & ~kept);
+    heap->loose -= given;
+    hak__partial_set_vacant(heap, slab, kept);
+    if (!slab->free) {
+        hak__partial_unlink(heap, slab);
+        hak__partial_link_dry(heap, slab);
+    }
+    return given;
+}
+
+/* Of a slab with fewer free blocks than one in so many it is taken for granted that it has no such
+ * page, unless a search is thorough. */
+#define FEW_PART 4
+
+static uint32_t live_if_few(const hak_slab *slab)
+{
+    return (uint32_t)slab->carved - slab->carved / FEW_PART;
+}
+
+static void search(hak_heap *heap, hak_slab *slab, bool thorough)
+{
+    size_t frees = hak__slab_partial_live(slab);
+    uint32_t pages = 0, few = live_if_few(slab);
+    if (frees > few && !thorough) frees -= few;
+    else pages = pages_without_block(slab, &frees);
+    hak__partial_set_searched(heap, slab, pages, frees);
+}
+
+/* Goes over the lists of partial slabs: each time, *kind and *index are where the last one was, 0
+ * and 0 to begin with. NULL at the end. */
+static hak_slab *next_list(const hak_heap *heap, unsigned *kind, unsigned *index)
+{
+    for (; *kind < hak__heap_sets(heap); ++*kind, *index = 0) {
+        while (++*index < HAK_CLASSES) {
+            hak_slab *first = heap->sets[*kind]->lists->partial[*index];
+            if (first) return first;
         }
+    }
+    return NULL;
+}
+
+/* Searches the changed slabs at the end of a list, and gives back the pages found or not; returns
+ * how many bytes. */
+static size_t search_end(hak_heap *heap, hak_slab *first, bool punches, bool thorough)
+{
+    size_t given = 0;
+    for (hak_slab *slab = first->prev, *previous; !slab->searched; slab = previous) {
+        previous = slab->prev;
+        bool was_first = slab == first;
+        search(heap, slab, thorough);
+        if (punches) given += punch_partial(heap, slab);
+        if (was_first) break;
+    }
+    return given;
+}
+
+/* Has slabs be searched again that were left out for having few free blocks. */
+static void forget_few(hak_heap *heap)
+{
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = next_list(heap, &kind, &index)) != NULL;) {
+        for (hak_slab *next; slab; slab = next) {
+            next = slab->next;
+            if (slab->searched && hak__slab_partial_live(slab) > live_if_few(slab))
+                hak__partial_set_changed(heap, slab);
+        }
+    }
+}
+
+/* Searches all slabs that have changed: the last ones of each list; and where some lie between
+ * others, lists are gone through as a whole. */
+static size_t search_all(hak_heap *heap, bool punches, bool thorough)
+{
+    size_t given = 0;
+    if (heap->starved) thorough = true;
+    else if (thorough) forget_few(heap);
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; heap->unsearched && (slab = next_list(heap, &kind, &index));) {
+        given += search_end(heap, slab, punches, thorough);
+    }
+    kind = index = 0;
+    for (hak_slab *slab; heap->unsearched && (slab = next_list(heap, &kind, &index));) {
+        for (; slab; slab = slab->next) {
+            if (!slab->searched) search(heap, slab, thorough);
+        }
+    }
+    return given;
+}
+
+size_t hak__holes_find(hak_heap *heap, bool thorough)
+{
+    if (heap->region) return 0;
+    search_all(heap, false, thorough);
+    size_t bytes = heap->vacant_bytes;
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+        bytes += hak__holes_of(slab);
     }
     return bytes;
 }
 
-size_t hak__holes_find(hak_heap *heap)
-{
-    return visit(heap, false, false);
-}
-
 size_t hak__holes_punch(hak_heap *heap, bool thorough)
 {
-    return visit(heap, thorough, true);
+    if (heap->region) return 0;
+    size_t given = search_all(heap, true, thorough);
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+        given += punch_current(heap, slab);
+    }
+    kind = index = 0;
+    for (hak_slab *slab; heap->vacant_bytes && (slab = next_list(heap, &kind, &index));) {
+        for (hak_slab *next; slab && !hak__purge_gave_up(heap); slab = next) {
+            next = slab->next;
+            given += punch_partial(heap, slab);
+        }
+    }
+    return given;
+}
+
+size_t hak__holes_punch_slab(hak_heap *heap, hak_slab *slab, size_t *read)
+{
+    if (slab->kind != HAK_SLAB_PARTIAL) return 0;
+    if (!slab->searched) {
+        *read += slab->carved - hak__slab_partial_live(slab);
+        search(heap, slab, false);
+    }
+    return punch_partial(heap, slab);
 }
 
 bool hak__holes_fill(hak_heap *heap, hak_slab *slab)
@@ -116,7 +230,7 @@ bool hak__holes_fill(hak_heap *heap, hak_slab *slab)
     size_t page = (size_t)__builtin_ctz(slab->absent);
     size_t block = page * HAK_PAGE / slab->block_size;
     uint32_t pages = hak__slab_pages(slab, block * slab->block_size) & slab->absent;
-    if (!hak__charge(heap, bytes_of(pages))) return false;
+    if (!hak__charge(heap, hak__bytes_of_pages(pages))) return false;
     hak__slab_restore(slab, pages);
     return true;
 }

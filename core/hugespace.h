@@ -5,9 +5,11 @@
 
 #include "region.h"
 
-/* Takes address space for a huge block of `size` bytes, a multiple of the page; committed and all
- * zero, with room to grow behind it as far as there is any. NULL when memory is exhausted. */
-hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size);
+/* Takes address space for a huge block of `size` bytes, a multiple of the page, at a multiple of
+ * `align` bytes, a power of two; committed and all zero, with room to grow behind it as far as
+ * there is any. Once there are many huge blocks they lie side by side, since each of them that lies
+ * apart is a mapping of the kernel's. NULL when memory is exhausted. */
+hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size, size_t align);
 
 /* Gives a huge block and its address space back. */
 void hak__hugespace_give(hak_superslab *super);
@@ -20,7 +22,8 @@ bool hak__hugespace_extend(hak_superslab *super, size_t size);
 bool hak__hugespace_cut(hak_superslab *super, size_t size);
 
 /* Makes a larger huge block out of `super` by moving its pages, and gives the old address space
- * back. NULL when that cannot be done; then nothing has changed. */
+ * back. NULL when that cannot be done, or not without one mapping more where there are many; then
+ * nothing has changed. */
 hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size);
 
 /* Adds what is known here to the statistics of the process. The lock is held. */

@@ -20,22 +20,22 @@ void hak__kinds_open(hak_heap *heap, hak_kinds *kinds)
 
 void hak__kinds_clear_lists(const hak_heap *heap, void *memory)
 {
-    *(hak_lists *)memory = hak__no_lists;
-    if (!heap->kinds) return;
-    hak_kinds_lists *lists = memory;
-    for (unsigned i = 0; i < HAK_KINDS - 1; i++) {
-        lists->sets[i] = (hak_set){no_bins, hak__no_lists};
+    hak_all_lists *all = memory;
+    all->supers = hak__no_superslabs;
+    all->lists = hak__no_lists;
+    for (unsigned i = 0; heap->kinds && i < HAK_KINDS - 1; i++) {
+        all->sets[i] = (hak_set){no_bins, hak__no_lists};
     }
 }
 
 void hak__kinds_set_lists(hak_heap *heap, void *memory)
 {
-    heap->bins.lists = memory;
-    if (!heap->kinds) return;
-    hak_kinds_lists *lists = memory;
-    for (unsigned i = 0; i < HAK_KINDS - 1; i++) {
-        lists->sets[i].bins.lists = &lists->sets[i].lists;
-        heap->sets[i + 1] = &lists->sets[i].bins;
+    hak_all_lists *all = memory;
+    heap->supers = &all->supers;
+    heap->bins.lists = &all->lists;
+    for (unsigned i = 0; heap->kinds && i < HAK_KINDS - 1; i++) {
+        all->sets[i].bins.lists = &all->sets[i].lists;
+        heap->sets[i + 1] = &all->sets[i].bins;
     }
 }
 

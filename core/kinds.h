@@ -27,16 +27,17 @@ typedef struct hak_set {
     hak_lists lists;
 } hak_set;
 
-/* The lists of a heap that keeps kinds apart. */
-typedef struct hak_kinds_lists {
+/* The lists of a heap; with further sets if it keeps kinds apart. */
+typedef struct hak_all_lists {
+    hak_superslab_lists supers;
     hak_lists lists; /* of kind 0 */
-    hak_set sets[HAK_KINDS - 1];
-} hak_kinds_lists;
+    hak_set sets[];
+} hak_all_lists;
 
 /* Bytes of what hak__kinds_set_lists takes. */
 static inline size_t hak__kinds_lists_size(bool kinds)
 {
-    return kinds ? sizeof(hak_kinds_lists) : sizeof(hak_lists);
+    return sizeof(hak_all_lists) + (kinds ? (HAK_KINDS - 1) * sizeof(hak_set) : 0);
 }
 
 /* Makes the heap one that keeps kinds apart, from its beginning, or not, with `kinds` NULL. */

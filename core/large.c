@@ -2,10 +2,13 @@
 
 #include <string.h>
 
-#include "bins.h"
+#include "accounts.h"
 #include "hugespace.h"
+#include "kept.h"
+#include "nest.h"
 #include "os.h"
 #include "purge.h"
+#include "reclaim.h"
 #include "units.h"
 
 #define SPAN_MAX    (HAK_SUPERSLAB_SIZE / 2)
@@ -38,13 +41,14 @@ static size_t units_for(const hak_heap *heap, size_t size)
     return (size + unit_size - 1) / unit_size;
 }
 
-static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, bool zero)
+static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
-    hak_slab *span = hak__units_take(heap, units_for(heap, size), HAK_SPAN);
+    size_t unit_size = hak__heap_unit_size(heap), units = align > unit_size ? align / unit_size : 1;
+    hak_slab *span = hak__units_take(heap, units_for(heap, size), units, HAK_SPAN);
     if (!span) return NULL;
     span->span_size = size; /* so that its own pages stay */
     span->block_kind = (uint8_t)kind;
-    hak__bins_before_peak(heap, hak__units_untouched(heap, span, 0, size));
+    hak__reclaim_before_peak(heap, hak__units_untouched(heap, span, 0, size));
     if (zero) zero_span(heap, span, size, hak__heap_unit_size(heap));
     if (hak__units_use(heap, span, 0, size)) return span->start;
     span->span_size = 0;
@@ -73,13 +77,11 @@ void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
         return span->start;
     }
     if (count != had_units && !hak__units_resize(heap, span, count)) return NULL;
-    hak__bins_before_peak(heap, hak__units_untouched(heap, span, had, size));
-    if (!hak__units_use(heap, span, had, size)) {
-        hak__purge_to(heap, 0);
-        if (!hak__units_use(heap, span, had, size)) {
-            hak__units_resize(heap, span, had_units);
-            return NULL;
-        }
+    hak__reclaim_before_peak(heap, hak__units_untouched(heap, span, had, size));
+    if (!hak__units_use(heap, span, had, size) &&
+        !(hak__reclaim_short(heap) && hak__units_use(heap, span, had, size))) {
+        hak__units_resize(heap, span, had_units);
+        return NULL;
     }
     span->span_size = size;
     return span->start;
@@ -95,36 +97,39 @@ static void link_huge(hak_heap *heap, hak_superslab *huge)
     heap->huge = huge;
 }
 
-/* The smallest retained block of at least `size` bytes. */
-static hak_superslab *find_retained(const hak_heap *heap, size_t size)
+static void unlink_huge(hak_heap *heap, hak_superslab *huge)
 {
-    hak_superslab *best = NULL;
-    for (hak_superslab *huge = heap->huge; huge; huge = huge->next) {
-        if (!huge->huge_retained || huge->huge_size < size) continue;
-        if (!best || huge->huge_size < best->huge_size) best = huge;
-    }
-    return best;
+    if (huge->prev) huge->prev->next = huge->next;
+    else heap->huge = huge->next;
+    if (huge->next) huge->next->prev = huge->prev;
 }
 
-static void *huge_alloc(hak_heap *heap, unsigned kind, size_t size, bool zero)
+/* One that was kept, cut if it is much too large. */
+static hak_superslab *take_kept(hak_heap *heap, size_t size, size_t align, bool zero)
 {
-    hak_superslab *huge = find_retained(heap, size);
-    size_t most = up_to_page(size + size / 4);
-    if (huge && huge->huge_size > most) hak__units_cut_huge(heap, huge, most);
-    if (huge) {
-        char *start = hak__superslab_start(huge);
-        if (zero && !hak__region_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
-        huge->huge_retained = false;
-        huge->block_kind = (uint8_t)kind;
-        heap->retained -= huge->huge_size;
-        hak__charge(heap, 0);
-        return start;
-    }
-    hak__bins_before_peak(heap, size);
-    if (!hak__may_charge(heap, size)) return NULL;
-    huge = hak__hugespace_take(heap, size);
+    hak_superslab *huge = hak__kept_take(heap, size, align, up_to_page(size + size / 4));
     if (!huge) return NULL;
-    hak__charge(heap, size);
+    char *start = hak__superslab_start(huge);
+    if (zero && !hak__region_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
+    hak__charge_always(heap, 0);
+    return huge;
+}
+
+static hak_superslab *take_new(hak_heap *heap, size_t size, size_t align)
+{
+    hak__reclaim_before_peak(heap, size);
+    heap->short_of = hak__short_of(heap, size);
+    hak_superslab *huge = heap->short_of ? NULL : hak__hugespace_take(heap, size, align);
+    if (huge) hak__charge_always(heap, size);
+    return huge;
+}
+
+static void *huge_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+{
+    if (!hak__nest_ensure_lists(heap)) return NULL;
+    hak_superslab *huge = take_kept(heap, size, align, zero);
+    if (!huge) huge = take_new(heap, size, align);
+    if (!huge) return NULL;
     huge->block_kind = (uint8_t)kind;
     link_huge(heap, huge);
     return hak__superslab_start(huge);
@@ -136,8 +141,8 @@ void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block)
         hak__fatal("free", block, "points into a block, not at its start");
     }
     if (huge->huge_retained) hak__fatal("free", block, "this block is free already");
-    huge->huge_retained = true;
-    heap->retained += huge->huge_size;
+    unlink_huge(heap, huge);
+    hak__kept_put(heap, huge);
     hak__purge_excess(heap);
 }
 
@@ -152,38 +157,35 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
         return hak__superslab_start(huge);
     }
     size_t more = size - had;
-    hak__bins_before_peak(heap, more);
-    if (!hak__may_charge(heap, more)) {
-        hak__purge_to(heap, 0);
-        if (!hak__may_charge(heap, more)) return NULL;
-    }
+    hak__reclaim_before_peak(heap, more);
+    heap->short_of = hak__short_of(heap, more);
+    if (heap->short_of && !hak__reclaim_short(heap)) return NULL;
     if (hak__hugespace_extend(huge, size)) {
-        hak__charge(heap, more);
+        hak__charge_always(heap, more);
         return hak__superslab_start(huge);
     }
 
-    hak_superslab *prev = huge->prev, *next = huge->next;
+    unlink_huge(heap, huge);
     hak_superslab *moved = hak__hugespace_move(huge, size);
+    link_huge(heap, moved ? moved : huge);
     if (!moved) return NULL;
-    hak__charge(heap, more);
-    moved->prev = prev;
-    moved->next = next;
-    if (prev) prev->next = moved;
-    else heap->huge = moved;
-    if (next) next->prev = moved;
+    hak__charge_always(heap, more);
     return hak__superslab_start(moved);
 }
 
 /* ------------------------------------------------------------------ both */
 
+/* Whether a run of units can begin at a multiple of `align` bytes: their superslabs do. */
+static bool fits_span(size_t size, size_t align)
+{
+    return size <= SPAN_MAX && align <= HAK_SUPERSLAB_SIZE;
+}
+
 void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
     size = up_to_page(size);
-    if (heap->region) return span_alloc(heap, kind, size, zero);
-    if (size > SPAN_MAX || align > (size_t)1 << HAK_UNIT_SHIFT) {
-        return huge_alloc(heap, kind, size, zero);
-    }
-    return span_alloc(heap, kind, size, zero);
+    if (heap->region || fits_span(size, align)) return span_alloc(heap, kind, size, align, zero);
+    return huge_alloc(heap, kind, size, align, zero);
 }
 
 void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
@@ -191,8 +193,8 @@ void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
     /* Where a span of it fits into pages that are there already, copying once more costs less than
      * as many page faults. */
     bool fits = size <= SPAN_MAX && size <= heap->retained;
-    if (heap->region || size < GROWING_MIN || fits) {
+    if (heap->region || size < GROWING_MIN || fits || hak__region_crowded()) {
         return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
     }
-    return huge_alloc(heap, kind, up_to_page(size), false);
+    return huge_alloc(heap, kind, up_to_page(size), HAK_PAGE, false);
 }

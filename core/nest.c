@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "accounts.h"
 #include "kinds.h"
 #include "os.h"
+#include "unit_purge.h"
 #include "units.h"
 
 #define STEP      ((size_t)8)
@@ -95,7 +97,7 @@ void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin)
     nest->begin = nest->carved = (uint32_t)begin;
     size_t size = run->units * hak__heap_unit_size(heap), most = (size_t)1 << HAK_UNIT_SHIFT;
     nest->end = (uint32_t)(size < most ? size : most);
-    if (heap->bins.lists == &hak__no_lists) nest->end -= lists_size(heap);
+    if (!hak__heap_has_lists(heap)) nest->end -= lists_size(heap);
 }
 
 /* On a caller's memory: an eighth of it, when the first block is asked for. */
@@ -105,7 +107,7 @@ __attribute__((noinline)) static bool open_run(hak_heap *heap)
     size_t unit = hak__unit_size(heap->region), most = (size_t)1 << HAK_UNIT_SHIFT;
     size_t count = heap->region->units / 8;
     if (count * unit > most) count = most / unit;
-    hak_slab *run = count ? hak__units_take(heap, count, HAK_UNIT_NEST) : NULL;
+    hak_slab *run = count ? hak__units_take(heap, count, 1, HAK_UNIT_NEST) : NULL;
     if (run) hak__nest_open(heap, run, 2 * STEP);
     return run != NULL;
 }
@@ -113,7 +115,8 @@ __attribute__((noinline)) static bool open_run(hak_heap *heap)
 /* Where the lists are; 0: not among the blocks. */
 static size_t lists_offset(const hak_heap *heap)
 {
-    size_t offset = (size_t)((char *)heap->bins.lists - heap->nest.start);
+    size_t offset = (size_t)((char *)heap->supers - heap->nest.start);
+    if (!hak__heap_has_lists(heap)) return 0;
     return offset >= heap->nest.begin && offset < heap->nest.carved ? offset : 0;
 }
 
@@ -123,7 +126,7 @@ static void reset(hak_heap *heap)
     hak_nest *nest = &heap->nest;
     if (lists_offset(heap)) {
         char *front = nest->start + nest->begin;
-        memmove(front, heap->bins.lists, hak__kinds_lists_size(heap->kinds));
+        memmove(front, heap->supers, hak__kinds_lists_size(heap->kinds));
         hak__kinds_set_lists(heap, front);
         nest->begin += lists_size(heap);
     }
@@ -164,16 +167,23 @@ void hak__nest_trim(hak_heap *heap)
     }
 }
 
+size_t hak__nest_unused(const hak_heap *heap)
+{
+    const hak_nest *nest = &heap->nest;
+    if (!nest->run) return 0;
+    size_t used = nest->live ? up(nest->carved, HAK_PAGE) : 0, in_use = nest->run->span_size;
+    return used < in_use ? in_use - used : 0;
+}
+
 size_t hak__nest_purge(hak_heap *heap)
 {
     hak_slab *run = heap->nest.run;
     size_t used = run->span_size ? run->span_size : hak__nest_own_pages(heap);
     size_t bytes = run->touched - used;
-    if (bytes == 0 || !hak__region_purge(run->start + used, bytes)) return 0;
+    if (bytes == 0 || !hak__give_pages_at_once(heap, run->start + used, bytes)) return 0;
     run->touched = (uint32_t)used;
     heap->retained -= bytes;
     hak__discharge(heap, bytes);
-    heap->purges++;
     return bytes;
 }
 

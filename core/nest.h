@@ -32,9 +32,15 @@ bool hak__nest_come_back(hak_heap *heap);
 /* A cycle of the collector is over: classes that are not busy within one may stay. */
 void hak__nest_settle(hak_heap *heap);
 
-/* Makes room for the heap's lists in the nest, where some is kept for them: with its first slab a
- * heap needs them. False when that would pass the limit. */
+/* Makes room for the heap's lists in the nest, where some is kept for them: with its first slab or
+ * large block a heap needs them. False when that would pass the limit. */
 bool hak__nest_give_lists(hak_heap *heap);
+
+/* Sees to it that the heap has them. */
+static inline bool hak__nest_ensure_lists(hak_heap *heap)
+{
+    return hak__heap_has_lists(heap) || hak__nest_give_lists(heap);
+}
 
 /* Frees one. Aborts if no block begins there, or it is free already as far as can be told. */
 void hak__nest_free(hak_heap *heap, void *block);
@@ -51,6 +57,9 @@ bool hak__nest_extend(hak_heap *heap, void *block, size_t size);
 
 /* Lets go of the pages behind the blocks; without blocks, of all. They are retained. */
 void hak__nest_trim(hak_heap *heap);
+
+/* Bytes of its pages in use that hak__nest_trim would let go. */
+size_t hak__nest_unused(const hak_heap *heap);
 
 /* Gives what the nest retains back to the OS; returns how many bytes. Not on a caller's memory. */
 size_t hak__nest_purge(hak_heap *heap);

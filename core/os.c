@@ -81,32 +81,45 @@ void *hak__os_take(size_t size)
     return NULL;
 }
 
-static bool advise(void *start, size_t size, int advice)
+/* 0, or why the OS refused. */
+static int advise(void *start, size_t size, int advice)
 {
-    int saved = errno;
-    bool done = counted(&counts.madvise, madvise(start, size, advice) == 0);
-    if (!done) {
-        atomic_uint_fast64_t *why =
-            errno == ENOMEM ? &counts.madvise_enomem : &counts.madvise_other;
-        atomic_fetch_add_explicit(why, 1, memory_order_relaxed);
+    int saved = errno, why = 0;
+    if (!counted(&counts.madvise, madvise(start, size, advice) == 0)) {
+        why = errno;
+        atomic_uint_fast64_t *kind = why == ENOMEM ? &counts.madvise_enomem : &counts.madvise_other;
+        atomic_fetch_add_explicit(kind, 1, memory_order_relaxed);
     }
     errno = saved;
-    return done;
+    return why;
 }
 
 bool hak__os_purge(void *start, size_t size)
 {
-    return advise(start, size, MADV_DONTNEED);
+    return advise(start, size, MADV_DONTNEED) == 0;
 }
 
 bool hak__os_purge_lazily(void *start, size_t size)
 {
-    return advise(start, size, MADV_FREE);
+    return advise(start, size, MADV_FREE) == 0;
+}
+
+/* A byte is written to each page: the same that is there. */
+static void touch_each(char *start, size_t size)
+{
+    for (size_t at = 0; at < size; at += hak__os_page()) ((volatile char *)start)[at] = 0;
 }
 
 bool hak__os_touch(void *start, size_t size)
 {
-    return advise(start, size, MADV_POPULATE_WRITE);
+    static atomic_bool unknown; /* to the kernel */
+    if (!atomic_load_explicit(&unknown, memory_order_relaxed)) {
+        int why = advise(start, size, MADV_POPULATE_WRITE);
+        if (why != EINVAL) return why == 0;
+        atomic_store_explicit(&unknown, true, memory_order_relaxed);
+    }
+    touch_each(start, size);
+    return true;
 }
 
 bool hak__os_reset(void *start, size_t size)
@@ -139,27 +152,47 @@ static bool claim_hole(void *start, size_t size)
     return p == start || (!p && errno == EEXIST);
 }
 
+/* Why a move was refused, as errno says. A refused call may have unmapped the target first. */
+static hak_moved not_moved(int why, void *to, size_t size)
+{
+    if (!claim_hole(to, size)) return HAK_TARGET_LOST;
+    return why == EFAULT ? HAK_NOT_ONE : HAK_NOT_MOVED;
+}
+
+/* Before Linux 5.7: the source becomes a hole, which is claimed again. */
+static hak_moved move_away(void *from, size_t size, void *to)
+{
+    if (!remap(from, size, to, 0)) {
+        hak_moved result = not_moved(errno, to, size);
+        return result == HAK_NOT_ONE ? HAK_NOT_MOVED : result; /* parts could not be brought back */
+    }
+    void *p = map(from, size, MAP_FIXED_NOREPLACE);
+    if (p && p != from) hak__os_release(p, size);
+    return p == from ? HAK_MOVED_AWAY : HAK_MOVED_HOLE;
+}
+
 hak_moved hak__os_move(void *from, size_t size, void *to)
 {
     int saved = errno;
-    hak_moved result;
-    if (remap(from, size, to, MREMAP_DONTUNMAP)) {
-        /* The kernel kept our claim on the source. Failing to reset it costs nothing but the
-         * access that stays. */
-        hak__os_reset(from, size);
-        result = HAK_MOVED;
-    } else if (errno == EINVAL && remap(from, size, to, 0)) {
-        /* Before Linux 5.7 (EINVAL) the source becomes a hole. */
-        void *p = map(from, size, MAP_FIXED_NOREPLACE);
-        if (p && p != from) hak__os_release(p, size);
-        result = p == from ? HAK_MOVED : HAK_MOVED_HOLE;
-    } else {
-        /* A refused call may have unmapped the target first. */
-        result = errno == EFAULT ? HAK_NOT_ONE : HAK_NOT_MOVED;
-        if (!claim_hole(to, size)) result = HAK_TARGET_LOST;
+    hak_moved result = HAK_MOVED;
+    if (!remap(from, size, to, MREMAP_DONTUNMAP)) {
+        result = errno == EINVAL ? move_away(from, size, to) : not_moved(errno, to, size);
     }
     errno = saved;
     return result;
+}
+
+size_t hak__os_page(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+bool hak__os_resident(void *start, size_t size, unsigned char *pages)
+{
+    int saved = errno;
+    bool done = mincore(start, size, pages) == 0;
+    errno = saved;
+    return done;
 }
 
 void hak__os_calls(hak_os_calls *calls)
@@ -173,16 +206,32 @@ void hak__os_calls(hak_os_calls *calls)
     calls->total = calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
 }
 
+/* Reads the beginning of a file; false where it cannot be read. */
+static bool read_file(const char *path, char *text, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    ssize_t length = read(file, text, size - 1);
+    close(file);
+    text[length > 0 ? length : 0] = 0;
+    return length > 0;
+}
+
+bool hak__os_huge_pages(void)
+{
+    int saved = errno;
+    char text[128];
+    bool always = read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) &&
+                  strstr(text, "[always]");
+    errno = saved;
+    return always;
+}
+
 /* The pages that the process has resident. */
 static size_t resident_pages(void)
 {
     char text[128];
-    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    ssize_t length = read(file, text, sizeof text - 1);
-    close(file);
-    if (length <= 0) return 0;
-    text[length] = 0;
+    if (!read_file("/proc/self/statm", text, sizeof text)) return 0;
     const char *second = strchr(text, ' ');
     return second ? strtoul(second, NULL, 10) : 0;
 }

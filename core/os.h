@@ -28,9 +28,16 @@ bool hak__os_purge(void *start, size_t size);
 /* Lets the OS take the pages when it wants them; until then they may keep what is in them. */
 bool hak__os_purge_lazily(void *start, size_t size);
 
-/* Touches committed pages, by one call; false where the OS does not know how (before Linux 5.14) or
- * has no memory. */
+/* Touches committed pages that were never written, or not since they were given back: by one call,
+ * or, before Linux 5.14, page by page. False where the OS has no memory. */
 bool hak__os_touch(void *start, size_t size);
+
+/* Bytes of a page of the kernel. */
+size_t hak__os_page(void);
+
+/* Whether each page of a range is resident: a byte for each, bit 0. For checks. False when the OS
+ * does not tell. */
+bool hak__os_resident(void *start, size_t size, unsigned char *pages);
 
 /* Gives the pages back and takes the access away: the range is as newly reserved. */
 bool hak__os_reset(void *start, size_t size);
@@ -40,16 +47,21 @@ bool hak__os_release(void *start, size_t size);
 
 /* What hak__os_move did. */
 typedef enum hak_moved {
-    HAK_MOVED,       /* the source range is reset */
+    HAK_MOVED,       /* the source is as newly committed */
+    HAK_MOVED_AWAY,  /* the source is as newly reserved */
     HAK_MOVED_HOLE,  /* the source's addresses were lost to the process: never use them again */
     HAK_NOT_MOVED,   /* refused: the source is as it was, the target reserved, committed or not */
-    HAK_NOT_ONE,     /* the same, because the source lies in several kernel mappings */
+    HAK_NOT_ONE,     /* the same, because the source lies in several kernel mappings; parts of it
+                      * can be moved */
     HAK_TARGET_LOST, /* refused: the target's addresses were lost: never use them again */
 } hak_moved;
 
 /* Moves the pages of `size` committed bytes at `from` to the range at `to`, which is ours and
  * becomes committed. No byte is copied: page-table entries are (mremap). */
 hak_moved hak__os_move(void *from, size_t size, void *to);
+
+/* Whether the system gives huge pages to memory that has not asked for them. For checks. */
+bool hak__os_huge_pages(void);
 
 /* Milliseconds since some moment in the past; coarse, and no call to the kernel. */
 uint64_t hak__os_clock(void);

@@ -2,36 +2,45 @@
 
 #include <errno.h>
 
+#include "accounts.h"
 #include "bins.h"
+#include "check.h"
 #include "holes.h"
 #include "nest.h"
 #include "options.h"
 #include "purge.h"
+#include "reclaim.h"
 #include "retain.h"
+#include "superslabs.h"
 #include "supply.h"
+#include "unit_purge.h"
 #include "units.h"
-
-/* What is kept of a limit for classes without a slab. */
-#define RESERVE_PART 32
-#define RESERVE_MOST ((size_t)64 * 1024)
 
 /* ------------------------------------------------------------------ limits */
 
 void hak__policy_limit(hak_heap *heap, size_t bytes)
 {
-    size_t reserve = bytes / RESERVE_PART & ~(HAK_PAGE - 1);
     heap->limit = bytes ? bytes : SIZE_MAX;
-    heap->reserve = reserve < RESERVE_MOST ? reserve : RESERVE_MOST;
+}
+
+/* Brings the footprint down to `bytes`: first by what is retained, as much as is needed; then by
+ * what a trim would give back. False, and nothing is given back, when that is not enough. */
+static bool fit(hak_heap *heap, size_t bytes)
+{
+    if (heap->footprint <= bytes) return true;
+    if (hak__reclaim_in_use(heap) > bytes) return false;
+    hak__purge_begin(heap);
+    hak__purge_some(heap, heap->footprint - bytes);
+    if (heap->prewarmed > heap->retained) heap->prewarmed = heap->retained;
+    if (heap->footprint > bytes) hak_heap_trim(heap);
+    return heap->footprint <= bytes;
 }
 
 bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
 {
-    if (bytes && heap->footprint > bytes) {
-        hak_heap_trim(heap);
-        if (heap->footprint > bytes) {
-            errno = ERANGE;
-            return false;
-        }
+    if (bytes && !fit(heap, bytes)) {
+        errno = ERANGE;
+        return false;
     }
     hak__policy_limit(heap, bytes);
     return true;
@@ -60,22 +69,28 @@ size_t hak_heap_trim(hak_heap *heap)
     size_t before = heap->footprint;
     heap->at_once = true;
     heap->prewarmed = 0;
+    hak__purge_begin(heap);
     hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(heap, 0);
     heap->at_once = false;
-    return before - heap->footprint + (heap->region ? 0 : hak__supply_shrink(0));
+    hak__heap_check_now_and_then(heap);
+    if (heap->region) return before - heap->footprint;
+    hak__purge_unused(heap);
+    return before - heap->footprint + hak__supply_shrink(0);
 }
 
 size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
 {
     size_t touched = 0;
+    bytes &= ~(HAK_PAGE - 1);
     while (!heap->region && touched < bytes) {
         size_t more = hak__units_prewarm(heap, bytes - touched);
         if (more == 0) break;
         touched += more;
     }
     heap->prewarmed += touched;
+    hak__heap_check_now_and_then(heap);
     return touched;
 }
 
@@ -85,7 +100,8 @@ static void settle(hak_heap *heap)
 {
     size_t before = heap->footprint, bound = hak__retain_bound(heap);
     size_t most = heap->retained + heap->loose + hak__bins_pages(heap);
-    if (most > bound && heap->retained + hak__holes_find(heap) > bound) {
+    if (most > bound && heap->retained + hak__holes_find(heap, false) > bound &&
+        hak__purge_may_begin(heap)) {
         hak__retain_learn(heap);
         hak__bins_retire_idle(heap);
         hak__holes_punch(heap, false);
@@ -93,7 +109,7 @@ static void settle(hak_heap *heap)
     }
     hak__purge_excess(heap);
     size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
-    if (needed < SIZE_MAX - least && heap->retained > needed + least)
+    if (needed < SIZE_MAX - least && heap->retained > needed + least && hak__purge_may_begin(heap))
         hak__purge_to(heap, needed + least / 2);
 }
 
@@ -113,6 +129,7 @@ size_t hak_heap_settle(hak_heap *heap)
     settle(heap);
     heap->settled_at = heap->work;
     heap->settled_free = heap->retained + heap->loose;
+    hak__heap_check_now_and_then(heap);
     return before - heap->footprint;
 }
 
@@ -133,12 +150,14 @@ static void comply(hak_heap *heap)
 {
     if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return;
     heap->prewarmed = 0;
+    hak__purge_begin(heap);
     hak__bins_retire_idle(heap);
     heap->recent_peak = heap->footprint - heap->retained;
     heap->released = (hak_release){0};
     if (heap->retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
     hak__purge_to(heap, hak__retain_bound(heap));
     if (!heap->region) hak__supply_shrink(hak__policy(heap)->pool);
+    hak__heap_check_now_and_then(heap);
 }
 
 bool hak_heap_set_profile(hak_heap *heap, const char *name)

@@ -1,8 +1,12 @@
 #include "purge.h"
 
+#include "accounts.h"
 #include "holes.h"
+#include "kept.h"
 #include "nest.h"
 #include "retain.h"
+#include "superslabs.h"
+#include "unit_purge.h"
 #include "units.h"
 
 #define PEAK_STEP    ((size_t)32 * 1024)
@@ -10,7 +14,6 @@
 #define WORTH_A_STEP ((size_t)16 * 1024)
 #define WORTH_LEAST  ((size_t)32 * 1024)
 #define LARGE        ((size_t)64 * 1024) /* growing by so much at once pays for itself */
-#define HUGE_LEAST   ((size_t)64 * 1024) /* a huge block cut below this goes whole */
 
 /* Giving a byte back, with the page fault when it is used again, is paid for by work on eight, or
  * by growing by one above the last peak: a new byte is a page fault too. */
@@ -22,7 +25,7 @@
 
 void hak__purge_excess(hak_heap *heap)
 {
-    if (heap->retained <= hak__retain_bound(heap)) return;
+    if (heap->retained <= hak__retain_bound(heap) || !hak__purge_may_begin(heap)) return;
     size_t before = heap->footprint;
     hak__retain_learn(heap);
     /* What was in use at the peak matters less with every purge. */
@@ -38,7 +41,7 @@ void hak__purge_excess(hak_heap *heap)
 void hak__purge_loose(hak_heap *heap)
 {
     size_t bound = hak__retain_bound(heap);
-    if (heap->loose >= heap->loose_at && heap->loose > bound) {
+    if (heap->loose >= heap->loose_at && heap->loose > bound && hak__purge_may_begin(heap)) {
         size_t before = heap->footprint;
         hak__retain_learn(heap);
         hak__holes_punch(heap, false);
@@ -56,9 +59,9 @@ static bool grows_in_earnest(hak_heap *heap, size_t peak)
     size_t step = (peak / 4 < PEAK_STEP ? peak / 4 : PEAK_STEP) + peak / 64;
     if (peak < heap->stepped_peak + step) return false;
     size_t pages = (peak - heap->stepped_peak) / HAK_PAGE;
-    size_t refills = heap->refills - heap->stepped_refills;
+    uint32_t refills = (uint32_t)heap->refills - heap->stepped_refills;
     heap->stepped_peak = peak;
-    heap->stepped_refills = heap->refills;
+    heap->stepped_refills = (uint32_t)heap->refills;
     return refills <= pages * IN_EARNEST;
 }
 
@@ -97,72 +100,59 @@ void hak__purge_looked(hak_heap *heap, size_t given)
     heap->look_at = heap->work + (wait > WORK_LEAST ? wait : WORK_LEAST);
 }
 
-/* Retained huge blocks, the latest freed last. */
-static size_t purge_huge(hak_heap *heap, size_t keep)
-{
-    size_t given = 0;
-    hak_superslab *next;
-    for (hak_superslab *super = heap->huge; super && heap->retained > keep; super = next) {
-        next = super->next;
-        if (super->huge_retained) given += hak__units_drop_huge(heap, super);
-    }
-    return given;
-}
-
 /* Superslabs without a block go back to the supply. */
 static size_t purge_superslabs(hak_heap *heap, size_t keep)
 {
     size_t given = 0;
-    hak_superslab *next;
-    for (hak_superslab *super = heap->supers; super && heap->retained > keep; super = next) {
+    hak_superslab *super, *next;
+    for (super = hak__superslabs_unused(heap, true); super && heap->retained > keep; super = next) {
         next = super->next;
-        if (super->free != ~(uint64_t)0) continue;
         size_t touched = hak__units_return(heap, super, 0);
         heap->retained -= touched;
         hak__discharge(heap, touched);
-        if (touched) heap->purges++;
+        heap->purges++;
         given += touched;
     }
     return given;
 }
 
-/* Retained huge blocks, cut or whole. */
-static size_t purge_some_huge(hak_heap *heap, size_t bytes)
+void hak__purge_unused(hak_heap *heap)
+{
+    for (hak_superslab *super; (super = hak__superslabs_unused(heap, false)) != NULL;) {
+        hak__units_return(heap, super, 0);
+    }
+}
+
+/* Pages of free units, and then those behind blocks, until `bytes` have been given back. */
+static size_t purge_units(hak_heap *heap, size_t bytes)
 {
     size_t given = 0;
-    hak_superslab *next;
-    for (hak_superslab *super = heap->huge; super && given < bytes; super = next) {
-        next = super->next;
-        if (!super->huge_retained) continue;
-        size_t rest = (bytes - given + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
-        if (super->huge_size < rest + HUGE_LEAST) given += hak__units_drop_huge(heap, super);
-        else given += hak__units_cut_huge(heap, super, super->huge_size - rest);
+    hak_superslab *super = hak__superslabs_next_dirty(heap, NULL), *next;
+    for (; super && given < bytes && !hak__purge_gave_up(heap); super = next) {
+        next = hak__superslabs_next_dirty(heap, super);
+        given += hak__units_purge(heap, super, bytes - given);
+    }
+    super = heap->supers->tailed;
+    for (; super && given < bytes && !hak__purge_gave_up(heap); super = next) {
+        next = super->next_tailed;
+        given += hak__units_purge(heap, super, bytes - given);
     }
     return given;
 }
 
 size_t hak__purge_some(hak_heap *heap, size_t bytes)
 {
-    size_t given = 0;
-    hak_superslab *lists[] = {heap->supers, heap->supers_full};
-    for (size_t i = 0; i < 2; i++) {
-        for (hak_superslab *super = lists[i]; super && given < bytes; super = super->next) {
-            given += hak__units_purge(heap, super, bytes - given);
-        }
-    }
-    if (given < bytes && !heap->region) given += purge_some_huge(heap, bytes - given);
+    if (heap->retained == 0) return 0;
+    size_t given = purge_units(heap, bytes);
+    if (given < bytes && !heap->region) given += hak__kept_purge_some(heap, bytes - given);
     return given;
 }
 
 size_t hak__purge_to(hak_heap *heap, size_t keep)
 {
-    size_t given = heap->region ? 0 : purge_huge(heap, keep) + purge_superslabs(heap, keep);
-    hak_superslab *lists[] = {heap->supers, heap->supers_full};
-    for (size_t i = 0; i < 2; i++) {
-        for (hak_superslab *super = lists[i]; super && heap->retained > keep; super = super->next) {
-            given += hak__units_purge(heap, super, heap->retained - keep);
-        }
-    }
+    if (heap->retained <= keep) return 0;
+    size_t given = heap->region ? 0 : hak__kept_purge_to(heap, keep) + purge_superslabs(heap, keep);
+    if (heap->retained > keep) given += purge_units(heap, heap->retained - keep);
     if (!heap->region && heap->retained > keep) given += hak__nest_purge(heap);
     return given;
 }

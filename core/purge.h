@@ -38,6 +38,10 @@ void hak__purge_looked(hak_heap *heap, size_t given);
  */
 size_t hak__purge_some(hak_heap *heap, size_t bytes);
 
+/* Gives superslabs of which nothing is in use or retained back to the supply. Not on a caller's
+ * memory. */
+void hak__purge_unused(hak_heap *heap);
+
 /* Purges until at most `keep` bytes are retained; returns how many were given back. */
 size_t hak__purge_to(hak_heap *heap, size_t keep);
 

@@ -16,6 +16,9 @@ static const char __libc_single_threaded;
 #define SPILL_SUPERSLABS ((size_t)8)
 #define SPILLS_MAX       1024
 #define READY_STEP       ((size_t)16) /* superslabs whose records are committed by one call */
+#define MAPPINGS_MANY    ((size_t)8192)
+#define SUPERS_A_LEAF    ((size_t)64) /* words of superslabs, 16 GiB: they touch few pages … */
+#define UNITS_A_LEAF     ((size_t)1)  /* … and words of units of a caller's memory */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -35,6 +38,10 @@ static atomic_size_t spill_slots; /* slots that have ever been used */
 
 /* For statistics. */
 static size_t committed_superslabs, reserved_bytes, spill_count;
+
+/* Kernel mappings of ours: neighbours of which one is committed, and huge blocks that were moved.
+ */
+static atomic_size_t borders, moved_blocks;
 static atomic_size_t purges_elsewhere;
 
 /* ------------------------------------------------------------------ making regions */
@@ -47,13 +54,14 @@ static size_t up(size_t n, size_t step)
 /* Records and units for `superslabs` in one reservation. */
 static bool region_reserve(hak_region *region, size_t superslabs)
 {
-    size_t supers = up(superslabs * sizeof(hak_superslab), HAK_PAGE);
+    size_t supers = superslabs * sizeof(hak_superslab);
+    size_t tables = up(supers + hak__room_size(superslabs, SUPERS_A_LEAF), HAK_PAGE);
     size_t slabs = superslabs * HAK_SUPERSLAB_UNITS * sizeof(hak_slab);
-    size_t records = up(supers + slabs + sizeof *region, HAK_PAGE);
+    size_t records = up(tables + slabs + sizeof *region, HAK_PAGE);
     size_t size = records + superslabs * HAK_SUPERSLAB_SIZE + HAK_SUPERSLAB_SIZE;
     char *mapping = hak__os_reserve(size);
     if (!mapping) return false;
-    if (!hak__os_commit(mapping, supers)) {
+    if (!hak__os_commit(mapping, tables)) {
         hak__os_release(mapping, size);
         return false;
     }
@@ -63,12 +71,13 @@ static bool region_reserve(hak_region *region, size_t superslabs)
         .superslabs = superslabs,
         .unit_shift = HAK_UNIT_SHIFT,
         .supers = (hak_superslab *)mapping,
-        .slabs = (hak_slab *)(mapping + supers),
+        .slabs = (hak_slab *)(mapping + tables),
         .huge_hint = superslabs / 2,
         .units = superslabs * HAK_SUPERSLAB_UNITS,
         .mapping = mapping,
         .mapping_size = size,
     };
+    hak__room_open(&region->room, superslabs, SUPERS_A_LEAF, mapping + supers);
     return true;
 }
 
@@ -258,7 +267,8 @@ hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size
         size_t superslabs = (units + HAK_SUPERSLAB_UNITS - 1) / HAK_SUPERSLAB_UNITS;
         uintptr_t supers = begin + up(sizeof(hak_region), sizeof(hak_slab));
         uintptr_t slabs = supers + superslabs * sizeof(hak_superslab);
-        uintptr_t control = slabs + units * sizeof(hak_slab);
+        uintptr_t room = slabs + units * sizeof(hak_slab);
+        uintptr_t control = up(room + hak__room_size(units, UNITS_A_LEAF), sizeof(hak_slab));
         uintptr_t base = up(control + control_size, HAK_PAGE);
         if (base + (units << shift) > end) continue;
 
@@ -275,6 +285,7 @@ hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size
             .ready = superslabs,
             .units = units,
         };
+        hak__room_open(&region->room, units, UNITS_A_LEAF, (void *)room);
         for (size_t i = 0; i < superslabs; i++) {
             size_t left = units - i * HAK_SUPERSLAB_UNITS;
             region->supers[i] = (hak_superslab){
@@ -305,13 +316,35 @@ static bool make_ready(hak_region *region, size_t index)
     return true;
 }
 
+/* Whether the neighbour of a superslab in a region is committed. */
+static bool neighbour_committed(const hak_superslab *super, ptrdiff_t distance)
+{
+    size_t neighbour = hak__superslab_index(super) + (size_t)distance;
+    return neighbour < super->region->superslabs && super[distance].committed;
+}
+
 void hak__region_set_committed(hak_superslab *super, bool committed)
 {
-    if (super->committed != committed) {
-        if (committed) committed_superslabs++;
-        else committed_superslabs--;
+    if (super->committed == committed) return;
+    for (ptrdiff_t distance = -1; distance <= 1; distance += 2) {
+        if (neighbour_committed(super, distance) == committed) borders--;
+        else borders++;
     }
+    if (committed) committed_superslabs++;
+    else committed_superslabs--;
     super->committed = committed;
+}
+
+void hak__region_count_moved(int change)
+{
+    moved_blocks += (size_t)change;
+}
+
+bool hak__region_crowded(void)
+{
+    return atomic_load_explicit(&borders, memory_order_relaxed) +
+               2 * atomic_load_explicit(&moved_blocks, memory_order_relaxed) >
+           MAPPINGS_MANY;
 }
 
 static bool commit(hak_region *region, hak_superslab *super)
@@ -326,14 +359,11 @@ static bool commit(hak_region *region, hak_superslab *super)
 
 static hak_superslab *take_from(hak_region *region)
 {
-    size_t index = region->hint;
-    while (index < region->superslabs && region->supers[index].kind != HAK_SUPERSLAB_FREE) index++;
-    region->hint = index;
-    if (index == region->superslabs) return NULL;
-
+    size_t index = hak__room_find(&region->room, 0, 1);
+    if (index == HAK_ROOM_NOWHERE) return NULL;
     hak_superslab *super = &region->supers[index];
     if (!make_ready(region, index) || !commit(region, super)) return NULL;
-    region->hint = index + 1;
+    hak__room_mark(&region->room, index, 1, true);
     return super;
 }
 
@@ -364,10 +394,9 @@ void hak__region_drop_records(hak_superslab *super)
     if ((uintptr_t)slabs % HAK_PAGE == 0) hak__os_purge(slabs, HAK_SUPERSLAB_UNITS * sizeof *slabs);
 }
 
-void hak__region_make_free(hak_superslab *super)
+void hak__region_make_free(hak_superslab *super, size_t count)
 {
     hak_region *region = super->region;
-    size_t index = hak__superslab_index(super);
-    super->kind = HAK_SUPERSLAB_FREE;
-    if (index < region->hint) region->hint = index;
+    for (size_t i = 0; i < count; i++) super[i].kind = HAK_SUPERSLAB_FREE;
+    hak__room_mark(&region->room, hak__superslab_index(super), count, false);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "hakmem.h"
+#include "room.h"
 #include "slab.h"
 
 #define HAK_SUPERSLAB_UNITS 64
@@ -34,18 +35,27 @@ typedef enum hak_superslab_kind {
 typedef struct hak_superslab {
     uint64_t free;         /* SLABS, NESTS: bit set for each free unit */
     uint64_t dirty;        /* bit set for each unit with touched pages; NESTS: free ones */
+    uint64_t tails;        /* SLABS: units in use that may have pages behind their blocks */
     struct hak_heap *heap; /* its owner; NESTS: none */
-    struct hak_superslab *next, *prev; /* in a list of its owner; NESTS: of those with free units */
     struct hak_region *region;
-    size_t huge_size;   /* HUGE: usable bytes, a multiple of the page */
+    struct hak_superslab *next, *prev; /* in a list of its owner; NESTS: of those with free units */
+    struct hak_superslab *next_owned, *previous_owned;   /* SLABS: all of its owner's */
+    struct hak_superslab *next_tailed, *previous_tailed; /* SLABS: those with tails */
+    union {
+        size_t huge_size; /* HUGE: usable bytes, a multiple of the page */
+        size_t pooled;    /* in the pool: bytes touched */
+    };
     uint32_t run;       /* HUGE: superslabs in the block; TAIL: distance from the first */
     uint8_t kind;       /* hak_superslab_kind */
     bool committed;     /* readable and writable */
     bool huge_retained; /* HUGE: freed, kept by its heap for the next such block */
+    bool huge_moved;    /* HUGE: its pages have been moved here */
     uint8_t block_kind; /* HUGE: what it is for: kinds.h */
+    int8_t list;        /* SLABS: which of its owner's lists: superslabs.h */
+    uint8_t reserved[22];
 } hak_superslab;
 
-_Static_assert(sizeof(hak_superslab) == 64, "a superslab record is one cache line");
+_Static_assert(sizeof(hak_superslab) == 128, "a superslab record is two cache lines");
 
 typedef struct hak_region {
     uintptr_t base;
@@ -57,7 +67,7 @@ typedef struct hak_region {
     hak_superslab *supers; /* one record a superslab */
     void *control;         /* on a caller's memory: room for the heap itself */
     size_t ready;          /* slab records are committed for that many superslabs */
-    size_t hint;           /* no superslab before this one is free */
+    hak_room room;         /* free superslabs; on a caller's memory, free units */
     size_t huge_hint;      /* where to look for room for the next huge block */
     size_t units;          /* usable; on a caller's memory the last superslab may be cut short */
     void *mapping;         /* of a spill region: all of it, with the records */
@@ -82,6 +92,10 @@ void hak__region_count(hak_process_stats *stats);
  * called before handlers are registered for a lock that is held while this one is taken: libc calls
  * them in the reverse order. */
 void hak__region_respect_fork(void);
+
+/* Whether the region has so many kernel mappings that there should not be more: their number is
+ * limited for a process (vm.max_map_count, 65,530), and its threads need some too. */
+bool hak__region_crowded(void);
 
 /* Lays a region, and `control` bytes for the heap itself, out in a caller's memory. NULL when it is
  * too small. */

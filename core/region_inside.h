@@ -23,15 +23,18 @@ hak_region *hak__region_spill(size_t superslabs, bool dedicated);
 /* Gives a spill region's address space back. */
 void hak__region_release(hak_region *region);
 
-/* A free superslab, committed and clean, its records zero: no block lives there. It is still marked
+/* A free superslab, committed and clean, its records zero: no block lives there. It is no longer
  * free. NULL when memory is exhausted. */
 hak_superslab *hak__region_take_free(void);
 
 /* Notes whether a superslab can be touched. */
 void hak__region_set_committed(hak_superslab *super, bool committed);
 
-/* Marks a clean superslab free, whose records are zero. */
-void hak__region_make_free(hak_superslab *super);
+/* Counts a huge block whose pages have been moved, or is gone: its mapping never joins others. */
+void hak__region_count_moved(int change);
+
+/* Marks `count` clean superslabs free, whose records are zero. */
+void hak__region_make_free(hak_superslab *super, size_t count);
 
 /* Gives the pages of a superslab's records, which are all zero, back to the OS. */
 void hak__region_drop_records(hak_superslab *super);

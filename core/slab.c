@@ -26,6 +26,7 @@ size_t hak__slab_used(const hak_slab *slab)
     switch (slab->kind) {
     case HAK_SLAB_CURRENT:
     case HAK_SLAB_PARTIAL:
+    case HAK_SLAB_DRY:
     case HAK_SLAB_FULL:
         return ((size_t)slab->carved * slab->block_size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
     case HAK_SPAN:
@@ -42,7 +43,7 @@ void hak__slab_carve(hak_slab *slab, size_t bytes)
     char *block = slab->start + slab->carved * size;
     char *last = block + (count - 1) * size;
     slab->free = block;
-    slab->carved += count;
+    slab->carved = (uint16_t)(slab->carved + count);
     for (; block != last; block += size) *(void **)block = block + size;
     *(void **)last = NULL;
 }
@@ -95,12 +96,10 @@ void hak__slab_restore(hak_slab *slab, uint32_t pages)
     }
 }
 
-#define BLOCKS_MAX (((size_t)1 << HAK_UNIT_SHIFT) / 8) /* in one unit */
-
 void hak__slab_sort(hak_slab *slab)
 {
     if (slab->units > 1) return;
-    uint64_t is_free[BLOCKS_MAX / 64];
+    uint64_t is_free[HAK_SLAB_BLOCKS_MAX / 64];
     size_t size = slab->block_size, words = (slab->carved + 63) / 64;
     memset(is_free, 0, words * sizeof *is_free);
     /* Dividing by multiplying: exact for a dividend below 2^32 / size, as offsets in a unit are. */
@@ -131,29 +130,40 @@ size_t hak__slab_live(const hak_slab *slab)
 {
     switch (slab->kind) {
     case HAK_SLAB_CURRENT: return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
-    case HAK_SLAB_FULL: return slab->carved - (slab->asleep - hak__slab_left(slab));
-    case HAK_SLAB_PARTIAL: return hak__slab_left(slab);
+    case HAK_SLAB_DRY: return hak__slab_dry_live(slab);
+    case HAK_SLAB_FULL:
+        return slab->carved - hak__slab_lost(slab) - (slab->asleep - hak__slab_left(slab));
+    case HAK_SLAB_PARTIAL: return hak__slab_partial_live(slab);
     case HAK_SPAN: return 1;
     default: return 0;
     }
 }
 
+/* Whether each block that was carved is accounted for: live, free, or in a purged page. */
+static bool counts_agree(const hak_slab *slab)
+{
+    return hak__slab_live(slab) + hak__slab_free_count(slab) + hak__slab_lost(slab) == slab->carved;
+}
+
 bool hak__slab_valid(const hak_slab *slab)
 {
+    size_t left = hak__slab_left(slab);
+    if (slab->kind != HAK_SLAB_PARTIAL && slab->searched) return false;
     switch (slab->kind) {
     case HAK_UNIT_FREE:
-    case HAK_UNIT_INTERIOR: return hak__slab_left(slab) == 1 && !slab->free;
+    case HAK_UNIT_INTERIOR: return left == 1 && !slab->free;
+    case HAK_UNIT_REMNANT: return left == 1 && !slab->free && slab->absent && slab->units == 1;
     case HAK_UNIT_NEST:
-    case HAK_SPAN: return hak__slab_left(slab) == 1 && !slab->free && slab->units > 0;
-    case HAK_SLAB_FULL:
-        return hak__slab_left(slab) > 0 && slab->carved == slab->capacity && !slab->absent;
+    case HAK_SPAN: return left == 1 && !slab->free && slab->units > 0;
+    case HAK_SLAB_FULL: return left > 0 && left <= slab->asleep && counts_agree(slab);
+    case HAK_SLAB_DRY:
+        return left == 1 && !slab->free && hak__slab_live(slab) > 0 &&
+               (slab->carved < slab->capacity || slab->absent);
     case HAK_SLAB_PARTIAL:
-        return hak__slab_left(slab) > 0 && hak__slab_left(slab) <= slab->carved &&
-               hak__slab_left(slab) + hak__slab_free_count(slab) + hak__slab_lost(slab) ==
-                   slab->carved;
+        return left > 0 && slab->free && !(slab->vacant & slab->absent) && counts_agree(slab);
     case HAK_SLAB_CURRENT:
-        return hak__slab_left(slab) <= HAK_LEFT_FAR && hak__slab_free_count(slab) <= slab->carved &&
-               slab->carved <= slab->capacity;
+        return left <= HAK_LEFT_FAR && slab->carved <= slab->capacity &&
+               hak__slab_free_count(slab) + hak__slab_lost(slab) <= slab->carved;
     default: return false;
     }
 }

@@ -22,10 +22,13 @@ struct hak_heap;
 typedef enum hak_slab_kind {
     HAK_UNIT_FREE = 0,
     HAK_SLAB_CURRENT, /* its heap allocates from it: in the heap's bin */
-    HAK_SLAB_PARTIAL, /* has free or uncarved blocks: in its class's list */
+    HAK_SLAB_PARTIAL, /* has free blocks: in its class's list of such */
+    HAK_SLAB_DRY,     /* has none, but uncarved or purged pages: in its class's list of such */
     HAK_SLAB_FULL,    /* has few free blocks or none: in no list */
     HAK_SPAN,         /* one block of whole pages */
     HAK_UNIT_NEST,    /* where a heap begins, with blocks of all sizes */
+    HAK_UNIT_REMNANT, /* of no use: a slab's that is gone, with absent pages; the OS has refused to
+                       * take the others */
     HAK_UNIT_INTERIOR /* not the first unit of its run */
 } hak_slab_kind;
 
@@ -33,7 +36,10 @@ typedef enum hak_slab_kind {
  *   CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when reached);
  *            of medium blocks, which the hot path never hands out, the live ones: at 0 the slab
  *            is empty and may retire;
- *   PARTIAL  the live blocks: at 0 the slab is empty and retires;
+ *   PARTIAL  the live blocks: at 0 the slab is empty and retires; or, once it has been searched
+ *            for pages without a block, the frees until there can be a further one, while `parked`
+ *            has the other live blocks;
+ *   DRY      1: with its first free block it becomes PARTIAL;
  *   FULL     the frees until it is worth using again, and becomes PARTIAL: so that a slab with a
  *            single hole is not taken up for it (snmalloc calls such slabs sleeping);
  *   all else 1: a span is freed by its first free, a nest has its own way, and anything else is a
@@ -41,15 +47,17 @@ typedef enum hak_slab_kind {
  * The hot path's allocating does not count: a current slab's live blocks are the carved ones that
  * are not in its list, and when the list runs dry they are all live. */
 typedef struct hak_slab {
-    void *free;          /* list of free blocks, linked through their first word */
-    int32_t countdown;   /* frees until the slow path looks at this slab, less one */
-    uint32_t block_size; /* bytes; 0 for spans */
-    char *start;         /* first byte of the run */
-    struct hak_slab *next, *prev;
+    void *free;                   /* list of free blocks, linked through their first word */
+    int32_t countdown;            /* frees until the slow path looks at this slab, less one */
+    uint32_t block_size;          /* bytes; 0 for spans */
+    char *start;                  /* first byte of the run */
+    struct hak_slab *next, *prev; /* PARTIAL, DRY: in a list; CURRENT: next is the first dry one */
     union {
         struct {
-            uint32_t carved;   /* blocks that have been handed to the list so far */
-            uint32_t capacity; /* blocks that fit */
+            uint16_t carved;   /* blocks that have been handed to the list so far */
+            uint16_t capacity; /* blocks that fit */
+            uint16_t parked;   /* PARTIAL: live blocks beyond those that the countdown has */
+            uint16_t vacant;   /* PARTIAL: bit for each page found without a block: holes.h */
         };
         uint64_t span_size; /* bytes in use of a span or nest */
     };
@@ -60,10 +68,13 @@ typedef struct hak_slab {
     uint16_t asleep;    /* FULL: blocks that will be free when it wakes */
     uint16_t absent;    /* bit for each of its pages that was given back while it is in use */
     uint8_t block_kind; /* what its blocks are for: kinds.h */
-    uint8_t reserved[1];
+    bool searched;      /* PARTIAL: `vacant` has all such pages, until the countdown has run out */
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
+
+#define HAK_SLAB_BLOCKS_MAX (((size_t)1 << HAK_UNIT_SHIFT) / 8) /* in one unit */
+_Static_assert(HAK_SLAB_BLOCKS_MAX <= UINT16_MAX, "blocks are counted in 16 bits");
 
 #define HAK_UNIT_PAGES 16 /* at most, of a unit that can have absent pages */
 _Static_assert((size_t)1 << HAK_UNIT_SHIFT <= HAK_UNIT_PAGES * HAK_PAGE,
@@ -101,6 +112,24 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
 /* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
 size_t hak__slab_used(const hak_slab *slab);
 
+/* Bytes of pages that are given as bits of `absent`. */
+static inline size_t hak__bytes_of_pages(uint32_t pages)
+{
+    return pages ? (size_t)__builtin_popcount(pages) * HAK_PAGE : 0;
+}
+
+/* How many blocks of a partial slab are with the program. */
+static inline uint32_t hak__slab_partial_live(const hak_slab *slab)
+{
+    return hak__slab_left(slab) + slab->parked;
+}
+
+/* Of the bytes touched in a unit that is of no use, those that are absent. */
+static inline size_t hak__slab_missing(const hak_slab *slab)
+{
+    return slab->kind == HAK_UNIT_REMNANT ? hak__bytes_of_pages(slab->absent) : 0;
+}
+
 /* The pages that a block lies in, as bits of `absent`. */
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset);
 
@@ -118,6 +147,12 @@ void hak__slab_sort(hak_slab *slab);
 
 /* How many blocks are in the free list. */
 size_t hak__slab_free_count(const hak_slab *slab);
+
+/* How many blocks are with the program of a slab that has none free. */
+static inline size_t hak__slab_dry_live(const hak_slab *slab)
+{
+    return slab->carved - hak__slab_lost(slab);
+}
 
 /* How many blocks of the slab are with the program, whatever its state. */
 size_t hak__slab_live(const hak_slab *slab);

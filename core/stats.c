@@ -115,9 +115,9 @@ static void add_in_nest(void *context, size_t size, unsigned kind, int count)
     if (count > 0) class->footprint += size;
 }
 
-static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_superslab *list)
+static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_heap *heap)
 {
-    for (const hak_superslab *super = list; super; super = super->next) {
+    for (const hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
         const hak_slab *slabs = hak__superslab_slabs(super);
         for (uint64_t rest = ~super->free; rest; rest &= rest - 1) {
             size_t unit = (size_t)__builtin_ctzll(rest);
@@ -174,11 +174,13 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     stats->metadata = sizeof(hak_slab) + heap->super_count * records;
     stats->metadata += head_pages(heap);
     hak__nest_visit(heap, add_in_nest, &(nest_visit){heap, stats, classes});
-    add_superslabs(stats, classes, heap->supers);
-    add_superslabs(stats, classes, heap->supers_full);
+    add_superslabs(stats, classes, heap);
+    for (unsigned list = 0; list < HAK_KEPT; list++) {
+        const hak_superslab *kept = heap->supers->kept[list];
+        for (; kept; kept = kept->next) stats->committed += kept->run * HAK_SUPERSLAB_SIZE;
+    }
     for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
         stats->committed += huge->run * HAK_SUPERSLAB_SIZE;
-        if (huge->huge_retained) continue;
         stats->huge_blocks++;
         stats->huge_bytes += huge->huge_size;
         add_kind(stats, huge->block_kind, 1, huge->huge_size);

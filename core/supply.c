@@ -16,7 +16,7 @@ static hak_superslab *nests_first, *nests_last;
 static void put_into_pool(hak_superslab *super, size_t touched)
 {
     super->next = pool;
-    super->huge_size = touched;
+    super->pooled = touched;
     pool_bytes += touched;
     pool = super;
 }
@@ -26,8 +26,8 @@ static hak_superslab *take_from_pool(void)
     hak_superslab *super = pool;
     if (super) {
         pool = super->next;
-        pool_bytes -= super->huge_size;
-        super->huge_size = 0;
+        pool_bytes -= super->pooled;
+        super->pooled = 0;
     }
     return super;
 }
@@ -58,7 +58,7 @@ hak_superslab *hak__supply_take(struct hak_heap *heap)
 static void make_free(hak_superslab *super)
 {
     hak__region_drop_records(super);
-    hak__region_make_free(super);
+    hak__region_make_free(super, 1);
 }
 
 /* Purges a superslab of slabs and frees it; it stays committed. When the OS refuses, the pages stay
@@ -155,34 +155,38 @@ hak_slab *hak__supply_take_nest(void)
     return nest;
 }
 
-/* Purges the dirty ones of `run`, adjacent free units. */
-static void purge_run(hak_superslab *super, uint64_t run)
+/* Purges the dirty ones of `run`, adjacent free units. False when the OS refuses. */
+static bool purge_run(hak_superslab *super, uint64_t run)
 {
     run &= super->dirty;
-    if (!run) return;
+    if (!run) return true;
     hak_slab *slabs = hak__superslab_slabs(super);
     size_t first = (size_t)__builtin_ctzll(run), last = 63 - (size_t)__builtin_clzll(run);
     char *start = hak__superslab_start(super) + (first << HAK_UNIT_SHIFT);
-    if (!hak__region_purge(start, ((last - first) << HAK_UNIT_SHIFT) + slabs[last].touched)) return;
+    if (!hak__region_purge(start, ((last - first) << HAK_UNIT_SHIFT) + slabs[last].touched))
+        return false;
     super->dirty &= ~run;
     for (uint64_t rest = run; rest; rest &= rest - 1) {
         hak_slab *slab = &slabs[__builtin_ctzll(rest)];
         pool_bytes -= slab->touched;
         slab->touched = 0;
     }
+    return true;
 }
 
-/* Purges the free nests of a superslab, and frees it if there are no others. */
-static void purge_nests(hak_superslab *super)
+/* Purges the free nests of a superslab, and frees it if there are no others. False when the OS
+ * refuses. */
+static bool purge_nests(hak_superslab *super)
 {
     for (uint64_t rest = super->free, run; rest; rest &= ~run) {
         run = rest & ~(rest + (rest & -rest)); /* the lowest run of adjacent bits */
-        purge_run(super, run);
+        if (!purge_run(super, run)) return false;
     }
-    if (super->free != ALL_FREE || super->dirty) return;
+    if (super->free != ALL_FREE || super->dirty) return true;
     unlink(super);
     superslabs_given++;
     make_free(super);
+    return true;
 }
 
 /* Gives free nests back until at most `keep` bytes are pooled. */
@@ -191,7 +195,7 @@ static void shrink_nests(size_t keep)
     hak_superslab *prev;
     for (hak_superslab *super = nests_last; super && pool_bytes > keep; super = prev) {
         prev = super->prev;
-        purge_nests(super);
+        if (!purge_nests(super)) return;
     }
 }
 
@@ -217,7 +221,7 @@ void hak__supply_give_nest(hak_slab *nest, size_t pool_max)
 static void shrink_pool(size_t keep)
 {
     while (pool && pool_bytes > keep) {
-        size_t bytes = pool->huge_size;
+        size_t bytes = pool->pooled;
         hak_superslab *super = take_from_pool();
         if (purge(super)) continue;
         put_into_pool(super, bytes);

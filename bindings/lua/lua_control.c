@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "lua_state.h"
 #include "observe.h"
 
 /* The string in field `name` of the options, or NULL. It stays valid while the table does. */
@@ -112,11 +113,11 @@ int hak_lua_control_install(lua_State *L)
         if (options.settings && !hak_settings_valid(options.settings, why, sizeof why)) {
             return luaL_error(L, "%s", why);
         }
-        if (error == ENOTSUP) {
+        if (error == ENOTSUP && !hak__lua_takes_foreign_memory(L)) {
             return luaL_error(L, "this LuaJIT was built without GC64 and can hold only memory of "
                                  "its own allocator");
         }
-        return luaL_error(L, "not enough memory for a heap");
+        return luaL_error(L, "%s", hak__heap_new_failure(error));
     }
     lua_pushboolean(L, 1);
     return 1;

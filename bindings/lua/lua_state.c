@@ -136,9 +136,7 @@ bool hak__lua_is_luajit(void)
 #endif
 }
 
-/* LuaJIT built for 32-bit references keeps all its objects in the low 2 GiB, where no other
- * allocator's memory may lie. */
-static bool takes_foreign_memory(lua_State *L)
+bool hak__lua_takes_foreign_memory(lua_State *L)
 {
     return !hak__lua_is_luajit() || (uintptr_t)L >> 32 != 0;
 }
@@ -147,7 +145,7 @@ hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 {
     hak_heap *heap = hak_lua_heap(L);
     if (heap) return heap;
-    if (!takes_foreign_memory(L)) {
+    if (!hak__lua_takes_foreign_memory(L)) {
         errno = ENOTSUP;
         return NULL;
     }

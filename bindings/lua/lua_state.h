@@ -49,4 +49,8 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
 /* The block that holds a state's main thread. */
 void *hak__lua_state_block(lua_State *main_thread);
 
+/* LuaJIT built for 32-bit references keeps all its objects in the low 2 GiB, where no other
+ * allocator's memory may lie. */
+bool hak__lua_takes_foreign_memory(lua_State *L);
+
 #endif

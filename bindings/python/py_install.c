@@ -155,7 +155,7 @@ static const char *prepare_heap(const hak_py_options *options)
     if (!adapter.heap) {
         adapter.heap = hak_heap_new(&(hak_heap_options){
             .profile = options->profile, .limit = options->limit, .name = "python"});
-        if (!adapter.heap) return fail(ENOMEM, "not enough memory for a heap");
+        if (!adapter.heap) return fail(errno, "%s", hak__heap_new_failure(errno));
         adapter.heap->adapter = &adapter;
         adapter.heap->traits = &traits;
         adapter.observed = hak__observing(adapter.heap);
@@ -163,7 +163,7 @@ static const char *prepare_heap(const hak_py_options *options)
     }
     if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))
         return fail(ERANGE, "a limit of %zu bytes is below the %zu in use", options->limit,
-                    adapter.heap->footprint);
+                    adapter.heap->footprint - adapter.heap->retained);
     if (options->profile) hak_heap_set_profile(adapter.heap, options->profile);
     return NULL;
 }

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "fail.h"
-#include "known.h"
 #include "process.h"
 #include "program.h"
 
@@ -215,9 +214,6 @@ static void begin(void)
         .late_refusal = bits & 16,
         .single_mapped = bits & 32,
     };
-    if (KNOWN_HALF_MOVED_BLOCK_DIES && machine.single_mapped) {
-        machine.no_claims = machine.late_refusal = false;
-    }
     for (size_t i = 0; i < COUNT(variables); i++) unsetenv(variables[i][0]);
     if (first.c >= 128 && first.c - 128 < (int)COUNT(variables)) {
         setenv(variables[first.c - 128][0], variables[first.c - 128][1], 1);

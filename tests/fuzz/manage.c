@@ -6,7 +6,6 @@
 
 #include "bins.h"
 #include "fail.h"
-#include "known.h"
 #include "os_calls.h"
 #include "program.h"
 
@@ -98,14 +97,6 @@ void manage_destroy(shadow *s, instruction i)
 
 /* ------------------------------------------------------------------ giving back */
 
-static bool has_slabs(const hak_heap *heap)
-{
-    for (const hak_superslab *super = heap->supers; super; super = super->next) {
-        if (super->free != ~(uint64_t)0) return true;
-    }
-    return heap->supers_full != NULL;
-}
-
 /* What a trim leaves. What the OS refuses to take it keeps. */
 void manage_trim(shadow *s, instruction i)
 {
@@ -117,7 +108,7 @@ void manage_trim(shadow *s, instruction i)
     REQUIRE(errno == 0);
     hak_stats after = shadow_stats(s);
     shadow_check(s);
-    if (os_refusals() > refusals && KNOWN_HOLES_COUNT_AGAIN) return;
+    s->prewarmed = 0;
     REQUIRE(after.footprint <= before.footprint && given >= before.footprint - after.footprint);
     if (os_refusals() > refusals) return;
     REQUIRE_THAT(after.retained == 0, "%zu bytes", after.retained);
@@ -125,7 +116,6 @@ void manage_trim(shadow *s, instruction i)
     REQUIRE_THAT(after.huge_blocks == 0, "%zu", after.huge_blocks);
     REQUIRE_THAT(after.footprint == 0, "%zu bytes", after.footprint);
     if (s->memory) return;
-    if (has_slabs(s->heap) ? KNOWN_PUNCHED_SLAB_STAYS : KNOWN_EMPTY_SUPERSLAB_STAYS) return;
     REQUIRE_THAT(after.superslabs == 0, "%zu", after.superslabs);
 }
 
@@ -143,13 +133,13 @@ void manage_settle(shadow *s, instruction i)
 
 void manage_prewarm(shadow *s, instruction i)
 {
-    if (KNOWN_PREWARM_UNDER_LIMIT && s->limit) return;
     size_t bytes = ((size_t)i.a << 13) + i.b, before = shadow_stats(s).footprint;
     errno = 0;
     size_t touched = hak_heap_prewarm(s->heap, bytes);
     size_t after = shadow_stats(s).footprint;
     REQUIRE(errno == 0 && touched <= bytes && (!s->memory || touched == 0));
     REQUIRE_THAT(after >= before, "%zu, then %zu", before, after);
+    s->prewarmed += touched;
     shadow_check(s);
 }
 
@@ -214,11 +204,8 @@ void manage_limit(shadow *s, instruction i)
         return;
     }
     REQUIRE(errno == ERANGE && bytes && hak_heap_limit(s->heap) == s->limit);
-    if (!KNOWN_REFUSED_LIMIT_TRIMS) {
-        REQUIRE(after.footprint == before.footprint && after.purges == before.purges);
-        return;
-    }
     if (os_refusals() > refusals) return;
+    REQUIRE(after.footprint == before.footprint && after.purges == before.purges);
     REQUIRE_THAT(after.footprint > bytes, "%zu refused with %zu in use", bytes, after.footprint);
 }
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "fail.h"
-#include "known.h"
 #include "region.h"
 
 #ifndef MREMAP_DONTUNMAP
@@ -39,15 +38,11 @@ static struct {
 static os_machine machine;
 static bool within; /* an input: other calls are those of the fuzzer */
 static size_t refusals, made[OS_KINDS];
-static bool lazy, lost;
+static bool lazy;
 static uint64_t now; /* milliseconds */
 
 void os_refuse(unsigned kinds, size_t skip, size_t count, int error)
 {
-    /* Where the pages of a superslab can be neither moved nor copied, nothing is left to do. */
-    if (KNOWN_HALF_MOVED_BLOCK_DIES && machine.single_mapped && kinds & 1u << OS_MREMAP) {
-        kinds = 1u << OS_MREMAP;
-    }
     refuse.kinds = kinds;
     refuse.skip = skip;
     refuse.count = count;
@@ -77,11 +72,6 @@ size_t os_made(unsigned kind)
 bool os_lazy(void)
 {
     return lazy;
-}
-
-bool os_lost(void)
-{
-    return lost;
 }
 
 void os_wait(uint64_t milliseconds)
@@ -189,7 +179,7 @@ void os_begin(const os_machine *on)
     os_relent();
     refusals = mapping_count = superslab_count = 0;
     for (unsigned kind = 0; kind < OS_KINDS; kind++) made[kind] = 0;
-    lazy = lost = false;
+    lazy = false;
     given_up = NULL;
     now = TIME_BEGIN;
     within = true;
@@ -234,7 +224,6 @@ void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t of
     bool claim = flags & MAP_FIXED_NOREPLACE, free = claim && at == given_up;
     given_up = NULL;
     if (is_refused(OS_MMAP)) return MAP_FAILED;
-    lost |= free && machine.no_claims;
     bool too_big =
         (machine.little_space && size > BIG_MMAP) || (machine.small_space && size > SMALL_SPACE);
     if (too_big || (free && machine.no_claims)) {

@@ -42,9 +42,6 @@ size_t os_made(unsigned kind);
 /* Whether pages were ever given back lazily: then the kernel has more than the accounts say. */
 bool os_lazy(void);
 
-/* Whether the core has lost addresses to others. */
-bool os_lost(void);
-
 /* Of the superslabs that lie in regions of the core: bytes that can be touched, and bytes that the
  * kernel has pages for. */
 typedef struct os_pages {

@@ -35,8 +35,10 @@ typedef struct shadow {
     unsigned char *memory;
     size_t memory_size;
     size_t limit, grace; /* 0: none */
-    size_t ceiling;      /* what the footprint may be, since a grace has ended above the limit */
-    size_t grace_seen;   /* the most above the limit that was seen in this grace */
+    size_t
+        prewarmed;  /* bytes, since the last trim: so many may be retained when memory is refused */
+    size_t ceiling; /* what the footprint may be, since a grace has ended above the limit */
+    size_t grace_seen; /* the most above the limit that was seen in this grace */
 } shadow;
 
 extern shadow shadows[HEAPS];

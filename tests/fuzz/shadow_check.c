@@ -6,7 +6,6 @@
 
 #include "fail.h"
 #include "heap.h"
-#include "known.h"
 #include "os_calls.h"
 #include "pattern.h"
 
@@ -40,12 +39,11 @@ void shadow_set_ceiling(shadow *s)
 static void check_limit(shadow *s, size_t footprint)
 {
     if (!s->limit) return;
-    if (KNOWN_HOLES_COUNT_AGAIN && os_refusals() && s->ceiling < footprint) s->ceiling = footprint;
     REQUIRE_THAT(footprint <= s->ceiling, "footprint %zu, limit %zu, grace %zu, before %zu",
                  footprint, s->limit, s->grace, s->ceiling);
     if (s->ceiling > footprint) s->ceiling = footprint;
     if (s->ceiling < s->limit + s->grace) s->ceiling = s->limit + s->grace;
-    if (!s->grace || (KNOWN_HOLES_COUNT_AGAIN && os_refusals())) return;
+    if (!s->grace) return;
     size_t above = footprint > s->limit ? footprint - s->limit : 0;
     if (s->grace_seen < above) s->grace_seen = above;
     REQUIRE_THAT(hak_heap_grace_used(s->heap) >= s->grace_seen, "%zu used, %zu seen",
@@ -109,10 +107,8 @@ void shadow_check(shadow *s)
     REQUIRE_THAT(stats.footprint >= stats.retained + stats.live_bytes,
                  "footprint %zu, retained %zu, live %zu", stats.footprint, stats.retained,
                  stats.live_bytes);
-    if (!KNOWN_HOLES_COUNT_AGAIN || !os_refusals()) {
-        REQUIRE_THAT(stats.footprint <= stats.footprint_peak, "%zu, peak %zu", stats.footprint,
-                     stats.footprint_peak);
-    }
+    REQUIRE_THAT(stats.footprint <= stats.footprint_peak, "%zu, peak %zu", stats.footprint,
+                 stats.footprint_peak);
     REQUIRE_THAT(stats.footprint % PAGE == 0, "%zu", stats.footprint);
     REQUIRE(stats.retained % PAGE == 0 && stats.metadata > 0 && stats.limit == s->limit);
     REQUIRE(stats.classes <= HAK_CLASS_STATS_MAX);
@@ -193,10 +189,8 @@ void shadow_check_process(void)
     REQUIRE(process.madvise_disabled == 0);
     if (os_refusals()) return; /* what the OS would not take stays where it is */
     os_pages seen = os_look();
-    if (!KNOWN_LOST_COUNTS_AS_COMMITTED || !os_lost()) {
-        REQUIRE_THAT(seen.accessible == process.committed, "%zu bytes accessible, %zu committed",
-                     seen.accessible, process.committed);
-    }
+    REQUIRE_THAT(seen.accessible == process.committed, "%zu bytes accessible, %zu committed",
+                 seen.accessible, process.committed);
     if (os_lazy()) return;
     REQUIRE_THAT(seen.resident <= footprint + process.pooled + heaps * HEAD_MOST,
                  "%zu bytes resident, %zu in footprints and %zu pooled", seen.resident, footprint,

@@ -1,0 +1,211 @@
+#include "reclaim.h"
+
+#include "accounts.h"
+#include "bins.h"
+#include "holes.h"
+#include "nest.h"
+#include "partial.h"
+#include "purge.h"
+#include "supply.h"
+#include "unit_purge.h"
+
+/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free. */
+#define WAKE_LOOK_AT 8
+#define WAKE_SHIFT   4
+
+/* A large block pays for a look at free blocks, one for each 128 bytes, since it takes as long as
+ * its page faults; passing over a unit counts as one. From 256 KiB on it pays for a look at all
+ * bins. */
+#define BYTES_PER_READ 128
+#define PAYS_FOR_BINS  ((size_t)256 * 1024)
+
+/* ------------------------------------------------------------------ the hand */
+
+/* Moves the hand on: to the next unit in use of its superslab, or, with NULL, to the next
+ * superslab. */
+static hak_slab *hand_next(hak_heap *heap)
+{
+    hak_hand *hand = &heap->supers->hand;
+    if (hand->super) {
+        uint64_t rest = ~hand->super->free & hand->super->dirty & ~hand->passed;
+        if (rest) {
+            hand->passed |= rest & -rest;
+            return &hak__superslab_slabs(hand->super)[__builtin_ctzll(rest)];
+        }
+        *hand = (hak_hand){hand->super->next_owned, 0};
+    } else if (heap->supers->owned) {
+        *hand = (hak_hand){heap->supers->owned, 0};
+    }
+    return NULL;
+}
+
+/* Where full slabs sleep long, holes add up in them: opens some, so that a heap at its peak fills
+ * holes as it grows. */
+static void wake_some(hak_heap *heap)
+{
+    if (hak__bins_wake_shift(heap) >= WAKE_SHIFT) return;
+    for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
+        hak_slab *slab = hand_next(heap);
+        if (!slab || slab->kind != HAK_SLAB_FULL) continue;
+        if (slab->asleep - hak__slab_left(slab) > slab->capacity >> WAKE_SHIFT)
+            hak__partial_link(heap, slab, hak__slab_live(slab));
+    }
+}
+
+/* Punches holes in the slabs that the hand comes to, for `bytes` or as long as `reads` last. Where
+ * memory is short, a refusal finds them sooner. */
+static size_t punch_some(hak_heap *heap, size_t bytes, size_t reads)
+{
+    size_t given = 0;
+    if (heap->region || heap->starved) return 0;
+    for (size_t read = 0; read < reads && given < bytes; read++) {
+        if (!heap->unsearched && !heap->vacant_bytes) break;
+        if (hak__purge_gave_up(heap)) break;
+        hak_slab *slab = hand_next(heap);
+        if (slab) given += hak__holes_punch_slab(heap, slab, &read);
+    }
+    return given;
+}
+
+/* ------------------------------------------------------------------ before a peak */
+
+/* What a large block pays for. */
+static size_t look_some(hak_heap *heap, size_t bytes, size_t share)
+{
+    size_t given = hak__purge_some(heap, share);
+    if (given < share) given += punch_some(heap, share - given, bytes / BYTES_PER_READ);
+    if (given < share && bytes >= PAYS_FOR_BINS && hak__bins_retire_idle(heap))
+        given += hak__purge_some(heap, share - given);
+    return given;
+}
+
+/* All there is, if it is worth it. */
+static size_t look_everywhere(hak_heap *heap, size_t worth, size_t share)
+{
+    if (heap->retained < worth && heap->retained + hak__holes_find(heap, false) < worth) return 0;
+    size_t given = hak__purge_some(heap, share);
+    if (given >= share) return given;
+    hak__bins_retire_idle(heap);
+    given += hak__holes_punch(heap, false);
+    return given < share ? given + hak__purge_some(heap, share - given) : given;
+}
+
+void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
+{
+    if (heap->footprint + bytes <= heap->footprint_peak) return;
+    wake_some(heap);
+    size_t worth = hak__purge_worth(heap, bytes);
+    if (worth == SIZE_MAX || !hak__purge_may_begin(heap)) return;
+    size_t share = hak__purge_share(heap, bytes);
+    if (worth <= HAK_PAGE) look_some(heap, bytes, share);
+    else hak__purge_looked(heap, look_everywhere(heap, worth, share));
+}
+
+/* ------------------------------------------------------------------ when memory is refused */
+
+bool hak__reclaim_short(hak_heap *heap)
+{
+    size_t lacking = heap->short_of, prewarmed = heap->prewarmed;
+    if (heap->retained < prewarmed || heap->retained - prewarmed < lacking) return false;
+    hak__purge_begin(heap);
+    return hak__purge_some(heap, lacking) >= lacking;
+}
+
+/* The state of the current slabs, which are freed from without an event. */
+static uint32_t state_of_bins(const hak_heap *heap)
+{
+    uint64_t state = 0;
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+        state = state * 0x9e3779b97f4a7c15u + ((uintptr_t)slab->free ^ (uint32_t)slab->countdown);
+    }
+    return (uint32_t)(state >> 32);
+}
+
+/* Whether there can be more than the last search has left: events tell of all frees but those in
+ * current slabs. */
+static bool has_changed(const hak_heap *heap)
+{
+    return !heap->starved || heap->changed || heap->retained > heap->prewarmed ||
+           state_of_bins(heap) != heap->searched_bins;
+}
+
+/* A slab that is full to the last block opens with its first free one. */
+static void sleep_lightly(hak_slab *slab)
+{
+    slab->asleep = 1;
+    hak__slab_set_left(slab, 1);
+}
+
+size_t hak__reclaim_full_slabs(hak_heap *heap)
+{
+    size_t opened = 0;
+    if (heap->starved) return 0;
+    heap->starved = true;
+    for (hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+        hak_slab *slabs = hak__superslab_slabs(super);
+        for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
+            hak_slab *slab = &slabs[__builtin_ctzll(rest)];
+            if (slab->kind != HAK_SLAB_FULL) continue;
+            if (slab->free) {
+                hak__partial_link(heap, slab, hak__slab_live(slab));
+                opened++;
+            } else {
+                sleep_lightly(slab);
+            }
+        }
+    }
+    return opened;
+}
+
+/* Everything but what is prewarmed. */
+static bool find_all(hak_heap *heap)
+{
+    size_t found = heap->short_of || heap->region ? 0 : hak__supply_shrink(0);
+    found += hak__nest_come_back(heap);
+    if (!has_changed(heap)) return found > 0;
+    size_t before = heap->footprint;
+    hak__purge_begin(heap);
+    if (!heap->starved) hak__holes_punch(heap, true); /* all slabs, this once */
+    found += hak__reclaim_full_slabs(heap);
+    found += hak__bins_retire_idle(heap);
+    hak__holes_punch(heap, true);
+    hak__purge_to(heap, heap->prewarmed);
+    heap->starved_at = heap->work;
+    heap->changed = false;
+    heap->searched_bins = state_of_bins(heap);
+    return found > 0 || heap->footprint < before;
+}
+
+/* Prewarmed pages go if they are all that a request lacks. */
+static bool find_prewarmed(hak_heap *heap)
+{
+    size_t lacking = heap->short_of;
+    if (!heap->prewarmed || !lacking || heap->retained < lacking) return false;
+    hak__purge_begin(heap);
+    size_t given = hak__purge_some(heap, lacking);
+    heap->prewarmed -= given < heap->prewarmed ? given : heap->prewarmed;
+    return given >= lacking;
+}
+
+bool hak__reclaim(hak_heap *heap, unsigned *step)
+{
+    static bool (*const steps[])(hak_heap *) = {find_all, find_prewarmed};
+    while (*step < sizeof steps / sizeof *steps) {
+        if (steps[(*step)++](heap)) return true;
+    }
+    /* The last attempt may have taken a superslab from the pool, with pages. */
+    hak__purge_to(heap, heap->prewarmed);
+    return false;
+}
+
+size_t hak__reclaim_in_use(hak_heap *heap)
+{
+    size_t free = heap->retained + hak__holes_find(heap, true) + hak__nest_unused(heap);
+    unsigned kind = 0, index = 0;
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+        if (hak__slab_live(slab) > 0) continue;
+        free += hak__slab_pages_in_use(slab) - hak__holes_of(slab);
+    }
+    return heap->footprint - free;
+}
