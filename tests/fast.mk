@@ -28,11 +28,13 @@ F_thread  := -O1 -fsanitize=thread
 
 T_release := test_address_limit_is_survived test_destroy_releases_all test_fork_keeps_heaps \
 	test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
-	test_order_is_kept test_steady_state_is_quiet test_trim_gives_back
+	test_large_kernel_pages_are_refused test_many_blocks_fit test_order_is_kept \
+	test_prewarmed_pages_stay test_purging_is_paid_for test_steady_state_is_quiet test_trim_gives_back
 T_debug   := test_blocks_fit_and_align test_environment_is_read test_heaps_are_small \
 	test_kinds_are_counted test_limit_holds test_map_shows_the_heap test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_options_take_effect test_os_failure_is_survived \
 	test_ownership_is_known test_realloc_keeps_contents test_refusal_changes_nothing \
+	test_refused_purges_pause \
 	test_settings_are_checked test_statistics_are_exact test_zalloc_zeroes
 T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
@@ -40,9 +42,12 @@ T_observe := test_observations_are_exact test_observer_does_without_memory test_
 T_thread  := test_heaps_are_independent
 
 # Linked with the objects, since the linker puts functions in place of the core's system calls.
-WRAPPING := test_os_failure_is_survived test_observer_does_without_memory
+WRAPPING := test_os_failure_is_survived test_observer_does_without_memory \
+	test_large_kernel_pages_are_refused test_prewarmed_pages_stay test_refused_purges_pause
 $(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect -Wl,--wrap=madvise \
 	-Wl,--wrap=mremap -Wl,--wrap=munmap
+$(F)/%/test_prewarmed_pages_stay $(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise
+$(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=sysconf
 $(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect
 
 # $(1): the build

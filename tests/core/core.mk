@@ -6,7 +6,8 @@ CT       := $(B)/tests/core
 # What there is to test only in one build; the others run in all.
 CT_OF_FAST  := test_profile_is_fixed
 CT_OBSERVED := test_observations_are_exact test_observer_does_without_memory
-CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED), \
+CT_RELEASED := test_costs_do_not_grow
+CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED) $(CT_RELEASED), \
 	$(patsubst tests/core/%.c,%,$(sort $(wildcard tests/core/test_*.c))))
 
 CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
@@ -50,11 +51,11 @@ $(CT)/$(1)/core/%.o: core/%.c $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -fvisibility=hidden -c $$< -o $$@
 
-$(CT)/$(1)/%.o: tests/core/%.c $$(wildcard tests/core/*.h) core/hakmem.h Makefile tests/core/core.mk
+$(CT)/$(1)/%.o: tests/core/%.c $$(wildcard tests/core/*.h) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
-$(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CORE:%.c=$(CT)/$(1)/%.o)
+$(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CT)/$(1)/steps.o $(CORE:%.c=$(CT)/$(1)/%.o)
 	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(CT_LINK) -lcmocka -pthread
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
@@ -65,15 +66,20 @@ $(foreach build,release debug cpython fast fast_lean observe sanitize thread,$(e
 CT_CALLS := mmap mprotect madvise mremap munmap
 $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
+# Refuse some of them.
+$(CT)/%/test_prewarmed_pages_stay $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise
+$(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=sysconf
+
 # Refuses the observer's.
 $(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap -Wl,--wrap=mprotect
 
-test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%) \
+test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_RELEASED:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%) \
 		$(CT_FOR_CPYTHON:%=$(CT)/cpython/%) $(CT_FOR_FAST:%=$(CT)/fast/%) \
 		$(CT_OF_FAST:%=$(CT)/fast/%) $(CT_OF_FAST:%=$(CT)/fast_lean/%) \
 		$(CT_FOR_OBSERVE:%=$(CT)/observe/%) $(CT)/release/os_calls
 	@status=0; \
-	tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%) || status=1; \
+	tests/core/run.sh release $(CT_NAMES:%=$(CT)/release/%) $(CT_RELEASED:%=$(CT)/release/%) || \
+		status=1; \
 	tests/core/run.sh debug $(CT_NAMES:%=$(CT)/debug/%) || status=1; \
 	tests/core/run.sh cpython $(CT_FOR_CPYTHON:%=$(CT)/cpython/%) || status=1; \
 	tests/core/run.sh fast $(CT_FOR_FAST:%=$(CT)/fast/%) $(CT_OF_FAST:%=$(CT)/fast/%) || status=1; \

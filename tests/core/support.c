@@ -279,6 +279,12 @@ static void restore_signals(void)
     for (size_t i = 0; i < COUNT(caught); i++) signal(caught[i], SIG_DFL);
 }
 
+void support_become_child(void)
+{
+    in_child = true;
+    restore_signals();
+}
+
 support_child support_fork(void (*body)(void *), void *context, unsigned seconds)
 {
     support_child child = {0};
@@ -288,8 +294,7 @@ support_child support_fork(void (*body)(void *), void *context, unsigned seconds
     pid_t pid = fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
-        in_child = true;
-        restore_signals();
+        support_become_child();
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);
         close(ends[1]);

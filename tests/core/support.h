@@ -120,6 +120,9 @@ typedef struct support_child {
     size_t lines;    /* in that text */
 } support_child;
 
+/* Makes this process a child of the tests, which ends when something is not as required. */
+void support_become_child(void);
+
 /* Runs `body(context)` in a forked child, killed after `seconds`. */
 support_child support_fork(void (*body)(void *), void *context, unsigned seconds);
 

@@ -69,8 +69,8 @@ static void check_full(const held *in, size_t size)
     size_t step = up_to_page(size < PAGE ? PAGE : size);
     assert_true(stats.footprint <= stats.limit);
     size_t reserve = stats.limit / 32 < 64 * KIB ? stats.limit / 32 : 64 * KIB;
-    REQUIRE_THAT(stats.footprint + step + reserve > stats.limit, "footprint %zu, limit %zu, size %zu",
-                 stats.footprint, stats.limit, size);
+    REQUIRE_THAT(stats.footprint + step + reserve > stats.limit,
+                 "footprint %zu, limit %zu, size %zu", stats.footprint, stats.limit, size);
     assert_int_equal(stats.retained, 0);
     assert_int_equal(stats.live_blocks, in->count);
     support_check_stats(in->heap);
@@ -118,9 +118,8 @@ static void a_heap_of_all_sizes_is_full_to_one_step_each(void **state)
 static void check_refilled(size_t limit, size_t size, size_t freed, size_t again)
 {
     size_t lost = again < freed ? freed - again : 0;
-    REQUIRE_THAT(lost == 0,
-                 "limit %zu: %zu blocks of %zu bytes freed, %zu had again", limit, freed, size,
-                 again);
+    REQUIRE_THAT(lost == 0, "limit %zu: %zu blocks of %zu bytes freed, %zu had again", limit, freed,
+                 size, again);
 }
 
 static void a_full_heap_takes_back_as_many_as_were_freed(void **state)
@@ -248,6 +247,70 @@ static void set_limit_is_answered_by_limit(void **state)
     held_end(&in);
 }
 
+/* Sizes of which the heap has a page leave the last 32nd of the limit to others. */
+static void a_full_heap_has_a_little_for_other_sizes(void **state)
+{
+    (void)state;
+    static const size_t few[] = {256 * KIB, MIB, 3 * MIB, 64 * MIB};
+    for (size_t l = 0; l < COUNT(few); l++) {
+        held in = held_new(&(hak_heap_options){.limit = few[l]});
+        fill(&in, 100);
+        size_t left = support_stats(in.heap).limit_left;
+        size_t kept = few[l] / 32 < 64 * KIB ? few[l] / 32 : 64 * KIB;
+        REQUIRE_THAT(left >= (kept & ~(PAGE - 1)) && left < kept + PAGE, "%zu of %zu left", left,
+                     few[l]);
+        assert_non_null(in.blocks[in.count++] = hak_heap_alloc(in.heap, 3000));
+        assert_null(hak_heap_alloc(in.heap, 100));
+        held_end(&in);
+    }
+}
+
+/* Nor what the pool had for the heap, which it took in vain. */
+static void a_refused_request_leaves_nothing_retained(void **state)
+{
+    (void)state;
+    for (size_t limit = 128 * KIB; limit <= 2 * MIB; limit += 100 * KIB) {
+        hak_heap *others[4];
+        for (size_t i = 0; i < COUNT(others); i++) {
+            others[i] = hak_heap_new(NULL);
+            assert_non_null(hak_heap_alloc(others[i], 100 * KIB));
+        }
+        for (size_t i = 0; i < COUNT(others); i++) hak_heap_destroy(others[i]);
+        held in = held_new(&(hak_heap_options){.limit = limit});
+        assert_null(hak_heap_alloc(in.heap, limit + 1));
+        assert_int_equal(support_stats(in.heap).retained, 0);
+        fill(&in, 100);
+        assert_int_equal(support_stats(in.heap).retained, 0);
+        held_end(&in);
+    }
+}
+
+/* A block can always be made smaller: where a smaller one is not to be had it stays as it is, and
+ * nothing tells of the attempt. */
+static void a_block_shrinks_at_the_limit(void **state)
+{
+    (void)state;
+    static const size_t from[] = {1000, 9000, 100 * KIB, 3 * MIB};
+    for (size_t i = 0; i < COUNT(from); i++) {
+        held in = held_new(&(hak_heap_options){.limit = 8 * MIB});
+        char *block = hak_heap_alloc(in.heap, from[i]);
+        assert_non_null(block);
+        support_fill(block, from[i], i);
+        for (size_t j = COUNT(asked); j-- > 0;) fill(&in, asked[j]);
+        hak_stats before = support_stats(in.heap);
+        for (size_t size = from[i] - 1; size > 0; size = size * 2 / 3) {
+            errno = EXDEV;
+            block = hak_heap_realloc(in.heap, block, size);
+            assert_non_null(block);
+            assert_int_equal(errno, EXDEV);
+            assert_int_equal(support_intact(block, size, i), size);
+        }
+        assert_int_equal(support_stats(in.heap).refusals, before.refusals);
+        support_check_stats(in.heap);
+        held_end(&in);
+    }
+}
+
 static void a_limit_below_what_is_in_use_is_erange(void **state)
 {
     (void)state;
@@ -272,6 +335,40 @@ static void a_limit_below_what_is_in_use_is_erange(void **state)
     fill(&in, 10000);
     check_full(&in, 10000);
     held_end(&in);
+}
+
+/* Not even pages that are merely retained go, and a limit that a trim can keep to is not refused.
+ */
+static void a_refused_limit_changes_nothing(void **state)
+{
+    (void)state;
+    static const size_t blocks_of[] = {64, 1000, 10000, 100 * KIB, 3 * MIB};
+    for (size_t i = 0; i < COUNT(blocks_of); i++) {
+        held in = held_new(&(hak_heap_options){.limit = 64 * MIB});
+        while (in.count * blocks_of[i] < 16 * MIB)
+            in.blocks[in.count++] = hak_heap_alloc(in.heap, blocks_of[i]);
+        for (size_t j = 0; j < in.count; j++) {
+            if (j % 16 == 0) continue;
+            hak_heap_free(in.heap, in.blocks[j]);
+            in.blocks[j] = NULL;
+        }
+        hak_stats before = support_stats(in.heap);
+        errno = 0;
+        assert_false(hak_heap_set_limit(in.heap, before.live_bytes / 2));
+        assert_int_equal(errno, ERANGE);
+        hak_stats after = support_stats(in.heap);
+        assert_int_equal(after.limit, 64 * MIB);
+        assert_int_equal(after.footprint, before.footprint);
+        assert_int_equal(after.retained, before.retained);
+        assert_int_equal(after.os.total, before.os.total);
+        hak_heap_trim(in.heap);
+        size_t least = support_stats(in.heap).footprint;
+        hak_heap_free(in.heap, hak_heap_alloc(in.heap, 50 * KIB));
+        assert_false(hak_heap_set_limit(in.heap, least - 1));
+        assert_true(hak_heap_set_limit(in.heap, least));
+        assert_int_equal(support_stats(in.heap).footprint, least);
+        held_end(&in);
+    }
 }
 
 static void a_limit_on_the_callers_memory_counts_what_is_in_use(void **state)
@@ -376,6 +473,10 @@ int main(void)
         cmocka_unit_test(a_new_heap_begins_below_its_limit),
         cmocka_unit_test(set_limit_is_answered_by_limit),
         cmocka_unit_test(a_limit_below_what_is_in_use_is_erange),
+        cmocka_unit_test(a_refused_limit_changes_nothing),
+        cmocka_unit_test(a_full_heap_has_a_little_for_other_sizes),
+        cmocka_unit_test(a_refused_request_leaves_nothing_retained),
+        cmocka_unit_test(a_block_shrinks_at_the_limit),
         cmocka_unit_test(a_limit_on_the_callers_memory_counts_what_is_in_use),
         cmocka_unit_test(grace_allows_so_much_more),
         cmocka_unit_test(grace_over_with_the_heap_above_its_limit),

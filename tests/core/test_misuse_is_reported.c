@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "sizes.h"
+#include "slab.h"
 
 /* The heap every case misuses, and another. */
 static hak_heap *heap, *other;
@@ -252,6 +253,47 @@ static void all_blocks_of_another_heap_are_reported(void **state)
     }
 }
 
+/* In a release build too, where the record has to be looked at anyway. Here a slab of which one
+ * page has been carved waits for its turn, and any free of it is an event. */
+static char *waiting_slab(hak_heap *of, size_t size)
+{
+    enum { MANY = 40000 };
+    static char *blocks[MANY];
+    size_t n = 0;
+    for (uintptr_t unit = 0, last = 0; n < 2000 || unit == last; n++) {
+        REQUIRE(n < MANY);
+        blocks[n] = hak_heap_alloc(of, size);
+        last = unit;
+        unit = (uintptr_t)blocks[n] >> HAK_UNIT_SHIFT;
+    }
+    char *slab = (char *)((uintptr_t)blocks[n - 1] >> HAK_UNIT_SHIFT << HAK_UNIT_SHIFT);
+    /* Others have free blocks, which are used before the next page is carved. */
+    for (size_t i = 1000; i < 1500; i++) hak_heap_free(of, blocks[i]);
+    for (char *block = slab;
+         (uintptr_t)block >> HAK_UNIT_SHIFT == (uintptr_t)slab >> HAK_UNIT_SHIFT;) {
+        block = hak_heap_alloc(of, size);
+    }
+    return slab;
+}
+
+static void wild_pointers_are_reported_where_a_record_can_tell(void **state)
+{
+    (void)state;
+    hak_heap *usual = heap;
+    heap = hak_heap_new(NULL);
+    char *slab = waiting_slab(heap, 512);
+    size_t unit = (size_t)1 << HAK_UNIT_SHIFT;
+    check_died(free_it, slab + unit - 512);
+    check_died(free_it, slab + unit / 2);
+    check_died(free_it, slab + 8);
+    check_died(free_it, slab + 1000);
+    check_died(ask_its_size, slab + unit - 512);
+    check_died(realloc_it, slab + unit / 2);
+    hak_heap_free(heap, slab + 512);
+    hak_heap_destroy(heap);
+    heap = usual;
+}
+
 /* In a slab, behind what has been carved; in a unit nobody uses; where no slab has ever been. */
 static void addresses_never_handed_out_are_reported(void **state)
 {
@@ -286,6 +328,7 @@ int main(void)
         cmocka_unit_test(interior_pointers_of_small_blocks_are_reported),
         cmocka_unit_test(all_blocks_of_another_heap_are_reported),
         cmocka_unit_test(addresses_never_handed_out_are_reported),
+        cmocka_unit_test(wild_pointers_are_reported_where_a_record_can_tell),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -35,10 +35,9 @@ typedef struct model {
 
 #ifdef TEST_CPYTHON
 static const hak_traits traits = {.in_order = true, .work_most = 64};
-#define LARGE_ALIGNMENTS 8 /* 8 KiB to 1 MiB, its superslab */
-#else
-#define LARGE_ALIGNMENTS 10 /* 8 KiB to 4 MiB */
 #endif
+
+#define LARGE_ALIGNMENTS 10 /* 8 KiB to 4 MiB */
 
 static model model_new(const hak_heap_options *options, uint64_t salt)
 {

@@ -107,6 +107,38 @@ static void live(void *context)
     agree(NULL);
 }
 
+/* A heap ends with holes in its slabs: neither the pool nor the next heap has pages there. */
+static void leave_holes(void *context)
+{
+    (void)context;
+    enum { COUNT_OF = 64 * 1024 * 3 };
+    static void *blocks[COUNT_OF];
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t i = 0; i < COUNT_OF; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, 64));
+    for (size_t i = 0; i < COUNT_OF; i++) {
+        if (i % 1024 != 7) hak_heap_free(heap, blocks[i]);
+    }
+    hak_heap_trim(heap);
+    agree(heap);
+    hak_heap_destroy(heap);
+    agree(NULL);
+    heap = hak_heap_new(NULL);
+    for (size_t size = 100; size < 100000; size *= 3) {
+        void *block = hak_heap_alloc(heap, size);
+        REQUIRE(block);
+        memset(block, 1, size);
+    }
+    agree(heap);
+    hak_heap_destroy(heap);
+    agree(NULL);
+}
+
+static void holes_are_nobodys(void **state)
+{
+    (void)state;
+    support_in_child(leave_holes, NULL, 60);
+}
+
 static void it_is_so_in_each_profile(void **state)
 {
     (void)state;
@@ -144,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_so_in_each_profile),
+        cmocka_unit_test(holes_are_nobodys),
         cmocka_unit_test(what_is_not_ours_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

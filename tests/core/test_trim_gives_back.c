@@ -325,6 +325,122 @@ static void settling_gives_back_what_a_profile_does_not_retain(void **state)
     }
 }
 
+/* What a program has come not to use for some time goes with the next collection, though the
+ * profile would retain it. */
+static void settling_gives_back_what_is_no_longer_needed(void **state)
+{
+    (void)state;
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.profile = "balanced", .settings = "retain_part=1000"});
+    hak_heap_trim(heap);
+    held all = hold(heap, 40 * MIB / 20000, 20000);
+    let_go(heap, &all);
+    size_t retained = support_stats(heap).retained;
+    assert_true(retained > 2 * MIB);
+    for (size_t round = 0; round < 400; round++) {
+        /* What was in use until the last time is needed yet. */
+        if (round == 200) assert_int_equal(hak_heap_settle(heap), 0);
+        held some = hold(heap, 1000, 1000);
+        let_go(heap, &some);
+    }
+    hak_stats before = support_stats(heap);
+    size_t given = hak_heap_settle(heap);
+    hak_stats after = support_stats(heap);
+    assert_int_equal(given, before.footprint - after.footprint);
+    REQUIRE_THAT(given > MIB && after.retained < 2 * MIB, "%zu given, %zu retained", given,
+                 after.retained);
+    assert_int_equal(hak_heap_settle(heap), 0);
+    hak_heap_destroy(heap);
+}
+
+/* When more is retained than the bound it falls to half of that, so that a program which swings
+ * around it does not call the OS each time. */
+static void purging_goes_to_half_of_the_bound(void **state)
+{
+    (void)state;
+    static const size_t of[] = {1000, 60 * KIB, 300 * KIB};
+    for (size_t i = 0; i < COUNT(of); i++) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){
+            .profile = "balanced", .settings = "retain_least=8m retain_part=0"});
+        hak_heap_trim(heap);
+        held all = hold(heap, 32 * MIB / of[i], of[i]);
+        size_t purges = support_stats(heap).purges, times = 0;
+        for (size_t j = 0; j < all.count; j++) {
+            hak_heap_free(heap, all.blocks[j]);
+            hak_stats stats = support_stats(heap);
+            assert_true(stats.retained <= 8 * MIB);
+            if (stats.purges == purges) continue;
+            REQUIRE_THAT(stats.retained <= 4 * MIB, "%zu", stats.retained);
+            purges = stats.purges;
+            times++;
+        }
+        REQUIRE_THAT(times > 2, "%zu times", times);
+        munmap(all.blocks, all.count * sizeof(void *));
+        hak_heap_destroy(heap);
+    }
+}
+
+/* What the process has pooled is known, and goes where a heap's new profile would not keep it. */
+static void a_leaner_profile_empties_the_pool(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile;
+        size_t pooled; /* at most */
+    } cases[] = {{"balanced", 4 * MIB}, {"lean", 0}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = fresh_heap("speed");
+        hak_heap *first = hak_heap_new(&(hak_heap_options){.profile = "speed"});
+        size_t begin = support_resident();
+        held all = hold(first, 12 * MIB / 1000, 1000);
+        munmap(all.blocks, all.count * sizeof(void *));
+        hak_heap_destroy(first);
+        hak_process_stats process;
+        hak_process_stats_read(&process);
+        assert_true(process.pooled >= 12 * MIB && process.pooled <= 16 * MIB);
+        assert_true(support_resident() >= begin + 11 * MIB);
+        assert_true(hak_heap_set_profile(heap, cases[i].profile));
+        hak_process_stats_read(&process);
+        REQUIRE_THAT(process.pooled <= cases[i].pooled, "%s: %zu", cases[i].profile,
+                     process.pooled);
+        assert_true(support_resident() <= begin + cases[i].pooled + NOISE);
+        hak_heap_destroy(heap);
+    }
+}
+
+/* A slab all of whose pages were given back as holes, while it was current, has no block whose free
+ * could retire it. */
+static void a_punched_slab_without_a_block_is_given_back(void **state)
+{
+    (void)state;
+    enum { NEST = 1100, IN_A_PAGE = 64, SIZE = 64 }; /* more blocks than the nest holds */
+    static void *blocks[NEST + 8192], *page[IN_A_PAGE];
+    for (size_t take_one = 0; take_one < 2; take_one++) {
+        hak_heap *heap = hak_heap_new(
+            &(hak_heap_options){.profile = "lean", .settings = "retain_least=0 retain_part=0"});
+        size_t n = 0;
+        while (n < NEST) blocks[n++] = hak_heap_alloc(heap, SIZE);
+        /* Until a slab is full, and a fresh one is current with a page that is free. */
+        for (size_t had = support_stats(heap).class_stats[0].slabs;
+             support_stats(heap).class_stats[0].slabs == had;) {
+            assert_true(n < COUNT(blocks));
+            blocks[n++] = hak_heap_alloc(heap, SIZE);
+        }
+        hak_heap_free(heap, blocks[--n]);
+        for (size_t i = 0; i < IN_A_PAGE; i++) page[i] = hak_heap_alloc(heap, SIZE);
+        for (size_t i = 0; i < IN_A_PAGE; i++) hak_heap_free(heap, page[i]);
+        hak_heap_free(heap, blocks[--n]); /* holes are punched */
+        if (take_one) blocks[n++] = hak_heap_alloc(heap, SIZE);
+        while (n > 0) hak_heap_free(heap, blocks[--n]);
+        hak_heap_trim(heap);
+        hak_stats after = support_stats(heap);
+        REQUIRE_THAT(after.footprint == 0 && after.superslabs == 0,
+                     "footprint %zu, %zu superslabs, committed %zu", after.footprint,
+                     after.superslabs, after.committed);
+        hak_heap_destroy(heap);
+    }
+}
+
 /* A burst of which a few blocks live on is given back by the frees themselves, up to what the
  * profile retains. */
 static void a_burst_with_survivors_is_given_back(void **state)
@@ -428,6 +544,10 @@ int main(void)
         cmocka_unit_test(pages_inside_a_slab_are_given_back),
         cmocka_unit_test(a_peak_is_not_the_sum_of_what_was),
         cmocka_unit_test(settling_gives_back_what_a_profile_does_not_retain),
+        cmocka_unit_test(settling_gives_back_what_is_no_longer_needed),
+        cmocka_unit_test(purging_goes_to_half_of_the_bound),
+        cmocka_unit_test(a_leaner_profile_empties_the_pool),
+        cmocka_unit_test(a_punched_slab_without_a_block_is_given_back),
         cmocka_unit_test(a_burst_with_survivors_is_given_back),
         cmocka_unit_test(an_outgrown_beginning_is_given_back),
         cmocka_unit_test(a_burst_ends_a_busy_time),

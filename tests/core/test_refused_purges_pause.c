@@ -1,0 +1,100 @@
+/* Where the OS refuses to take pages, as under mlockall or a filter of system calls, a heap does
+ * not ask for each piece again with each free: it gives up after a few refusals, and asks again
+ * after pauses that double. A trim asks at once. When the OS relents, everything can be given back.
+ */
+#include "support.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static bool refusing;
+static size_t asked; /* calls */
+
+int __real_madvise(void *at, size_t size, int advice);
+int __wrap_madvise(void *at, size_t size, int advice);
+
+int __wrap_madvise(void *at, size_t size, int advice)
+{
+    asked++;
+    if (!refusing) return __real_madvise(at, size, advice);
+    errno = EINVAL;
+    return -1;
+}
+
+/* Fills a heap and empties it in an order that leaves partial slabs for long; returns how often the
+ * OS was asked while it was emptied. */
+static size_t empty_a_heap(const char *profile, size_t bytes, size_t size)
+{
+    size_t count = bytes / size;
+    void **blocks = malloc(count * sizeof *blocks);
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = profile});
+    REQUIRE(blocks && heap);
+    for (size_t i = 0; i < count; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, size));
+    refusing = true;
+    asked = 0;
+    for (size_t part = 0; part < 3; part++) {
+        for (size_t i = part; i < count; i += 3) hak_heap_free(heap, blocks[i]);
+    }
+    size_t calls = asked;
+    hak_heap_trim(heap);
+    REQUIRE(asked > calls);
+    calls = asked;
+    support_check_stats(heap);
+    refusing = false;
+    hak_heap_trim(heap);
+    hak_stats after = support_stats(heap);
+    REQUIRE_THAT(after.footprint == 0 && after.superslabs == 0, "%zu bytes in %zu superslabs",
+                 after.footprint, after.superslabs);
+    hak_heap_destroy(heap);
+    hak_process_stats process;
+    hak_process_stats_read(&process);
+    REQUIRE_THAT(process.pooled <= 64 * KIB, "%zu bytes pooled", process.pooled);
+    free(blocks);
+    return calls;
+}
+
+/* A superslab that is given back as a whole is asked for once. */
+static void the_calls_are_few(void **state)
+{
+    (void)state;
+    static const char *const profiles[] = {"speed", "balanced", "lean"};
+    static const size_t sizes[] = {64, 1000, 60000};
+    for (size_t p = 0; p < COUNT(profiles); p++) {
+        for (size_t s = 0; s < COUNT(sizes); s++) {
+            size_t bytes = support_debug ? 16 * MIB : 64 * MIB;
+            size_t once = empty_a_heap(profiles[p], bytes, sizes[s]);
+            size_t twice = empty_a_heap(profiles[p], 2 * bytes, sizes[s]);
+            size_t superslabs = bytes / MIB / 4 + 1;
+            REQUIRE_THAT(once <= 150 + superslabs && twice <= 150 + 2 * superslabs,
+                         "%s, %zu: %zu calls, %zu on a heap twice as large", profiles[p], sizes[s],
+                         once, twice);
+        }
+    }
+}
+
+/* Once it relents, policy gives back again, though not at once. */
+static void giving_back_begins_again(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    static void *blocks[30000];
+    for (size_t round = 0; round < 60; round++) {
+        refusing = round < 3;
+        for (size_t i = 0; i < COUNT(blocks); i++) {
+            assert_non_null(blocks[i] = hak_heap_alloc(heap, 1000));
+        }
+        for (size_t i = 0; i < COUNT(blocks); i++) hak_heap_free(heap, blocks[i]);
+    }
+    REQUIRE_THAT(support_stats(heap).retained <= 8 * MIB, "%zu", support_stats(heap).retained);
+    hak_heap_destroy(heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_calls_are_few),
+        cmocka_unit_test(giving_back_begins_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
