@@ -154,6 +154,8 @@ static size_t drop(hak_heap *heap, hak_superslab *super)
     return touched;
 }
 
+/* Pages from the pool that pass the limit go back, whatever grace there is: nobody has asked for
+ * them. */
 bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
 {
     hak__superslabs_add(heap, super);
@@ -161,13 +163,16 @@ bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
     heap->short_of = hak__short_of(heap, touched);
     heap->retained += touched;
     heap->footprint += touched;
-    hak__purge_begin(heap);
-    if (heap->short_of && hak__units_purge(heap, super, touched) < touched) {
-        touched = drop(heap, super);
-        heap->retained -= touched;
-        heap->footprint -= touched;
-        hak__supply_give(super, touched, SIZE_MAX);
-        return false;
+    if (touched && (heap->short_of || heap->footprint > heap->limit)) {
+        hak__purge_begin(heap);
+        if (hak__units_purge(heap, super, touched) < touched && heap->short_of) {
+            touched = drop(heap, super);
+            heap->retained -= touched;
+            heap->footprint -= touched;
+            hak__supply_give(super, touched, SIZE_MAX);
+            return false;
+        }
+        heap->short_of = 0;
     }
     hak__charge_always(heap, 0);
     if (super->region == hak__region_shared()) {

@@ -285,6 +285,22 @@ static void a_refused_request_leaves_nothing_retained(void **state)
     }
 }
 
+/* Grace is for what is asked for, not for what the pool has. */
+static void grace_is_not_used_by_pages_from_the_pool(void **state)
+{
+    (void)state;
+    hak_heap *first = hak_heap_new(NULL);
+    for (size_t i = 0; i < 30; i++) assert_non_null(hak_heap_alloc(first, 100 * KIB));
+    hak_heap_destroy(first);
+    held in = held_new(&(hak_heap_options){.limit = MIB});
+    hak_heap_grace(in.heap, SIZE_MAX);
+    assert_non_null(in.blocks[in.count++] = hak_heap_alloc(in.heap, 20000));
+    assert_int_equal(hak_heap_grace_used(in.heap), 0);
+    assert_true(support_stats(in.heap).footprint <= MIB);
+    hak_heap_grace(in.heap, 0);
+    held_end(&in);
+}
+
 /* A block can always be made smaller: where a smaller one is not to be had it stays as it is, and
  * nothing tells of the attempt. */
 static void a_block_shrinks_at_the_limit(void **state)
@@ -476,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_refused_limit_changes_nothing),
         cmocka_unit_test(a_full_heap_has_a_little_for_other_sizes),
         cmocka_unit_test(a_refused_request_leaves_nothing_retained),
+        cmocka_unit_test(grace_is_not_used_by_pages_from_the_pool),
         cmocka_unit_test(a_block_shrinks_at_the_limit),
         cmocka_unit_test(a_limit_on_the_callers_memory_counts_what_is_in_use),
         cmocka_unit_test(grace_allows_so_much_more),
