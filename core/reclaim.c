@@ -137,7 +137,10 @@ static void sleep_lightly(hak_slab *slab)
     hak__slab_set_left(slab, 1);
 }
 
-size_t hak__reclaim_full_slabs(hak_heap *heap)
+/* Opens the full slabs that have free blocks, however few; returns how many. From then on, until
+ * the heap has grown away from where it was refused memory, full slabs open with their first one.
+ */
+static size_t open_full_slabs(hak_heap *heap)
 {
     size_t opened = 0;
     if (heap->starved) return 0;
@@ -167,7 +170,7 @@ static bool find_all(hak_heap *heap)
     size_t before = heap->footprint;
     hak__purge_begin(heap);
     if (!heap->starved) hak__holes_punch(heap, true); /* all slabs, this once */
-    found += hak__reclaim_full_slabs(heap);
+    found += open_full_slabs(heap);
     found += hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(heap, heap->prewarmed);

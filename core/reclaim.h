@@ -18,11 +18,6 @@ bool hak__reclaim_short(hak_heap *heap);
  * last time is not gone through again. */
 bool hak__reclaim(hak_heap *heap, unsigned *step);
 
-/* Opens the full slabs that have free blocks, however few; returns how many. From then on, until
- * the heap has grown away from where it was refused memory, full slabs open with their first free
- * block. */
-size_t hak__reclaim_full_slabs(hak_heap *heap);
-
 /* Bytes of the footprint that a trim would not give back. */
 size_t hak__reclaim_in_use(hak_heap *heap);
 
