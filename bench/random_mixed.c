@@ -103,8 +103,8 @@ __attribute__((noinline)) static uint32_t run(source from, void **slots, uint32_
         uint32_t slot = (uint32_t)((uint64_t)r * count >> 32);
         void *block = slots[slot];
         if (block) {
-            RELEASE(from, block);
             slots[slot] = NULL;
+            RELEASE(from, block);
         } else {
             size_t size = 16 + ((r & 0xffff) * 1009 >> 16);
             block = ALLOCATE(from, slot, size);

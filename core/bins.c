@@ -16,18 +16,18 @@ const hak_lists hak__no_lists = {
 };
 const hak_superslab_lists hak__no_superslabs;
 
-/* Has class `index` of a kind allocate from `slab`. */
-static void set_bin(hak_heap *heap, unsigned kind, unsigned index, hak_slab *slab)
+/* Has a class allocate from `slab`. */
+static void set_bin(hak_heap *heap, hak_bin_class class, hak_slab *slab)
 {
-    hak_bins *bins = heap->sets[kind];
-    size_t end = hak__class_size(index, heap->granularity);
-    if (end > HAK_SMALL_MAX) {
-        bins->lists->medium[index - HAK_MEDIUM_FIRST] = slab;
+    hak_bins *bins = heap->sets[class.kind];
+    if (class.size > HAK_SMALL_MAX) {
+        bins->lists->medium[class.index - HAK_MEDIUM_FIRST] = slab;
         return;
     }
-    size_t begin = hak__class_size(index - 1, heap->granularity);
-    for (size_t size = begin; size < end; size += 8) bins->bin[size / 8 + 1] = slab;
-    if (begin == 0) bins->bin[0] = slab;
+    hak_slab **last = &bins->bin[class.size / 8];
+    hak_slab **bin = last - hak__class_step(class.index, heap->granularity) / 8;
+    while (bin != last) *++bin = slab;
+    if (class.index == 1) bins->bin[0] = slab;
 }
 
 /* Whether a current slab of such blocks counts those that are live: medium ones, none of which the
@@ -43,7 +43,7 @@ void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab
     slab->next = before->next; /* the dry ones */
     if (before != &hak__no_slab) before->next = NULL;
     hak__slab_set_left(slab, counts_live(slab->block_size) ? (uint32_t)live : HAK_LEFT_FAR);
-    set_bin(heap, slab->block_kind, slab->size_class, slab);
+    set_bin(heap, hak__class_of_slab(slab), slab);
     HAK_ASSERT(hak__slab_valid(slab));
 }
 
@@ -51,10 +51,10 @@ hak_slab *hak__bins_drop_current(hak_heap *heap, hak_slab *slab)
 {
     hak_slab *dry = slab->next;
     if (dry) {
-        hak__partial_unlink(heap, dry);
+        hak__partial_unlink_dry(heap, dry);
         hak__bins_set_current(heap, dry, hak__slab_left(dry), slab);
     } else {
-        set_bin(heap, slab->block_kind, slab->size_class, (hak_slab *)&hak__no_slab);
+        set_bin(heap, hak__class_of_slab(slab), (hak_slab *)&hak__no_slab);
     }
     return slab;
 }
@@ -89,17 +89,15 @@ static size_t slab_units(const hak_heap *heap, size_t block_size)
     return count;
 }
 
-static hak_slab *slab_new(hak_heap *heap, unsigned kind, unsigned index)
+static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
 {
-    size_t size = hak__class_size(index, heap->granularity);
-    size_t count = slab_units(heap, size);
+    size_t count = slab_units(heap, class.size);
     hak_slab *slab = hak__units_take(heap, count, 1, HAK_SLAB_CURRENT);
     if (!slab) return NULL;
-    slab->block_size = (uint32_t)size;
-    slab->size_class = (uint8_t)index;
-    slab->block_kind = (uint8_t)kind;
-    size_t unit_size = hak__heap_unit_size(heap);
-    slab->capacity = (uint16_t)(count * unit_size / size);
+    slab->block_size = (uint32_t) class.size;
+    slab->size_class = (uint8_t) class.index;
+    slab->block_kind = (uint8_t) class.kind;
+    slab->capacity = (uint16_t)(count * hak__heap_unit_size(heap) / class.size);
     if (add_blocks(heap, slab)) return slab;
     hak__units_give(heap, slab);
     return NULL;
@@ -142,25 +140,29 @@ static void suspend(hak_heap *heap, hak_slab *slab)
 
 /* A slab to take the place of one that has no free block: one that has been freed from, or else,
  * after what the heap can do without has gone, one that has to take pages. */
-static hak_slab *choose(hak_heap *heap, unsigned kind, unsigned index)
+static hak_slab *choose(hak_heap *heap, hak_bin_class class)
 {
-    hak_slab *slab = hak__partial_choose(heap, kind, index);
+    hak_slab *slab = hak__partial_choose(heap, class);
     if (slab) return slab;
     hak__reclaim_before_peak(heap, hak__policy(heap)->carve);
-    slab = hak__partial_choose(heap, kind, index);
-    return slab ? slab : hak__partial_first_dry(heap, kind, index);
+    slab = hak__partial_choose(heap, class);
+    return slab ? slab : hak__partial_first_dry(hak__heap_current(heap, class));
 }
 
 /* Makes a partial or dry slab current. False, and no change, when a dry one would pass the limit.
  */
 static bool take_up(hak_heap *heap, hak_slab *slab, hak_slab *current)
 {
-    hak__partial_unlink(heap, slab);
-    size_t live = hak__slab_left(slab);
-    if (!slab->free && !add_blocks(heap, slab)) {
-        hak__partial_link_dry(heap, slab);
-        return false;
+    if (slab->kind == HAK_SLAB_PARTIAL) {
+        hak__partial_unlink(heap, slab);
+    } else {
+        hak__partial_unlink_dry(heap, slab);
+        if (!add_blocks(heap, slab)) {
+            hak__partial_link_dry(heap, slab);
+            return false;
+        }
     }
+    size_t live = hak__slab_left(slab);
     if (heap->traits->in_order) hak__slab_sort(slab);
     hak__bins_set_current(heap, slab, live, current);
     return true;
@@ -173,15 +175,14 @@ static void recover(hak_heap *heap)
     if (heap->starved && heap->work - heap->starved_at > heap->footprint) heap->starved = false;
 }
 
-static hak_slab *refill(hak_heap *heap, unsigned kind, unsigned index)
+static hak_slab *refill(hak_heap *heap, hak_bin_class class)
 {
     recover(heap);
-    hak_slab *slab = choose(heap, kind, index);
-    size_t size = hak__class_size(index, heap->granularity);
+    hak_slab *slab = choose(heap, class);
     size_t supplied = slab && slab->free ? slab->carved - hak__slab_partial_live(slab)
-                                         : (hak__policy(heap)->carve + size - 1) / size;
-    heap->work += hak__purge_work(heap, size, supplied);
-    hak_slab *current = hak__heap_current(heap, kind, index);
+                                         : (hak__policy(heap)->carve + class.size - 1) / class.size;
+    heap->work += hak__purge_work(heap, class.size, supplied);
+    hak_slab *current = hak__heap_current(heap, class);
     bool has_current = current != &hak__no_slab;
 
     if (slab) {
@@ -191,7 +192,7 @@ static hak_slab *refill(hak_heap *heap, unsigned kind, unsigned index)
         heap->refills++;
         return current;
     } else {
-        slab = slab_new(heap, kind, index);
+        slab = slab_new(heap, class);
         if (!slab) return NULL;
         hak__bins_set_current(heap, slab, 0, current);
     }
@@ -200,13 +201,13 @@ static hak_slab *refill(hak_heap *heap, unsigned kind, unsigned index)
     return slab;
 }
 
-hak_slab *hak__bins_refill(hak_heap *heap, unsigned kind, unsigned index)
+hak_slab *hak__bins_refill(hak_heap *heap, hak_bin_class class)
 {
     if (!hak__nest_ensure_lists(heap)) return NULL;
-    bool has_slab = hak__heap_current(heap, kind, index) != &hak__no_slab ||
-                    heap->sets[kind]->lists->partial[index];
+    bool has_slab = hak__heap_current(heap, class) != &hak__no_slab ||
+                    heap->sets[class.kind]->lists->partial[class.index];
     heap->held_back = has_slab ? hak__reserve(heap) : 0;
-    hak_slab *slab = refill(heap, kind, index);
+    hak_slab *slab = refill(heap, class);
     heap->held_back = 0;
     return slab;
 }
@@ -214,7 +215,7 @@ hak_slab *hak__bins_refill(hak_heap *heap, unsigned kind, unsigned index)
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_FULL);
-    size_t live = hak__slab_live(slab);
+    size_t live = hak__slab_full_live(slab);
     if (live > 0) {
         hak__partial_link(heap, slab, live);
         hak__purge_loose(heap);
@@ -226,7 +227,7 @@ void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
 void hak__bins_moisten(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_DRY);
-    hak__partial_unlink(heap, slab);
+    hak__partial_unlink_dry(heap, slab);
     size_t live = hak__slab_left(slab) - 1;
     if (live > 0) hak__partial_link(heap, slab, live);
     else hak__bins_retire(heap, slab);
@@ -271,11 +272,12 @@ void hak__bins_idle(hak_heap *heap, hak_slab *slab)
     retire_current(heap, slab);
 }
 
-hak_slab *hak__bins_next(const hak_heap *heap, unsigned *kind, unsigned *index)
+hak_slab *hak__bins_next(const hak_heap *heap, hak_bin_class *at)
 {
-    for (; *kind < hak__heap_sets(heap); ++*kind, *index = 0) {
-        while (++*index <= hak__heap_last_class(heap)) {
-            hak_slab *slab = hak__heap_current(heap, *kind, *index);
+    for (; at->kind < hak__heap_sets(heap); *at = (hak_bin_class){.kind = at->kind + 1}) {
+        while (at->size < HAK_MEDIUM_MAX) {
+            at->size += hak__class_step(++at->index, heap->granularity);
+            hak_slab *slab = hak__heap_current(heap, *at);
             if (slab != &hak__no_slab) return slab;
         }
     }
@@ -285,8 +287,8 @@ hak_slab *hak__bins_next(const hak_heap *heap, unsigned *kind, unsigned *index)
 size_t hak__bins_retire_idle(hak_heap *heap)
 {
     size_t before = heap->retires;
-    unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         if (hak__slab_live(slab) == 0) retire_current(heap, slab);
     }
     hak__nest_trim(heap);
@@ -296,8 +298,8 @@ size_t hak__bins_retire_idle(hak_heap *heap)
 size_t hak__bins_pages(const hak_heap *heap)
 {
     size_t bytes = 0;
-    unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         bytes += hak__slab_pages_in_use(slab);
     }
     return bytes;
@@ -314,10 +316,10 @@ static void sleep_lightly(hak_slab *slab)
 
 void hak__bins_empty(hak_heap *heap)
 {
-    unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         for (hak_slab *dry; (dry = slab->next) != NULL;) {
-            hak__partial_unlink(heap, dry);
+            hak__partial_unlink_dry(heap, dry);
             sleep_lightly(dry);
         }
         size_t live = hak__slab_live(slab);

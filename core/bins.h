@@ -18,7 +18,7 @@ hak_slab *hak__bins_drop_current(hak_heap *heap, hak_slab *slab);
 
 /* Gives that bin, whose slab has no free block, a slab that has some: one that frees have reopened,
  * the rest of the current one, or a new one. NULL when memory is exhausted. */
-hak_slab *hak__bins_refill(hak_heap *heap, unsigned kind, unsigned index);
+hak_slab *hak__bins_refill(hak_heap *heap, hak_bin_class class);
 
 /* Opens a full slab that has free blocks: it has been freed from often enough to be used again. */
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab);
@@ -36,9 +36,9 @@ void hak__bins_retire(hak_heap *heap, hak_slab *slab);
 /* A full slab wakes when one of so many of its blocks is free, as a power of two. */
 size_t hak__bins_wake_shift(const hak_heap *heap);
 
-/* Goes over the current slabs: each time, *kind and *index are where the last one was, 0 and 0 to
- * begin with. NULL at the end. */
-hak_slab *hak__bins_next(const hak_heap *heap, unsigned *kind, unsigned *index);
+/* Goes over the current slabs: each time, *at is the class of the last one, zeros to begin with.
+ * NULL at the end. */
+hak_slab *hak__bins_next(const hak_heap *heap, hak_bin_class *at);
 
 /* Counts a medium block of a current slab that is handed out: their frees are counted too. */
 static inline void hak__bins_count(hak_slab *slab)

@@ -91,22 +91,22 @@ static void *alloc_large(hak_heap *heap, unsigned kind, size_t size)
     return block;
 }
 
-static void *alloc_from_slab(hak_heap *heap, unsigned kind, unsigned index)
+static void *alloc_from_slab(hak_heap *heap, hak_bin_class class)
 {
-    hak_slab *slab = hak__heap_current(heap, kind, index);
-    if (!slab->free) slab = hak__bins_refill(heap, kind, index);
+    hak_slab *slab = hak__heap_current(heap, class);
+    if (!slab->free) slab = hak__bins_refill(heap, class);
     if (!slab) return NULL;
     if (slab->block_size > HAK_SMALL_MAX) hak__bins_count(slab);
     return hak__slab_pop(slab);
 }
 
-static void *alloc_class(hak_heap *heap, unsigned kind, unsigned index, size_t size)
+static void *alloc_class(hak_heap *heap, hak_bin_class class)
 {
-    if (size <= HAK_SMALL_MAX || !hak__heap_current(heap, kind, index)->free) {
-        void *block = hak__nest_alloc(heap, kind, index, size);
+    if (class.size <= HAK_SMALL_MAX || !hak__heap_current(heap, class)->free) {
+        void *block = hak__nest_alloc(heap, class);
         if (block) return block;
     }
-    return alloc_from_slab(heap, kind, index);
+    return alloc_from_slab(heap, class);
 }
 
 void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
@@ -114,10 +114,9 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
     hak__heap_check_now_and_then(heap);
     if (!heap->kinds) kind = 0;
     if (size > HAK_MEDIUM_MAX) return alloc_large(heap, kind, size);
-    unsigned index = hak__class_of(size, heap->granularity);
+    hak_bin_class class = hak__class_in(heap, kind, hak__class_of(size, heap->granularity));
     void *block;
-    size = hak__class_size(index, heap->granularity);
-    WITH_RETRY(heap, block, alloc_class(heap, kind, index, size));
+    WITH_RETRY(heap, block, alloc_class(heap, class));
     return block;
 }
 
@@ -178,7 +177,7 @@ void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
     if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
         unsigned index = hak__class_aligned(size, alignment, heap->granularity);
         void *block;
-        WITH_RETRY(heap, block, alloc_from_slab(heap, 0, index));
+        WITH_RETRY(heap, block, alloc_from_slab(heap, hak__class_in(heap, 0, index)));
         return block;
     }
     if (impossible(size)) return NULL;
@@ -331,8 +330,7 @@ static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
     void *block = hak__heap_take_kind(heap, kind, size);
     if (block) return block;
     if (!heap->kinds) kind = 0;
-    unsigned index = hak__class_of(size, heap->granularity);
-    return alloc_class(heap, kind, index, hak__class_size(index, heap->granularity));
+    return alloc_class(heap, hak__class_in(heap, kind, hak__class_of(size, heap->granularity)));
 }
 
 void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)

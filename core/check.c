@@ -48,7 +48,7 @@ static void add_slab(const hak_heap *heap, const hak_slab *slab, sums *found)
     case HAK_SLAB_DRY: found->dry++; break;
     case HAK_SLAB_CURRENT:
         found->current++;
-        HAK_ASSERT(hak__heap_current(heap, slab->block_kind, slab->size_class) == slab);
+        HAK_ASSERT(hak__heap_current(heap, hak__class_of_slab(slab)) == slab);
         break;
     default: HAK_ASSERT(slab->kind == HAK_SLAB_FULL);
     }
@@ -70,7 +70,7 @@ static void check_slab_lists(const hak_heap *heap, const sums *found)
     size_t partial = 0, dry = 0, current = 0;
     for (unsigned kind = 0; kind < hak__heap_sets(heap); kind++) {
         for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
-            hak_slab *slab = hak__heap_current(heap, kind, index);
+            hak_slab *slab = hak__heap_current(heap, hak__class_in(heap, kind, index));
             partial += length_of(heap->sets[kind]->lists->partial[index], HAK_SLAB_PARTIAL, index);
             if (slab == &hak__no_slab) continue;
             current++;

@@ -215,13 +215,28 @@ static inline unsigned hak__heap_last_class(const hak_heap *heap)
     return hak__class_of(HAK_MEDIUM_MAX, heap->granularity);
 }
 
-/* The slab that class `index` of a kind allocates from; hak__no_slab where there is none. */
-static inline hak_slab *hak__heap_current(const hak_heap *heap, unsigned kind, unsigned index)
+/* One size class of one kind of block. */
+typedef struct hak_bin_class {
+    unsigned kind, index;
+    size_t size; /* of its blocks */
+} hak_bin_class;
+
+static inline hak_bin_class hak__class_in(const hak_heap *heap, unsigned kind, unsigned index)
 {
-    const hak_bins *bins = heap->sets[kind];
-    size_t size = hak__class_size(index, heap->granularity);
-    return size <= HAK_SMALL_MAX ? bins->bin[size / 8]
-                                 : bins->lists->medium[index - HAK_MEDIUM_FIRST];
+    return (hak_bin_class){kind, index, hak__class_size(index, heap->granularity)};
+}
+
+static inline hak_bin_class hak__class_of_slab(const hak_slab *slab)
+{
+    return (hak_bin_class){slab->block_kind, slab->size_class, slab->block_size};
+}
+
+/* The slab that a class allocates from; hak__no_slab where there is none. */
+static inline hak_slab *hak__heap_current(const hak_heap *heap, hak_bin_class class)
+{
+    const hak_bins *bins = heap->sets[class.kind];
+    return class.size <= HAK_SMALL_MAX ? bins->bin[class.size / 8]
+                                       : bins->lists->medium[class.index - HAK_MEDIUM_FIRST];
 }
 
 /* How many sets of bins the heap has. */

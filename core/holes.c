@@ -190,8 +190,8 @@ size_t hak__holes_find(hak_heap *heap, bool thorough)
     if (heap->region) return 0;
     search_all(heap, false, thorough);
     size_t bytes = heap->vacant_bytes;
-    unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         bytes += hak__holes_of(slab);
     }
     return bytes;
@@ -201,11 +201,11 @@ size_t hak__holes_punch(hak_heap *heap, bool thorough)
 {
     if (heap->region) return 0;
     size_t given = search_all(heap, true, thorough);
-    unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         given += punch_current(heap, slab);
     }
-    kind = index = 0;
+    unsigned kind = 0, index = 0;
     for (hak_slab *slab; heap->vacant_bytes && (slab = next_list(heap, &kind, &index));) {
         for (hak_slab *next; slab && !hak__purge_gave_up(heap); slab = next) {
             next = slab->next;

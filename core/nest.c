@@ -292,7 +292,7 @@ bool hak__nest_give_lists(hak_heap *heap)
 }
 
 /* A block that was not one before; NULL if there is no room. */
-static void *alloc_new(hak_heap *heap, size_t size)
+__attribute__((noinline)) static void *alloc_new(hak_heap *heap, size_t size)
 {
     hak_nest *nest = &heap->nest;
     size_t offset;
@@ -346,15 +346,15 @@ static size_t offset_of(const hak_heap *heap, const void *p)
     return (size_t)((const char *)p - heap->nest.start);
 }
 
-void *hak__nest_alloc(hak_heap *heap, unsigned kind, unsigned index, size_t size)
+void *hak__nest_alloc(hak_heap *heap, hak_bin_class class)
 {
-    if (!heap->kinds) return alloc(heap, index, size);
-    if (size < HAK_KINDS_NEST_STEP) {
-        size = HAK_KINDS_NEST_STEP;
-        index = hak__class_of(size, heap->granularity);
+    if (!heap->kinds) return alloc(heap, class.index, class.size);
+    if (class.size < HAK_KINDS_NEST_STEP) {
+        class.size = HAK_KINDS_NEST_STEP;
+        class.index = hak__class_of(class.size, heap->granularity);
     }
-    void *block = alloc(heap, index, size);
-    if (block) hak__kinds_set_in_nest(heap, offset_of(heap, block), kind);
+    void *block = alloc(heap, class.index, class.size);
+    if (block) hak__kinds_set_in_nest(heap, offset_of(heap, block), class.kind);
     return block;
 }
 

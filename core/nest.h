@@ -18,9 +18,8 @@
 /* Sets the nest up in the units of `run`, from `begin` bytes on. */
 void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin);
 
-/* A block of class `index`, `size` bytes, of that kind from the nest; NULL if the class has moved
- * on, or does now. */
-void *hak__nest_alloc(hak_heap *heap, unsigned kind, unsigned index, size_t size);
+/* A block of a class from the nest; NULL if the class has moved on, or does now. */
+void *hak__nest_alloc(hak_heap *heap, hak_bin_class class);
 
 /* The same where nothing has to be looked for: from the class's list, the gap or the pages in use.
  * NULL: take the long way. Not in a heap that keeps kinds apart. */

@@ -228,7 +228,7 @@ static void note_refusal(hak_heap *heap, const hak_sight *before)
 
 bool hak__observe_hit(const hak_heap *heap, unsigned kind, unsigned index)
 {
-    return hak__heap_current(heap, kind, index)->free != NULL;
+    return hak__heap_current(heap, hak__class_in(heap, kind, index))->free != NULL;
 }
 
 hak_sight hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size)

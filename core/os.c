@@ -184,7 +184,7 @@ hak_moved hak__os_move(void *from, size_t size, void *to)
 
 size_t hak__os_page(void)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    return (size_t)getpagesize();
 }
 
 bool hak__os_resident(void *start, size_t size, unsigned char *pages)
@@ -243,7 +243,7 @@ void hak__os_count(hak_process_stats *stats)
     hak__os_calls(&stats->os);
     stats->madvise_enomem = atomic_load_explicit(&counts.madvise_enomem, memory_order_relaxed);
     stats->madvise_other = atomic_load_explicit(&counts.madvise_other, memory_order_relaxed);
-    stats->resident = resident_pages() * (size_t)sysconf(_SC_PAGESIZE);
+    stats->resident = resident_pages() * (size_t)getpagesize();
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         stats->page_faults = (size_t)usage.ru_minflt;
         stats->major_faults = (size_t)usage.ru_majflt;

@@ -6,7 +6,7 @@
 
 size_t hak__slab_pages_in_use(const hak_slab *slab)
 {
-    return hak__slab_used(slab) - hak__bytes_of_pages(slab->absent);
+    return hak__slab_carved_pages(slab) - hak__bytes_of_pages(slab->absent);
 }
 
 /* The first one's `prev` is the last. */
@@ -44,7 +44,7 @@ void hak__partial_link(hak_heap *heap, hak_slab *slab, size_t live)
 /* Where the dry slabs of the same class hang; NULL: the class has no current slab. */
 static hak_slab **dry_of_class(const hak_heap *heap, const hak_slab *slab)
 {
-    hak_slab *current = hak__heap_current(heap, slab->block_kind, slab->size_class);
+    hak_slab *current = hak__heap_current(heap, hak__class_of_slab(slab));
     return current == &hak__no_slab ? NULL : &current->next;
 }
 
@@ -79,13 +79,14 @@ static void forget_search(hak_heap *heap, hak_slab *slab)
     heap->unsearched++;
 }
 
+void hak__partial_unlink_dry(hak_heap *heap, hak_slab *slab)
+{
+    take_out(dry_of_class(heap, slab), slab);
+    hak__slab_set_left(slab, (uint32_t)hak__slab_dry_live(slab));
+}
+
 void hak__partial_unlink(hak_heap *heap, hak_slab *slab)
 {
-    if (slab->kind == HAK_SLAB_DRY) {
-        take_out(dry_of_class(heap, slab), slab);
-        hak__slab_set_left(slab, (uint32_t)hak__slab_dry_live(slab));
-        return;
-    }
     forget_search(heap, slab);
     heap->unsearched--;
     heap->loose -= hak__slab_pages_in_use(slab);
@@ -117,12 +118,12 @@ void hak__partial_set_changed(hak_heap *heap, hak_slab *slab)
 
 /* The first opened one that is at least half live, so that emptier ones can run empty; among the
  * first few, if there is none, the fullest. */
-hak_slab *hak__partial_choose(const hak_heap *heap, unsigned kind, unsigned index)
+hak_slab *hak__partial_choose(const hak_heap *heap, hak_bin_class class)
 {
     hak_slab *best = NULL;
     size_t most = 0, looked_at = 0;
-    for (hak_slab *slab = heap->sets[kind]->lists->partial[index]; slab && looked_at < LOOK_AT;
-         slab = slab->next, looked_at++) {
+    for (hak_slab *slab = heap->sets[class.kind]->lists->partial[class.index];
+         slab && looked_at < LOOK_AT; slab = slab->next, looked_at++) {
         size_t live = hak__slab_partial_live(slab);
         if (best && live <= most) continue;
         best = slab;

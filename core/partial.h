@@ -16,17 +16,18 @@ void hak__partial_link(hak_heap *heap, hak_slab *slab, size_t live);
 /* Makes one without free blocks dry; or current, where its class has no current slab. */
 void hak__partial_link_dry(hak_heap *heap, hak_slab *slab);
 
-/* The dry slab of a class to use next; NULL when there is none. */
-static inline hak_slab *hak__partial_first_dry(const hak_heap *heap, unsigned kind, unsigned index)
+/* The dry slab to use next of the class that allocates from `current`; NULL when there is none. */
+static inline hak_slab *hak__partial_first_dry(const hak_slab *current)
 {
-    return hak__heap_current(heap, kind, index)->next;
+    return current->next;
 }
 
-/* Takes a slab out of its list, partial or dry. Its countdown is its live blocks then. */
+/* Takes a slab out of its list. Its countdown is its live blocks then. */
 void hak__partial_unlink(hak_heap *heap, hak_slab *slab);
+void hak__partial_unlink_dry(hak_heap *heap, hak_slab *slab);
 
 /* The partial slab of a class to use next; NULL when there is none. */
-hak_slab *hak__partial_choose(const hak_heap *heap, unsigned kind, unsigned index);
+hak_slab *hak__partial_choose(const hak_heap *heap, hak_bin_class class);
 
 /* Notes what a search has found: the pages in which no block lives, and that before there can be
  * another, `frees` blocks must be freed. */

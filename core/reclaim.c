@@ -115,8 +115,8 @@ bool hak__reclaim_short(hak_heap *heap)
 static uint32_t state_of_bins(const hak_heap *heap)
 {
     uint64_t state = 0;
-    unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         state = state * 0x9e3779b97f4a7c15u + ((uintptr_t)slab->free ^ (uint32_t)slab->countdown);
     }
     return (uint32_t)(state >> 32);
@@ -205,8 +205,8 @@ bool hak__reclaim(hak_heap *heap, unsigned *step)
 size_t hak__reclaim_in_use(hak_heap *heap)
 {
     size_t free = heap->retained + hak__holes_find(heap, true) + hak__nest_unused(heap);
-    unsigned kind = 0, index = 0;
-    for (hak_slab *slab; (slab = hak__bins_next(heap, &kind, &index)) != NULL;) {
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         if (hak__slab_live(slab) > 0) continue;
         free += hak__slab_pages_in_use(slab) - hak__holes_of(slab);
     }

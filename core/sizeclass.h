@@ -32,6 +32,13 @@ static inline unsigned hak__class_of(size_t size, size_t granularity)
     return (unsigned)(HAK_CLASS_STEPS * (doubling + 1) + steps);
 }
 
+/* By how many bytes a class's blocks are larger than those of the class below. */
+static inline size_t hak__class_step(unsigned index, size_t granularity)
+{
+    return index <= HAK_CLASS_STEPS ? granularity
+                                    : granularity << ((index - 1) / HAK_CLASS_STEPS - 1);
+}
+
 /* The block size of a class in bytes. */
 static inline size_t hak__class_size(unsigned index, size_t granularity)
 {

@@ -27,8 +27,7 @@ size_t hak__slab_used(const hak_slab *slab)
     case HAK_SLAB_CURRENT:
     case HAK_SLAB_PARTIAL:
     case HAK_SLAB_DRY:
-    case HAK_SLAB_FULL:
-        return ((size_t)slab->carved * slab->block_size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+    case HAK_SLAB_FULL: return hak__slab_carved_pages(slab);
     case HAK_SPAN:
     case HAK_UNIT_NEST: return slab->span_size;
     default: return 0;
@@ -131,8 +130,7 @@ size_t hak__slab_live(const hak_slab *slab)
     switch (slab->kind) {
     case HAK_SLAB_CURRENT: return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
     case HAK_SLAB_DRY: return hak__slab_dry_live(slab);
-    case HAK_SLAB_FULL:
-        return slab->carved - hak__slab_lost(slab) - (slab->asleep - hak__slab_left(slab));
+    case HAK_SLAB_FULL: return hak__slab_full_live(slab);
     case HAK_SLAB_PARTIAL: return hak__slab_partial_live(slab);
     case HAK_SPAN: return 1;
     default: return 0;

@@ -112,6 +112,12 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
 /* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
 size_t hak__slab_used(const hak_slab *slab);
 
+/* The same of a slab. */
+static inline size_t hak__slab_carved_pages(const hak_slab *slab)
+{
+    return ((size_t)slab->carved * slab->block_size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+}
+
 /* Bytes of pages that are given as bits of `absent`. */
 static inline size_t hak__bytes_of_pages(uint32_t pages)
 {
@@ -152,6 +158,12 @@ size_t hak__slab_free_count(const hak_slab *slab);
 static inline size_t hak__slab_dry_live(const hak_slab *slab)
 {
     return slab->carved - hak__slab_lost(slab);
+}
+
+/* The same of one that is full, but for those freed since. */
+static inline size_t hak__slab_full_live(const hak_slab *slab)
+{
+    return hak__slab_dry_live(slab) - (slab->asleep - hak__slab_left(slab));
 }
 
 /* How many blocks of the slab are with the program, whatever its state. */
