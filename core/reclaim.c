@@ -97,8 +97,9 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
     size_t worth = hak__purge_worth(heap, bytes);
     if (worth == SIZE_MAX || !hak__purge_may_begin(heap)) return;
     size_t share = hak__purge_share(heap, bytes);
-    if (worth <= HAK_PAGE) look_some(heap, bytes, share);
-    else hak__purge_looked(heap, look_everywhere(heap, worth, share));
+    bool is_large = worth <= HAK_PAGE;
+    hak__purge_looked(heap, is_large ? look_some(heap, bytes, share)
+                                     : look_everywhere(heap, worth, share));
 }
 
 /* ------------------------------------------------------------------ when memory is refused */
