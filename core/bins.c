@@ -139,14 +139,17 @@ static void suspend(hak_heap *heap, hak_slab *slab)
 }
 
 /* A slab to take the place of one that has no free block: one that has been freed from, or else,
- * after what the heap can do without has gone, one that has to take pages. */
+ * after what the heap can do without has gone, one that has to take pages. NULL: the current one
+ * can take pages itself, or there is none. */
 static hak_slab *choose(hak_heap *heap, hak_bin_class class)
 {
     hak_slab *slab = hak__partial_choose(heap, class);
     if (slab) return slab;
     hak__reclaim_before_peak(heap, hak__policy(heap)->carve);
     slab = hak__partial_choose(heap, class);
-    return slab ? slab : hak__partial_first_dry(hak__heap_current(heap, class));
+    if (slab) return slab;
+    const hak_slab *current = hak__heap_current(heap, class);
+    return has_more(current) ? NULL : hak__partial_first_dry(current);
 }
 
 /* Makes a partial or dry slab current. False, and no change, when a dry one would pass the limit.

@@ -84,10 +84,13 @@ void hak__slab_restore(hak_slab *slab, uint32_t pages)
         pages ^= (uint32_t)1 << page;
         size_t first, end;
         blocks_in_page(slab, page, &first, &end);
+        size_t last = end - 1;
         if (end > done) end = done;
         for (size_t i = end; i-- > first;) {
             size_t offset = i * slab->block_size;
-            if (hak__slab_pages(slab, offset) & slab->absent) continue;
+            /* Only the first and the last can reach into another page. */
+            bool is_inside = i > first && i < last;
+            if (!is_inside && hak__slab_pages(slab, offset) & slab->absent) continue;
             *(void **)(slab->start + offset) = slab->free;
             slab->free = slab->start + offset;
         }
