@@ -127,9 +127,7 @@ static void suspend(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
     if (!has_more(slab)) {
-        slab->kind = HAK_SLAB_FULL;
-        slab->asleep = sleep_of(heap, slab);
-        hak__slab_set_left(slab, slab->asleep);
+        hak__slab_sleep(slab, sleep_of(heap, slab));
         HAK_ASSERT(hak__slab_valid(slab));
     } else if (hak__slab_live(slab) > 0) {
         hak__partial_link_dry(heap, slab);
@@ -308,28 +306,19 @@ size_t hak__bins_pages(const hak_heap *heap)
     return bytes;
 }
 
-/* A slab without free blocks, which is in no list, wakes with the first one. */
-static void sleep_lightly(hak_slab *slab)
-{
-    slab->kind = HAK_SLAB_FULL;
-    slab->asleep = 1;
-    hak__slab_set_left(slab, 1);
-    HAK_ASSERT(hak__slab_valid(slab));
-}
-
 void hak__bins_empty(hak_heap *heap)
 {
     hak_bin_class at = {0};
     for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         for (hak_slab *dry; (dry = slab->next) != NULL;) {
             hak__partial_unlink_dry(heap, dry);
-            sleep_lightly(dry);
+            hak__slab_sleep(dry, HAK_SLEEP_LIGHTLY);
         }
         size_t live = hak__slab_live(slab);
         hak__bins_drop_current(heap, slab);
         if (live == 0) give(heap, slab);
         else if (slab->free) hak__partial_link(heap, slab, live);
-        else sleep_lightly(slab);
+        else hak__slab_sleep(slab, HAK_SLEEP_LIGHTLY);
     }
     hak__nest_trim(heap);
 }

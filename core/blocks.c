@@ -275,6 +275,7 @@ unsigned hak__heap_block_kind(const hak_heap *heap, const void *block)
 
 size_t hak_heap_usable_size(hak_heap *heap, const void *block)
 {
+    hak__heap_check_now_and_then(heap);
     if (!block) return 0;
     size_t size = hak__heap_block_size(heap, block);
     if (size == 0) hak__fatal("usable_size", block, "not a block of this heap");

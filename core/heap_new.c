@@ -4,6 +4,7 @@
 
 #include "accounts.h"
 #include "build.h"
+#include "check.h"
 #include "heaps.h"
 #include "hugespace.h"
 #include "kept.h"
@@ -136,6 +137,7 @@ const char *hak__heap_new_failure(int error)
 void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap) return;
+    hak__heap_check_now_and_then(heap);
     hak__observe_drop(heap);
     if (heap->region) return;
     size_t pool = hak__policy(heap)->pool;

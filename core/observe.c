@@ -1,3 +1,4 @@
+#include "check.h"
 #include "observe.h"
 
 #include <errno.h>
@@ -269,6 +270,7 @@ void hak__observe_free(hak_heap *heap, const void *block)
 
 bool hak_heap_observe(hak_heap *heap, bool on)
 {
+    hak__heap_check_now_and_then(heap);
     if (on && !HAK_OBSERVE_BUILD) {
         errno = ENOTSUP;
         return false;

@@ -38,6 +38,7 @@ static bool fit(hak_heap *heap, size_t bytes)
 
 bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
 {
+    hak__heap_check_now_and_then(heap);
     if (bytes && !fit(heap, bytes)) {
         errno = ERANGE;
         return false;
@@ -53,6 +54,7 @@ size_t hak_heap_limit(const hak_heap *heap)
 
 void hak_heap_grace(hak_heap *heap, size_t bytes)
 {
+    hak__heap_check_now_and_then(heap);
     heap->grace = bytes;
     if (bytes) heap->grace_used = heap->footprint > heap->limit ? heap->footprint - heap->limit : 0;
 }

@@ -131,13 +131,6 @@ static bool has_changed(const hak_heap *heap)
            state_of_bins(heap) != heap->searched_bins;
 }
 
-/* A slab that is full to the last block opens with its first free one. */
-static void sleep_lightly(hak_slab *slab)
-{
-    slab->asleep = 1;
-    hak__slab_set_left(slab, 1);
-}
-
 /* Opens the full slabs that have free blocks, however few; returns how many. From then on, until
  * the heap has grown away from where it was refused memory, full slabs open with their first one.
  */
@@ -155,7 +148,7 @@ static size_t open_full_slabs(hak_heap *heap)
                 hak__partial_link(heap, slab, hak__slab_live(slab));
                 opened++;
             } else {
-                sleep_lightly(slab);
+                hak__slab_sleep(slab, HAK_SLEEP_LIGHTLY);
             }
         }
     }

@@ -80,7 +80,8 @@ _Static_assert(HAK_SLAB_BLOCKS_MAX <= UINT16_MAX, "blocks are counted in 16 bits
 _Static_assert((size_t)1 << HAK_UNIT_SHIFT <= HAK_UNIT_PAGES * HAK_PAGE,
                "a bit for each page of a unit");
 
-#define HAK_LEFT_FAR ((uint32_t)1 << 30)
+#define HAK_LEFT_FAR      ((uint32_t)1 << 30)
+#define HAK_SLEEP_LIGHTLY 1 /* a full slab wakes with its first free block */
 
 /* What an empty bin points to: a slab without blocks, never written. */
 extern const hak_slab hak__no_slab;
@@ -160,7 +161,15 @@ static inline size_t hak__slab_dry_live(const hak_slab *slab)
     return slab->carved - hak__slab_lost(slab);
 }
 
-/* The same of one that is full, but for those freed since. */
+/* Makes a slab that has none free full: it is in no list, until so many of its blocks are free. */
+static inline void hak__slab_sleep(hak_slab *slab, uint16_t frees)
+{
+    slab->kind = HAK_SLAB_FULL;
+    slab->asleep = frees;
+    hak__slab_set_left(slab, frees);
+}
+
+/* How many blocks are with the program of one that is full, but for those freed since. */
 static inline size_t hak__slab_full_live(const hak_slab *slab)
 {
     return hak__slab_dry_live(slab) - (slab->asleep - hak__slab_left(slab));

@@ -47,7 +47,7 @@ WRAPPING := test_os_failure_is_survived test_observer_does_without_memory \
 $(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect -Wl,--wrap=madvise \
 	-Wl,--wrap=mremap -Wl,--wrap=munmap
 $(F)/%/test_prewarmed_pages_stay $(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise
-$(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=sysconf
+$(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
 $(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect
 
 # $(1): the build

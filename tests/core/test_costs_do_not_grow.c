@@ -154,10 +154,11 @@ static void *full_to_the_limit(size_t mib)
     return full_to_the_limit_of(mib, 64);
 }
 
-/* What is read of a slab that has changed is little. */
+/* What is read of a slab that has changed is little. They fill their slabs, so that the last one
+ * does not depend on the size of the heap. */
 static void *full_of_larger_blocks(size_t mib)
 {
-    return full_to_the_limit_of(mib, 1000);
+    return full_to_the_limit_of(mib, 1024);
 }
 
 static void *huge_blocks(size_t count)
@@ -255,7 +256,7 @@ static void refusals(void **state)
 {
     (void)state;
     in_all_profiles("refusal", 64 * KIB, (counted){full_to_the_limit, be_refused}, 16);
-    in_profile("lean", "refusal after a free", 256 * KIB,
+    in_profile("lean", "refusal after a free", 1000 * KIB,
                (counted){full_of_larger_blocks, be_refused_though_freeing}, 16);
 }
 
