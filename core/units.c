@@ -329,8 +329,15 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_k
  * pages goes back whole, or is of no use until it does. */
 static void give_punched(hak_heap *heap, hak_region *region, hak_slab *run)
 {
-    size_t unit = (size_t)(run - region->slabs);
-    heap->retained += hak__slab_used(run) - hak__bytes_of_pages(run->absent);
+    size_t unit = (size_t)(run - region->slabs), missing = hak__bytes_of_pages(run->absent);
+    hak_superslab *super = &region->supers[unit / 64];
+    heap->retained += hak__slab_used(run) - missing;
+    if (missing == run->touched) { /* there is nothing left to give */
+        *run = (hak_slab){0};
+        super->dirty &= ~((uint64_t)1 << unit % 64);
+        mark(heap, region, unit, 1, true);
+        return;
+    }
     *run = (hak_slab){
         .start = run->start,
         .touched = run->touched,
@@ -338,7 +345,6 @@ static void give_punched(hak_heap *heap, hak_region *region, hak_slab *run)
         .units = 1,
         .kind = HAK_UNIT_REMNANT,
     };
-    hak_superslab *super = &region->supers[unit / 64];
     hak__superslabs_set_tails(heap, super, (uint64_t)1 << unit % 64);
     hak__units_purge_one(heap, super, unit % 64);
 }

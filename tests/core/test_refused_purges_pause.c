@@ -90,11 +90,48 @@ static void giving_back_begins_again(void **state)
     hak_heap_destroy(heap);
 }
 
+/* Nor is the OS asked for a slab that has no page left: it is free, refused or not. */
+static void a_slab_without_pages_goes(void **state)
+{
+    (void)state;
+    enum { NEST = 1100, IN_A_PAGE = 64, SIZE = 64, SPAN = 7 * MIB / 4 };
+    static void *blocks[NEST + 8192], *page[IN_A_PAGE], *spans[4]; /* two in a superslab */
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.profile = "lean", .settings = "retain_least=0 retain_part=0"});
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT(spans); i++) spans[i] = hak_heap_alloc(heap, SPAN);
+    while (n < NEST) blocks[n++] = hak_heap_alloc(heap, SIZE); /* the nest is full */
+    /* Until a slab is full, and a fresh one is current with a page that is free. */
+    for (size_t had = support_stats(heap).class_stats[0].slabs;
+         support_stats(heap).class_stats[0].slabs == had;) {
+        assert_true(n < COUNT(blocks));
+        blocks[n++] = hak_heap_alloc(heap, SIZE);
+    }
+    hak_heap_free(heap, blocks[--n]);
+    for (size_t i = 0; i < IN_A_PAGE; i++) page[i] = hak_heap_alloc(heap, SIZE);
+    for (size_t i = 0; i < IN_A_PAGE; i++) hak_heap_free(heap, page[i]);
+    hak_heap_free(heap, blocks[--n]); /* its page goes */
+    while (n > 0) hak_heap_free(heap, blocks[--n]);
+    for (size_t i = 0; i < 2; i++) hak_heap_free(heap, spans[i]);
+    refusing = true; /* another superslab has something to give, the first only that slab */
+    hak_heap_free(heap, spans[2]);
+    hak_heap_trim(heap);
+    hak_heap_trim(heap);
+    refusing = false;
+    hak_heap_free(heap, spans[3]);
+    hak_heap_trim(heap);
+    hak_stats after = support_stats(heap);
+    REQUIRE_THAT(after.footprint == 0 && after.superslabs == 0, "%zu bytes in %zu superslabs",
+                 after.footprint, after.superslabs);
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_calls_are_few),
         cmocka_unit_test(giving_back_begins_again),
+        cmocka_unit_test(a_slab_without_pages_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
