@@ -229,7 +229,7 @@ static hak_moved move_in_parts(char *from, char *to, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         char *source = from + i * HAK_SUPERSLAB_SIZE, *target = to + i * HAK_SUPERSLAB_SIZE;
-        hak_moved moved = hak__os_move(source, HAK_SUPERSLAB_SIZE, target);
+        hak_moved moved = hak__os_move_part(source, HAK_SUPERSLAB_SIZE, target);
         if (moved == HAK_MOVED) continue;
         if (moved != HAK_TARGET_LOST && hak__os_commit(target, HAK_SUPERSLAB_SIZE)) {
             memcpy(target, source, HAK_SUPERSLAB_SIZE);

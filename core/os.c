@@ -171,6 +171,16 @@ static hak_moved move_away(void *from, size_t size, void *to)
     return p == from ? HAK_MOVED_AWAY : HAK_MOVED_HOLE;
 }
 
+hak_moved hak__os_move_part(void *from, size_t size, void *to)
+{
+    int saved = errno;
+    hak_moved result = HAK_MOVED;
+    if (!remap(from, size, to, MREMAP_DONTUNMAP))
+        result = claim_hole(to, size) ? HAK_NOT_MOVED : HAK_TARGET_LOST;
+    errno = saved;
+    return result;
+}
+
 hak_moved hak__os_move(void *from, size_t size, void *to)
 {
     int saved = errno;

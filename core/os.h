@@ -60,6 +60,10 @@ typedef enum hak_moved {
  * becomes committed. No byte is copied: page-table entries are (mremap). */
 hak_moved hak__os_move(void *from, size_t size, void *to);
 
+/* The same for one part of several, which may have to come back: HAK_MOVED, HAK_NOT_MOVED or
+ * HAK_TARGET_LOST. */
+hak_moved hak__os_move_part(void *from, size_t size, void *to);
+
 /* Whether the system gives huge pages to memory that has not asked for them. For checks. */
 bool hak__os_huge_pages(void);
 

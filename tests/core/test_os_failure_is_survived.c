@@ -36,6 +36,7 @@ typedef struct plan {
     bool in_pieces;      /* before Linux 6.17: no call moves several mappings */
     bool no_claims;      /* addresses once lost stay lost: no MAP_FIXED_NOREPLACE */
     bool late_refusal;   /* a refused mremap has unmapped its target, as before Linux 6.17 */
+    bool odd_refusal;    /* a refused mremap says what a kernel does that lacks its flag: EINVAL */
     bool after_creation; /* calls count once there is a heap */
     bool twice;          /* look for growth from one run to the next */
 } plan;
@@ -117,7 +118,7 @@ void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to)
     }
     if (!refused) return __real_mremap(at, size, new_size, flags, to);
     if (refuse.late_refusal) __real_munmap(to, new_size);
-    errno = ENOMEM;
+    errno = refuse.odd_refusal ? EINVAL : ENOMEM;
     return MAP_FAILED;
 }
 
@@ -485,6 +486,7 @@ static void any_single_refusal_is_survived_where_pages_move_in_pieces(void **sta
 {
     (void)state;
     refuse_each_in_turn((plan){.kinds = 1u << MREMAP, .in_pieces = true});
+    refuse_each_in_turn((plan){.kinds = 1u << MREMAP, .in_pieces = true, .odd_refusal = true});
     if (support_scale() > 1) return;
     refuse_each_in_turn((plan){.kinds = 1u << MREMAP | 1u << MPROTECT, .in_pieces = true});
     refuse_each_in_turn(
