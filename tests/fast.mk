@@ -23,24 +23,25 @@ F_debug   := -O1 -DHAK_DEBUG
 F_cpython := -O1 -DHAK_DEBUG -DHAK_UNIT_SHIFT=14 -DTEST_CPYTHON
 F_observe := -O1 -DHAK_DEBUG -DHAK_OBSERVE
 F_thread  := -O1 -fsanitize=thread
+F_fixed   := -O1 -DHAK_FAST
 
 # ------------------------------------------------------------------ the core
 
-T_release := test_address_limit_is_survived test_destroy_releases_all test_fork_keeps_heaps \
-	test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
+T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_releases_all \
+	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
 	test_large_kernel_pages_are_refused test_order_is_kept \
 	test_prewarmed_pages_stay test_purging_is_paid_for test_steady_state_is_quiet test_trim_gives_back
 T_debug   := test_blocks_fit_and_align test_environment_is_read test_heaps_are_small \
-	test_invariants_are_asked \
-	test_kinds_are_counted test_limit_holds test_map_shows_the_heap test_memory_is_used_again \
-	test_misuse_is_reported test_model_agrees test_options_take_effect test_os_failure_is_survived \
-	test_ownership_is_known test_realloc_keeps_contents test_refusal_changes_nothing \
-	test_refused_purges_pause \
-	test_settings_are_checked test_statistics_are_exact test_zalloc_zeroes
+	test_invariants_are_asked test_kinds_are_counted test_limit_holds test_map_shows_the_heap \
+	test_memory_is_used_again test_misuse_is_reported test_model_agrees test_options_take_effect \
+	test_os_failure_is_survived test_ownership_is_known test_pool_is_exact \
+	test_realloc_keeps_contents test_refusal_changes_nothing test_refused_purges_pause \
+	test_room_is_found test_settings_are_checked test_statistics_are_exact test_zalloc_zeroes
 T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
 T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
 T_thread  := test_heaps_are_independent
+T_fixed   := test_profile_is_fixed
 
 # Linked with the objects, since the linker puts functions in place of the core's system calls.
 WRAPPING := test_os_failure_is_survived test_observer_does_without_memory \
@@ -74,7 +75,8 @@ $(filter-out $(WRAPPING:%=$(F)/$(1)/%),$(T_$(1):%=$(F)/$(1)/%)): \
 		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o | $(F)/$(1)/libcore.so
 	$(CC) $(F_$(1)) $$^ -o $$@ -L$(F)/$(1) -lcore -Wl,-rpath,'$$$$ORIGIN' -lcmocka -pthread
 endef
-$(foreach build,release debug cpython observe thread,$(eval $(call core_group,$(build))))
+$(F)/release/test_costs_do_not_grow: $(F)/release/steps.o
+$(foreach build,release debug cpython observe thread fixed,$(eval $(call core_group,$(build))))
 
 # ------------------------------------------------------------------ Lua
 
@@ -162,7 +164,7 @@ $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
 
 # ------------------------------------------------------------------ all of it
 
-GROUPS := debug release cpython observe thread lua5.4 lua5.1 python
+GROUPS := debug release cpython observe thread fixed lua5.4 lua5.1 python
 .PHONY: all list
 .DEFAULT_GOAL := all
 all: $(GROUPS)

@@ -216,6 +216,13 @@ hak_stats support_stats(const hak_heap *heap)
     return stats;
 }
 
+/* Whether `part` is what of `footprint` bytes holds no block, to four places. */
+static bool is_part(double part, size_t footprint, size_t live)
+{
+    double exact = footprint > live ? 1 - (double)live / (double)footprint : 0;
+    return part - exact < 0.000051 && exact - part < 0.000051;
+}
+
 void support_check_stats(const hak_heap *heap)
 {
     hak_stats stats = support_stats(heap);
@@ -242,6 +249,9 @@ void support_check_stats(const hak_heap *heap)
         REQUIRE_THAT(class->footprint >= class->live * class->block_size,
                      "class %zu: footprint %zu, %zu live", class->block_size, class->footprint,
                      class->live);
+        REQUIRE_THAT(
+            is_part(class->fragmentation, class->footprint, class->live * class->block_size),
+            "class %zu: %f", class->block_size, class->fragmentation);
         last = class->block_size;
         blocks += class->live;
         bytes += class->live * class->block_size;
@@ -250,6 +260,8 @@ void support_check_stats(const hak_heap *heap)
     REQUIRE_THAT(blocks == stats.live_blocks, "%zu in classes, %zu in all", blocks,
                  stats.live_blocks);
     REQUIRE_THAT(bytes == stats.live_bytes, "%zu in classes, %zu in all", bytes, stats.live_bytes);
+    REQUIRE_THAT(is_part(stats.fragmentation, stats.footprint - stats.retained, stats.live_bytes),
+                 "%f", stats.fragmentation);
     blocks = bytes = 0;
     for (size_t i = 0; i < stats.kinds; i++) {
         blocks += stats.kind_stats[i].live_blocks;

@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 
 static bool refusing;
-static size_t asked; /* calls */
+static bool refusing_records; /* the calls for one page */
+static size_t asked;          /* calls */
 
 int __real_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice);
@@ -17,7 +18,7 @@ int __wrap_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice)
 {
     asked++;
-    if (!refusing) return __real_madvise(at, size, advice);
+    if (!refusing && !(refusing_records && size == PAGE)) return __real_madvise(at, size, advice);
     errno = EINVAL;
     return -1;
 }
@@ -126,12 +127,58 @@ static void a_slab_without_pages_goes(void **state)
     hak_heap_destroy(heap);
 }
 
+/* What a heap leaves then is pooled, whatever its profile; a trim gives it back once the OS
+ * relents.
+ */
+static void a_heap_may_go_meanwhile(void **state)
+{
+    (void)state;
+    hak_heap *next = hak_heap_new(NULL),
+             *heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    hak_process_stats before, after;
+    for (size_t i = 0; i < 10000; i++) assert_non_null(hak_heap_alloc(heap, 1000));
+    hak_process_stats_read(&before);
+    refusing = true;
+    hak_heap_destroy(heap);
+    hak_process_stats_read(&after);
+    REQUIRE_THAT(after.pooled + after.footprint == before.pooled + before.footprint,
+                 "%zu and %zu, then %zu and %zu", before.pooled, before.footprint, after.pooled,
+                 after.footprint);
+    REQUIRE(hak_heap_trim(next) == 0);
+    hak_process_stats_read(&before);
+    REQUIRE(before.pooled == after.pooled);
+    refusing = false;
+    REQUIRE_THAT(hak_heap_trim(next) == after.pooled, "of %zu", after.pooled);
+    hak_process_stats_read(&after);
+    REQUIRE(after.pooled == 0);
+    hak_heap_destroy(next);
+}
+
+/* The records of a superslab that goes back go too; where they stay, they say that it is clean. */
+static void records_that_stay_are_clean(void **state)
+{
+    (void)state;
+    hak_heap *next = hak_heap_new(NULL);
+    refusing_records = true;
+    for (size_t round = 0; round < 2; round++) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "pool=0"});
+        for (size_t i = 0; i < 10000; i++) assert_non_null(hak_heap_alloc(heap, 1000));
+        hak_heap_destroy(heap);
+        assert_non_null(hak_heap_alloc(next, 20 * PAGE));
+        REQUIRE_THAT(support_stats(next).retained == 0, "%zu", support_stats(next).retained);
+        support_check_stats(next);
+        hak_heap_trim(next);
+    }
+    refusing_records = false;
+    hak_heap_destroy(next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_calls_are_few),
-        cmocka_unit_test(giving_back_begins_again),
-        cmocka_unit_test(a_slab_without_pages_goes),
+        cmocka_unit_test(the_calls_are_few),           cmocka_unit_test(giving_back_begins_again),
+        cmocka_unit_test(a_slab_without_pages_goes),   cmocka_unit_test(a_heap_may_go_meanwhile),
+        cmocka_unit_test(records_that_stay_are_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
