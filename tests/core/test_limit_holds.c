@@ -2,6 +2,7 @@
  * is exact to one carving step (a page, or the block's own pages). What the heap retains, or holds
  * free elsewhere, is used before anything is refused. Grace lifts the limit by so many bytes and no
  * more, and tells how many were needed. */
+#include "slab.h"
 #include "support.h"
 
 #include <errno.h>
@@ -477,6 +478,32 @@ static void grace_beyond_all_bounds_is_no_limit(void **state)
     held_end(&in);
 }
 
+/* A block that grows where it is takes what the heap retains, only as much as it lacks. */
+static void a_block_grows_by_what_is_retained(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t limit, other, block, grown;
+    } cases[] = {
+        {MIB, 500000, 400000, 700000},          /* a span */
+        {20 * MIB, 8 * MIB, 8 * MIB, 14 * MIB}, /* a huge block */
+    };
+    if (HAK_UNIT_SHIFT != 16) skip(); /* the sizes are those of the released build */
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.limit = cases[i].limit});
+        void *other = hak_heap_alloc(heap, cases[i].other);
+        void *block = hak_heap_alloc(heap, cases[i].block);
+        assert_true(other && block);
+        hak_heap_free(heap, other);
+        assert_ptr_equal(hak_heap_realloc(heap, block, cases[i].grown), block);
+        hak_stats stats = support_stats(heap);
+        REQUIRE_THAT(stats.retained > 0, "case %zu: all has gone", i);
+        assert_int_equal(stats.refusals, 0);
+        support_check_stats(heap);
+        hak_heap_destroy(heap);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +525,7 @@ int main(void)
         cmocka_unit_test(grace_allows_so_much_more),
         cmocka_unit_test(grace_over_with_the_heap_above_its_limit),
         cmocka_unit_test(grace_beyond_all_bounds_is_no_limit),
+        cmocka_unit_test(a_block_grows_by_what_is_retained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -281,6 +281,66 @@ static void a_full_slab_wakes_when_enough_of_it_is_free(void **state)
     }
 }
 
+#define SLABS 17
+
+static hak_slab *slab_of(const hak_heap *heap, const void *block)
+{
+    return &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+}
+
+/* Which of some slabs, opened in this order, a class uses next: each has so many blocks left. */
+static size_t used_next(const char *settings, const uint32_t *live, size_t count)
+{
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = settings});
+    hak_slab *slabs[SLABS];
+    size_t found = 0;
+    for (size_t i = 0; i < BLOCKS; i++) assert_non_null(small[i] = hak_heap_alloc(heap, 64));
+    for (size_t i = 0; i < BLOCKS && found < count; i++) {
+        hak_slab *slab = slab_of(heap, small[i]);
+        if (slab->kind != HAK_SLAB_FULL) continue;
+        for (uint32_t n = live[found]; n < slab->capacity; n++) {
+            hak_heap_free(heap, slab->start + n * slab->block_size);
+        }
+        slabs[found++] = slab;
+    }
+    assert_int_equal(found, count);
+    hak_slab *current = slab_of(heap, small[BLOCKS - 1]), *next = current;
+    while (next == current) next = slab_of(heap, hak_heap_alloc(heap, 64));
+    size_t index = 0;
+    while (index < count && slabs[index] != next) index++;
+    hak_heap_destroy(heap);
+    return index;
+}
+
+/* The first that is more than half live, so that emptier ones can run empty; if there is none, the
+ * fullest, among the first sixteen. */
+static void slabs_are_used_as_far_as_they_are_full(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *settings;
+        size_t count, next;
+        uint32_t live[SLABS];
+    } cases[] = {
+        {"", 1, 0, {100}},
+        {"", 3, 1, {300, 600, 900}},
+        {"", 3, 0, {513, 300, 900}},
+        {"", 3, 2, {512, 300, 513}},
+        {"", 4, 1, {300, 400, 350, 400}},
+        {"fullest=1", 3, 2, {300, 600, 900}},
+        {"fullest=1", 4, 1, {600, 900, 300, 900}},
+        {"", 16, 15, {[0 ... 14] = 300, 301}},
+        {"", 17, 0, {[0 ... 15] = 300, 301}},
+        {"fullest=1", 16, 15, {[0 ... 14] = 600, 900}},
+        {"fullest=1", 17, 0, {[0 ... 15] = 600, 900}},
+    };
+    if (HAK_UNIT_SHIFT != 16 || !hak_settings_valid("fullest=1", NULL, 0)) skip();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t next = used_next(cases[i].settings, cases[i].live, cases[i].count);
+        REQUIRE_THAT(next == cases[i].next, "case %zu: %zu, not %zu", i, next, cases[i].next);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_huge_block_is_cut_from_a_larger_one),
         cmocka_unit_test(holes_are_filled_at_a_peak),
         cmocka_unit_test(a_full_slab_wakes_when_enough_of_it_is_free),
+        cmocka_unit_test(slabs_are_used_as_far_as_they_are_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
