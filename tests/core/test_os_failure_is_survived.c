@@ -430,7 +430,7 @@ static void refuse_each_in_turn(plan with)
     if (support_scale() > 1) step = with.kinds == ALL ? 41 : 7;
     run_in_child(with);
     size_t space = told->space;
-    for (; n < 100000; n += step) {
+    for (; n < 100000; n += n < 6 ? 1 : step) {
         with.from = with.until = n;
         with.twice = n % 8 == 1;
         run_in_child(with);
@@ -625,6 +625,30 @@ static void all_calls_refused_are_survived(void **state)
     refuse_always(ALL);
 }
 
+/* A region for one block that cannot be unmapped keeps its addresses, but none of its pages. */
+static void free_where_nothing_is_unmapped(void *context)
+{
+    (void)context;
+    refuse = (plan){.kinds = 1u << MUNMAP, .from = 1, .until = SIZE_MAX, .no_big_mmap = true};
+    heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    char *block = hak_heap_alloc(heap, 100 * MIB);
+    REQUIRE(block);
+    size_t before = support_resident();
+    support_fill_pages(block, 40 * MIB, 1);
+    hak_heap_free(heap, block);
+    hak_heap_trim(heap);
+    REQUIRE(refusals > 1);
+    size_t after = support_resident();
+    REQUIRE_THAT(after < before + MIB, "%zu bytes resident, then %zu", before, after);
+    hak_heap_destroy(heap);
+}
+
+static void what_is_not_unmapped_has_no_pages(void **state)
+{
+    (void)state;
+    support_in_child(free_where_nothing_is_unmapped, NULL, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -638,6 +662,7 @@ int main(void)
         cmocka_unit_test(addresses_once_lost_are_nobodys),
         cmocka_unit_test(a_kind_of_call_always_refused_is_survived),
         cmocka_unit_test(all_calls_refused_are_survived),
+        cmocka_unit_test(what_is_not_unmapped_has_no_pages),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
