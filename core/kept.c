@@ -88,15 +88,13 @@ static size_t give(hak_heap *heap, hak_superslab *huge)
     return size;
 }
 
-size_t hak__kept_purge_to(hak_heap *heap, size_t keep)
+void hak__kept_purge_to(hak_heap *heap, size_t keep)
 {
-    size_t given = 0;
     for (unsigned list = HAK_KEPT; list-- > 0;) {
         while (heap->supers->kept[list] && heap->retained > keep) {
-            given += give(heap, heap->supers->kept[list]);
+            give(heap, heap->supers->kept[list]);
         }
     }
-    return given;
 }
 
 size_t hak__kept_purge_some(hak_heap *heap, size_t bytes)

@@ -12,8 +12,8 @@ void hak__kept_put(hak_heap *heap, hak_superslab *huge);
 hak_superslab *hak__kept_take(hak_heap *heap, size_t size, size_t align, size_t most);
 
 /* Gives kept blocks back to the OS, the largest first, until at most `keep` bytes of all are
- * retained; returns how many were given back. */
-size_t hak__kept_purge_to(hak_heap *heap, size_t keep);
+ * retained. */
+void hak__kept_purge_to(hak_heap *heap, size_t keep);
 
 /* Gives `bytes` of them back, or what there is; of the last one only its end, where that leaves
  * enough of it. */

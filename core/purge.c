@@ -101,9 +101,8 @@ void hak__purge_looked(hak_heap *heap, size_t given)
 }
 
 /* Superslabs without a block go back to the supply. */
-static size_t purge_superslabs(hak_heap *heap, size_t keep)
+static void purge_superslabs(hak_heap *heap, size_t keep)
 {
-    size_t given = 0;
     hak_superslab *super, *next;
     for (super = hak__superslabs_unused(heap, true); super && heap->retained > keep; super = next) {
         next = super->next;
@@ -111,9 +110,7 @@ static size_t purge_superslabs(hak_heap *heap, size_t keep)
         heap->retained -= touched;
         hak__discharge(heap, touched);
         heap->purges++;
-        given += touched;
     }
-    return given;
 }
 
 void hak__purge_unused(hak_heap *heap)
@@ -148,11 +145,13 @@ size_t hak__purge_some(hak_heap *heap, size_t bytes)
     return given;
 }
 
-size_t hak__purge_to(hak_heap *heap, size_t keep)
+void hak__purge_to(hak_heap *heap, size_t keep)
 {
-    if (heap->retained <= keep) return 0;
-    size_t given = heap->region ? 0 : hak__kept_purge_to(heap, keep) + purge_superslabs(heap, keep);
-    if (heap->retained > keep) given += purge_units(heap, heap->retained - keep);
-    if (!heap->region && heap->retained > keep) given += hak__nest_purge(heap);
-    return given;
+    if (heap->retained <= keep) return;
+    if (!heap->region) {
+        hak__kept_purge_to(heap, keep);
+        purge_superslabs(heap, keep);
+    }
+    if (heap->retained > keep) purge_units(heap, heap->retained - keep);
+    if (!heap->region && heap->retained > keep) hak__nest_purge(heap);
 }

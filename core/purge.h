@@ -42,7 +42,7 @@ size_t hak__purge_some(hak_heap *heap, size_t bytes);
  * memory. */
 void hak__purge_unused(hak_heap *heap);
 
-/* Purges until at most `keep` bytes are retained; returns how many were given back. */
-size_t hak__purge_to(hak_heap *heap, size_t keep);
+/* Purges until at most `keep` bytes are retained. */
+void hak__purge_to(hak_heap *heap, size_t keep);
 
 #endif
