@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Appends `text` to the line, as far as it fits. */
-static size_t add(char *line, size_t length, size_t size, const char *text)
+#define LINE ((size_t)256) /* bytes at most, with its end */
+
+/* Appends `text` to the line, as far as it fits before the end. */
+static size_t add(char *line, size_t length, const char *text)
 {
-    size_t n = strlen(text);
-    if (n > size - length) n = size - length;
+    size_t n = strlen(text), room = LINE - 1 - length;
+    if (n > room) n = room;
     memcpy(line + length, text, n);
     return length + n;
 }
@@ -26,12 +28,12 @@ static void say(const char *line, size_t length)
 
 void hak__warn(const char *what, const char *why)
 {
-    char line[256];
-    size_t n = add(line, 0, sizeof line, "hakmem: ");
-    n = add(line, n, sizeof line, what);
-    n = add(line, n, sizeof line, ": ");
-    n = add(line, n, sizeof line - 1, why);
-    n = add(line, n, sizeof line, "\n");
+    char line[LINE];
+    size_t n = add(line, 0, "hakmem: ");
+    n = add(line, n, what);
+    n = add(line, n, ": ");
+    n = add(line, n, why);
+    line[n++] = '\n';
     say(line, n);
 }
 
@@ -43,14 +45,14 @@ _Noreturn void hak__fatal(const char *what, const void *where, const char *why)
             "0123456789abcdef"[((uintptr_t)where >> (4 * (sizeof where * 2 - 1 - i))) & 15];
     }
     hex[sizeof hex - 1] = 0;
-    char line[256];
-    size_t n = add(line, 0, sizeof line, "hakmem: ");
-    n = add(line, n, sizeof line, what);
-    n = add(line, n, sizeof line, " ");
-    n = add(line, n, sizeof line, hex);
-    n = add(line, n, sizeof line, ": ");
-    n = add(line, n, sizeof line - 1, why);
-    n = add(line, n, sizeof line, "\n");
+    char line[LINE];
+    size_t n = add(line, 0, "hakmem: ");
+    n = add(line, n, what);
+    n = add(line, n, " ");
+    n = add(line, n, hex);
+    n = add(line, n, ": ");
+    n = add(line, n, why);
+    line[n++] = '\n';
     say(line, n);
     abort();
 }

@@ -2,9 +2,11 @@
  * beside them; and the same in JSON, which any parser reads, and which is cut as snprintf cuts. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sizes.h"
 
@@ -410,6 +412,54 @@ static void the_os_calls_are_told_at_exit(void **state)
     assert_int_equal(support_fork(end_with_a_line, NULL, 10).lines, 0);
 }
 
+/* The heap's own page counts until the first block is there, and its page with it; the records of
+ * the nest and of each superslab always. */
+static void metadata_is_what_lies_beside(void **state)
+{
+    (void)state;
+    enum { RECORD = 64, SUPERSLAB = 64 * RECORD + 128 };
+    hak_heap *heap = hak_heap_new(NULL);
+    assert_int_equal(support_stats(heap).metadata, RECORD + PAGE);
+    assert_non_null(hak_heap_alloc(heap, 10));
+    assert_int_equal(support_stats(heap).metadata, RECORD);
+    for (size_t i = 1; i < 4; i++) {
+        while (support_stats(heap).superslabs < i) assert_non_null(hak_heap_alloc(heap, MIB / 2));
+        assert_int_equal(support_stats(heap).metadata, RECORD + i * SUPERSLAB);
+    }
+    hak_heap_destroy(heap);
+
+    /* On a caller's memory there is nothing else beside the units. */
+    static char memory[MIB];
+    heap = hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = sizeof memory});
+    assert_non_null(heap);
+    hak_stats stats = support_stats(heap);
+    assert_true(stats.metadata > 4 * KIB && stats.metadata + stats.committed <= sizeof memory);
+    assert_true(hak_heap_alloc(heap, 10) && support_stats(heap).metadata == stats.metadata);
+}
+
+/* Files that are read or written are closed again, whatever their number is. */
+static void read_without_stdin(void *context)
+{
+    (void)context;
+    char path[SUPPORT_PATH];
+    close(support_temporary_file(path));
+    hak_heap *heap = hak_heap_new(NULL);
+    close(STDIN_FILENO);
+    for (size_t i = 0; i < 3; i++) {
+        REQUIRE(process().resident > PAGE && process().resident <= support_status("VmHWM:"));
+        REQUIRE(hak_heap_map(heap, path));
+    }
+    REQUIRE(open(path, O_RDONLY) == STDIN_FILENO);
+    REQUIRE(lseek(STDIN_FILENO, 0, SEEK_END) > 1000);
+    unlink(path);
+}
+
+static void no_file_stays_open(void **state)
+{
+    (void)state;
+    support_in_child(read_without_stdin, NULL, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +476,8 @@ int main(void)
         cmocka_unit_test(json_says_the_same),
         cmocka_unit_test(json_is_json_whatever_the_name),
         cmocka_unit_test(json_is_cut_as_snprintf_cuts),
+        cmocka_unit_test(no_file_stays_open),
+        cmocka_unit_test(metadata_is_what_lies_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
