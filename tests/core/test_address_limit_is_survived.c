@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "region.h"
+
 typedef struct job {
     size_t limit; /* bytes of address space */
     size_t size;  /* of blocks */
@@ -339,6 +341,66 @@ static void slabs_and_huge_blocks_may_lie_in_any_order(void **state)
     support_in_child(slabs_pass_huge_blocks, &(job){8 * GIB, 0}, 60);
 }
 
+/* ------------------------------------------------------------------ where huge blocks lie */
+
+/* How many superslabs behind a block of one are free. */
+static size_t room_behind(const hak_region *region, const void *block)
+{
+    size_t at = hak__unit_index(region, block) / HAK_SUPERSLAB_UNITS, room = 0;
+    while (at + room + 1 < region->superslabs && region->supers[at + room + 1].kind == 0) room++;
+    return room;
+}
+
+/* In a region of 256 superslabs: beyond its middle as long as there is room, and with room to grow
+ * fourfold, then twofold; in the end no superslab is left. Then all of it can be had again. */
+static void fill_with_huge_blocks(void *context)
+{
+    enum { MOST = 300 };
+    const job *of = context;
+    void **blocks = limit_to(of, MOST * sizeof *blocks);
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    REQUIRE(heap);
+    const hak_region *region = hak__region_shared();
+    REQUIRE_THAT(region->superslabs == 256, "%zu", region->superslabs);
+    const char *middle = hak__unit_start(region, 128 * HAK_SUPERSLAB_UNITS);
+    for (size_t round = 0; round < 3; round++) {
+        size_t count = 0;
+        for (; count < MOST; count++) {
+            blocks[count] = hak_heap_alloc(heap, 3 * MIB);
+            if (!blocks[count] || !hak__region_contains(region, blocks[count])) break;
+            if (round > 0) continue; /* it begins where the last one has ended */
+            size_t room = room_behind(region, blocks[count]);
+            bool high = (char *)blocks[count] >= middle;
+            REQUIRE_THAT(high == (count < 128), "block %zu in the wrong half", count);
+            REQUIRE_THAT(room >= (count < 31 ? 3 : count > 32 && count < 62), "block %zu: %zu",
+                         count, room);
+        }
+        hak_heap_free(heap, blocks[count]); /* in a region of its own, if it is one */
+        /* One superslab has the nest. */
+        REQUIRE_THAT(count == 255, "%zu blocks", count);
+        /* They can grow in place as far as there is room, and no further. */
+        for (size_t i = 1; i < count; i++) hak_heap_free(heap, blocks[i]);
+        hak_heap_trim(heap);
+        size_t room = room_behind(region, blocks[0]);
+        if (round == 0) REQUIRE(blocks[0] == middle && room == 127);
+        REQUIRE(hak_heap_realloc(heap, blocks[0], 15 * MIB) == blocks[0]);
+        REQUIRE(room_behind(region, blocks[0]) == 0);
+        REQUIRE(room_behind(region, (char *)blocks[0] + 12 * MIB) == room - 3);
+        REQUIRE(hak_heap_realloc(heap, blocks[0], 5 * MIB) == blocks[0]);
+        REQUIRE(room_behind(region, (char *)blocks[0] + 4 * MIB) == room - 1);
+        hak_heap_free(heap, blocks[0]);
+        hak_heap_trim(heap);
+        for (size_t i = 1; i < region->superslabs; i++) REQUIRE(region->supers[i].kind == 0);
+    }
+    hak_heap_destroy(heap);
+}
+
+static void huge_blocks_lie_apart_and_fill_all(void **state)
+{
+    (void)state;
+    support_in_child(fill_with_huge_blocks, &(job){4 * GIB + 512 * MIB, 0}, 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +409,7 @@ int main(void)
         cmocka_unit_test(heaps_can_be_made_and_dropped),
         cmocka_unit_test(all_sizes_get_along),
         cmocka_unit_test(slabs_and_huge_blocks_may_lie_in_any_order),
+        cmocka_unit_test(huge_blocks_lie_apart_and_fill_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
