@@ -39,12 +39,11 @@ void hak__warn(const char *what, const char *why)
 
 _Noreturn void hak__fatal(const char *what, const void *where, const char *why)
 {
-    char hex[2 + sizeof where * 2 + 1] = "0x";
+    char hex[2 + sizeof where * 2 + 1] = "0x"; /* and zeros */
     for (size_t i = 0; i < sizeof where * 2; i++) {
         hex[2 + i] =
             "0123456789abcdef"[((uintptr_t)where >> (4 * (sizeof where * 2 - 1 - i))) & 15];
     }
-    hex[sizeof hex - 1] = 0;
     char line[LINE];
     size_t n = add(line, 0, "hakmem: ");
     n = add(line, n, what);

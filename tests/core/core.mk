@@ -68,6 +68,7 @@ $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
 # Refuse some of them.
 $(CT)/%/test_prewarmed_pages_stay $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise
+$(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
 
 # Refuses the observer's.

@@ -16,6 +16,23 @@
 #include "os.h"
 #include "report.h"
 
+/* ------------------------------------------------------------------ writing */
+
+static size_t piece_most = SIZE_MAX; /* bytes that a call writes at most */
+static bool interrupting;            /* every second call */
+
+ssize_t __real_write(int file, const void *start, size_t size);
+ssize_t __wrap_write(int file, const void *start, size_t size);
+
+ssize_t __wrap_write(int file, const void *start, size_t size)
+{
+    static bool interrupted;
+    interrupted = interrupting && !interrupted;
+    if (!interrupted) return __real_write(file, start, size < piece_most ? size : piece_most);
+    errno = EINTR;
+    return -1;
+}
+
 /* ------------------------------------------------------------------ lines */
 
 typedef struct told {
@@ -59,6 +76,7 @@ static void lines_are_whole_or_cut(void **state)
     static told t;
     char expected[1000];
     for (size_t i = 0; i < COUNT(lengths) * COUNT(lengths); i++) {
+        piece_most = i % 3 ? i % 3 : SIZE_MAX;
         set(t.what, 'a', lengths[i / COUNT(lengths)]);
         set(t.why, 'b', lengths[i % COUNT(lengths)]);
         t.where = places[i % COUNT(places)];
@@ -73,6 +91,24 @@ static void lines_are_whole_or_cut(void **state)
                  t.why);
         check_line(&child, expected);
     }
+    piece_most = SIZE_MAX;
+}
+
+/* Where nobody listens it goes on, or ends as it would. */
+static void warn_nobody(void *context)
+{
+    close(STDERR_FILENO);
+    warn(context);
+    piece_most = 0;
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    warn(context);
+}
+
+static void nobody_need_listen(void **state)
+{
+    (void)state;
+    static told t = {"what", "why", NULL};
+    support_in_child(warn_nobody, &t, 20);
 }
 
 /* ------------------------------------------------------------------ files */
@@ -96,6 +132,8 @@ static void what_is_put_is_there(void **state)
     size_t length = 0;
     close(support_temporary_file(path));
     REQUIRE(hak__file_open(&file, path));
+    piece_most = 1000;
+    interrupting = true;
     for (size_t i = 0; length + sizeof piece < TOTAL; i++) {
         set(piece, (char)('a' + i % 26), i * 7 % 990);
         hak__file_put(&file, "%s%zu", piece, i % 10);
@@ -110,6 +148,8 @@ static void what_is_put_is_there(void **state)
     REQUIRE(hak__file_close(&file));
     read_all(path, found, sizeof found);
     REQUIRE(strcmp(found, "short") == 0);
+    piece_most = SIZE_MAX;
+    interrupting = false;
     unlink(path);
 }
 
@@ -176,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_whole_or_cut),
+        cmocka_unit_test(nobody_need_listen),
         cmocka_unit_test(what_is_put_is_there),
         cmocka_unit_test(a_failure_is_told),
         cmocka_unit_test(the_process_is_told_without_files),
