@@ -35,7 +35,7 @@ T_debug   := test_blocks_fit_and_align test_environment_is_read test_heaps_are_s
 	test_huge_blocks_are_kept test_invariants_are_asked test_kinds_are_counted test_limit_holds \
 	test_map_shows_the_heap test_memory_is_used_again test_misuse_is_reported test_model_agrees \
 	test_options_take_effect test_os_failure_is_survived test_ownership_is_known \
-	test_pool_is_exact test_realloc_keeps_contents test_refusal_changes_nothing \
+	test_policy_in_numbers test_pool_is_exact test_realloc_keeps_contents test_refusal_changes_nothing \
 	test_refused_purges_pause test_reports_are_lines test_room_is_found \
 	test_settings_are_checked test_statistics_are_exact test_zalloc_zeroes
 T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \
