@@ -34,7 +34,7 @@ CT_THREADED  := test_heaps_are_independent
 CT_FOR_CPYTHON := test_heaps_are_small test_kinds_are_counted test_limit_holds \
 	test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept \
 	test_os_failure_is_survived test_pages_are_accounted_for \
-	test_ownership_is_known test_realloc_keeps_contents test_statistics_are_exact \
+	test_ownership_is_known test_realloc_keeps_contents test_slabs_agree test_statistics_are_exact \
 	test_trim_gives_back test_zalloc_zeroes
 
 # What runs against the build with a fixed profile. The others choose one.
