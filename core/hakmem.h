@@ -171,7 +171,7 @@ typedef struct hak_option {
     const char *type;     /* "name", "flag", "number" or "bytes" */
     const char *help;     /* one line */
     const char *origin;   /* of the value: "default", "profile", "environment", "heap" or "build" */
-    char range[96];       /* what is accepted; after bytes, k, m or g may follow */
+    char range[96];       /* what is accepted */
     char value[32];       /* in effect */
 } hak_option;
 

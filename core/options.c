@@ -76,58 +76,123 @@ static struct {
     size_t number;
 } environment[OPTIONS];
 static const hak_profile *environment_profile; /* NULL: none that is accepted */
-static bool unknown_profile;                   /* it names one that there is not */
+static const char *unknown_profile;            /* what it names that is none */
+static bool ignores_environment;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* ------------------------------------------------------------------ values */
+
+#define SUFFIXES ", also with k, kb, kib, m, mb, mib, g, gb, gib"
 
 static void describe_range(const entry *option, char *text, size_t size)
 {
     switch (option->kind) {
     case PROFILE: snprintf(text, size, "%s", hak_profile_names()); break;
-    case FLAG: snprintf(text, size, "0, 1"); break;
+    case FLAG: snprintf(text, size, "0, 1, no, yes, off, on, false, true"); break;
     case DECOMMIT: snprintf(text, size, "OFF, FREE, DONTNEED"); break;
     default:
-        snprintf(text, size, "%zu to %zu%s", option->least, option->most,
-                 option->step > 1 ? ", in pages of 4096" : "");
+        snprintf(text, size, "%zu to %zu%s%s", option->least, option->most,
+                 option->step > 1 ? ", in pages of 4096" : "",
+                 option->kind == BYTES ? SUFFIXES : "");
     }
 }
 
-static bool parse_decommit(const char *text, size_t length, size_t *value)
+/* As ASCII has them, whatever the locale says. */
+static char lower(char letter)
 {
-    for (size_t i = 0; i < sizeof decommits / sizeof *decommits; i++) {
-        *value = i;
-        if (strlen(decommits[i]) == length && memcmp(decommits[i], text, length) == 0) return true;
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
+}
+
+static char upper(char letter)
+{
+    return letter >= 'a' && letter <= 'z' ? (char)(letter & ~0x20) : letter;
+}
+
+/* Whether a text is the word, in any case. */
+static bool is_word(const char *word, const char *text, size_t length)
+{
+    size_t i = 0;
+    while (i < length && word[i] && lower(word[i]) == lower(text[i])) i++;
+    return i == length && !word[i];
+}
+
+/* One of `count` words; `value` is its place among them. */
+static bool parse_word(const char *const *words, size_t count, const char *text, size_t length,
+                       size_t *value)
+{
+    for (*value = 0; *value < count; ++*value) {
+        if (is_word(words[*value], text, length)) return true;
     }
     return false;
 }
 
-/* A whole number; of bytes, k, m or g may follow. */
+/* Every second word means 1. */
+static bool parse_flag(const char *text, size_t length, size_t *value)
+{
+    static const char *const words[] = {"0", "1", "no", "yes", "off", "on", "false", "true"};
+    bool known = parse_word(words, sizeof words / sizeof *words, text, length, value);
+    *value %= 2;
+    return known;
+}
+
+/* How far a unit of bytes shifts a number: k, kb and kib are all 1,024. */
+static bool parse_unit(const char *text, size_t length, size_t *shift)
+{
+    static const char *const units[] = {"k", "m", "g", "kb", "mb", "gb", "kib", "mib", "gib"};
+    bool known = parse_word(units, sizeof units / sizeof *units, text, length, shift);
+    *shift = *shift % 3 * 10 + 10;
+    return known;
+}
+
+/* A whole number; of bytes, a unit may follow. */
 static bool parse_number(const entry *option, const char *text, size_t length, size_t *value)
 {
-    size_t number = 0, i = 0;
+    size_t number = 0, i = 0, shift = 0;
     for (; i < length && text[i] >= '0' && text[i] <= '9'; i++) {
         if (number > MOST) return false;
         number = number * 10 + (size_t)(text[i] - '0');
     }
     if (i == 0) return false;
-    if (i + 1 == length && option->kind == BYTES) {
-        const char *units = "kmg", *unit = strchr(units, text[i] | 0x20);
-        if (!unit || !*unit) return false;
-        size_t shift = 10 * (size_t)(unit - units + 1);
-        if (number > MOST >> shift) return false;
-        number <<= shift;
-        i++;
-    }
-    *value = number;
-    return i == length && number >= option->least && number <= option->most &&
-           number % option->step == 0;
+    if (i < length && (option->kind != BYTES || !parse_unit(text + i, length - i, &shift)))
+        return false;
+    if (number > MOST >> shift) return false;
+    *value = number << shift;
+    return *value >= option->least && *value <= option->most && *value % option->step == 0;
 }
 
 static bool parse(const entry *option, const char *text, size_t length, size_t *value)
 {
-    return option->kind == DECOMMIT ? parse_decommit(text, length, value)
-                                    : parse_number(option, text, length, value);
+    if (option->kind == FLAG) return parse_flag(text, length, value);
+    if (option->kind != DECOMMIT) return parse_number(option, text, length, value);
+    return parse_word(decommits, sizeof decommits / sizeof *decommits, text, length, value);
+}
+
+/* A profile by its name in any case, as people write variables. */
+static const hak_profile *profile_of(const char *text)
+{
+    char small[32], large[sizeof small];
+    size_t length = strlen(text);
+    if (length >= sizeof small) return NULL;
+    for (size_t i = 0; i <= length; i++) {
+        small[i] = lower(text[i]);
+        large[i] = upper(text[i]);
+    }
+    const hak_profile *profile = hak__profile_named(small);
+    return profile ? profile : hak__profile_named(large);
+}
+
+/* A value for a message: its beginning, on one line. */
+#define SHOWN 40
+
+static const char *shown(const char *value, char text[SHOWN])
+{
+    size_t i = 0;
+    for (; value[i] && i < SHOWN - 1; i++) {
+        text[i] = (unsigned char)value[i] < ' ' || value[i] == 0x7f ? '?' : value[i];
+    }
+    text[i] = 0;
+    if (value[i]) memcpy(text + i - 3, "...", 3);
+    return text;
 }
 
 static void print(const entry *option, size_t value, char *text, size_t size)
@@ -193,10 +258,10 @@ static bool profile_against_build(const hak_profile *profile)
     return fixed && strcmp(profile->name, fixed->name) != 0;
 }
 
-static void warn_of_build(const entry *option)
+static void warn_of_build(const char *variable)
 {
     char what[96], why[96];
-    snprintf(what, sizeof what, "%s is ignored", option->variable);
+    snprintf(what, sizeof what, "%s is ignored", variable);
     snprintf(why, sizeof why, "the profile of this build is fixed to %s",
              hak__profile_fixed()->name);
     hak__warn(what, why);
@@ -204,35 +269,122 @@ static void warn_of_build(const entry *option)
 
 /* ------------------------------------------------------------------ the environment */
 
-static void read_variable(size_t index)
+#define PREFIX "HAKMEM_"
+
+/* What else the project reads: the switch of CPython's startup file. */
+static const char *const others[] = {PREFIX "PYTHON"};
+
+enum { NAME_SIZE = 40, VARIABLES = 2 * OPTIONS + sizeof others / sizeof *others };
+
+/* The names of variables, by number: of each option the one of the table, and the one that its name
+ * makes, which are often the same; then the others. */
+static const char *variable_name(size_t number, char name[NAME_SIZE])
+{
+    if (number >= 2 * OPTIONS) return others[number - 2 * OPTIONS];
+    const entry *option = &options[number / 2];
+    if (number % 2 == 0) return option->variable;
+    int length = snprintf(name, NAME_SIZE, PREFIX "%s", option->name);
+    for (int i = 0; i < length; i++) name[i] = upper(name[i]);
+    return name;
+}
+
+static void read_profile(const char *variable, size_t index, const char *text)
+{
+    const hak_profile *profile = profile_of(text);
+    if (!profile) {
+        unknown_profile = text; /* warned of where it is used */
+    } else if (profile_against_build(profile)) {
+        warn_of_build(variable);
+    } else {
+        environment_profile = profile;
+        environment[index].value = text;
+    }
+}
+
+static void read_value(const char *variable, size_t index, const char *text)
 {
     const entry *option = &options[index];
-    const char *text = getenv(option->variable);
-    if (!text || !*text) return;
     size_t number = 0;
-    if (option->kind == PROFILE) {
-        const hak_profile *profile = hak__profile_named(text);
-        if (!profile) {
-            unknown_profile = true; /* warned of where it is used */
-        } else if (profile_against_build(profile)) {
-            warn_of_build(option);
-        } else {
-            environment_profile = profile;
-            environment[index].value = text;
-        }
-    } else if (parse(option, text, strlen(text), &number)) {
-        if (against_build(option, number)) {
-            warn_of_build(option);
-        } else {
-            environment[index].value = text;
-            environment[index].number = number;
-        }
-    } else {
-        char what[96], why[160], range[96];
+    if (!parse(option, text, strlen(text), &number)) {
+        char what[128], why[128], range[96], value[SHOWN];
         describe_range(option, range, sizeof range);
-        snprintf(what, sizeof what, "%s has a value that is ignored", option->variable);
+        snprintf(what, sizeof what, "%s is '%s', which is ignored", variable, shown(text, value));
         snprintf(why, sizeof why, "accepted are %s", range);
         hak__warn(what, why);
+    } else if (against_build(option, number)) {
+        warn_of_build(variable);
+    } else {
+        environment[index].value = text;
+        environment[index].number = number;
+    }
+}
+
+static void read_variable(size_t index)
+{
+    for (size_t number = 2 * index; number < 2 * index + 2; number++) {
+        char own[NAME_SIZE];
+        const char *variable = variable_name(number, own), *text = getenv(variable);
+        if (!text || !*text) continue;
+        if (options[index].kind == PROFILE) read_profile(variable, index, text);
+        else read_value(variable, index, text);
+        return;
+    }
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters must be added, left out, changed or exchanged with their neighbour to make
+ * `name`, of less than NAME_SIZE letters, of the first `length` letters of `text`. */
+static size_t distance(const char *text, size_t length, const char *name)
+{
+    size_t rows[3][NAME_SIZE], *before = rows[0], *last = rows[1], *row = rows[2];
+    size_t letters = strlen(name);
+    for (size_t j = 0; j <= letters; j++) last[j] = j;
+    for (size_t i = 1; i <= length; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= letters; j++) {
+            row[j] =
+                least(last[j - 1] + (text[i - 1] != name[j - 1]), least(last[j], row[j - 1]) + 1);
+            bool exchanged =
+                i > 1 && j > 1 && text[i - 1] == name[j - 2] && text[i - 2] == name[j - 1];
+            if (exchanged) row[j] = least(row[j], before[j - 2] + 1);
+        }
+        size_t *free_row = before;
+        before = last, last = row, row = free_row;
+    }
+    return last[letters];
+}
+
+/* Warns of a variable that has our prefix and no meaning. */
+static void check_name(const char *variable, size_t length)
+{
+    char nearest[NAME_SIZE] = "", name[NAME_SIZE];
+    size_t nearest_distance = SIZE_MAX;
+    for (size_t number = 0; number < VARIABLES; number++) {
+        const char *known = variable_name(number, name);
+        size_t far = distance(variable, length, known);
+        if (far == 0) return;
+        if (far >= nearest_distance) continue;
+        nearest_distance = far;
+        snprintf(nearest, sizeof nearest, "%s", known);
+    }
+    char what[96], why[128], value[SHOWN], begin[SHOWN];
+    snprintf(begin, sizeof begin, "%.*s", (int)length, variable);
+    snprintf(what, sizeof what, "%s is ignored", shown(begin, value));
+    snprintf(why, sizeof why, "there is no such variable, the nearest is %s", nearest);
+    hak__warn(what, why);
+}
+
+static void check_names(void)
+{
+    extern char **environ;
+    for (char **at = environ; at && *at; at++) {
+        const char *end = strchr(*at, '=');
+        if (!end || !end[1] || strncmp(*at, PREFIX, strlen(PREFIX)) != 0) continue;
+        check_name(*at, (size_t)(end - *at));
     }
 }
 
@@ -247,7 +399,14 @@ static size_t *value_for_process(const char *name)
 static void read_environment(void)
 {
     *value_for_process("trace") = TRACE_USUAL;
+    if (ignores_environment) return;
+    check_names();
     for (size_t i = 0; i < OPTIONS; i++) read_variable(i);
+}
+
+void hak__options_ignore_environment(void)
+{
+    ignores_environment = true;
 }
 
 /* What a heap has that names no profile. */
@@ -258,8 +417,9 @@ static const hak_profile *default_profile(void)
     if (!base) base = environment_profile;
     if (!base) base = hak__profile_named("speed");
     if (unknown_profile && !atomic_exchange(&warned, true)) {
-        char what[96], why[96];
-        snprintf(what, sizeof what, "HAKMEM_PROFILE names no profile, using %s", base->name);
+        char what[128], why[96], value[SHOWN];
+        snprintf(what, sizeof what, "HAKMEM_PROFILE is '%s', which is no profile, using %s",
+                 shown(unknown_profile, value), base->name);
         snprintf(why, sizeof why, "accepted are %s", hak_profile_names());
         hak__warn(what, why);
     }

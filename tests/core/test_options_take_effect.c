@@ -73,6 +73,44 @@ static void settings_refine_a_profile(void **state)
     hak_heap_destroy(heap);
 }
 
+/* Words in any case; a unit of bytes with or without the b, and the i. */
+static void values_are_taken_as_people_write_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *setting, *name, *value;
+    } written[] = {
+        {"retain_least=8MB", "retain_least", "8388608"},
+        {"retain_least=9mib", "retain_least", "9437184"},
+        {"retain_least=64K", "retain_least", "65536"},
+        {"retain_least=65kB", "retain_least", "66560"},
+        {"retain_least=66KiB", "retain_least", "67584"},
+        {"retain_least=1g", "retain_least", "1073741824"},
+        {"retain_least=2Gb", "retain_least", "2147483648"},
+        {"retain_least=1024GiB", "retain_least", "1099511627776"},
+        {"retain_least=0mb", "retain_least", "0"},
+        {"carve=8KB", "carve", "8192"},
+        {"fullest=yes", "fullest", "1"},
+        {"fullest=No", "fullest", "0"},
+        {"fullest=TRUE", "fullest", "1"},
+        {"fullest=false", "fullest", "0"},
+        {"fullest=On", "fullest", "1"},
+        {"fullest=OFF", "fullest", "0"},
+        {"fullest=1", "fullest", "1"},
+        {"decommit=free", "decommit", "FREE"},
+        {"decommit=Off", "decommit", "OFF"},
+        {"decommit=DontNeed", "decommit", "DONTNEED"},
+    };
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t i = 0; i < COUNT(written); i++) {
+        char why[256] = "";
+        REQUIRE_THAT(hak_heap_configure(heap, written[i].setting, why, sizeof why), "%s: %s",
+                     written[i].setting, why);
+        expect(heap, written[i].name, written[i].value, "heap");
+    }
+    hak_heap_destroy(heap);
+}
+
 /* The most that a heap retains as it grows from 33 to 37 MiB: what it has touched ahead. */
 static size_t touched_ahead(const hak_heap_options *options)
 {
@@ -195,8 +233,16 @@ static void what_is_not_accepted_changes_nothing(void **state)
         {"carve=1m", "option 'carve' cannot be '1m'"},
         {"carve=-4096", "option 'carve' cannot be '-4096'"},
         {"carve=8192 wake=0", "option 'wake' cannot be '0', accepted are: 1 to 31"},
-        {"decommit=off", "accepted are: OFF, FREE, DONTNEED"},
-        {"fullest=2", "option 'fullest' cannot be '2', accepted are: 0, 1"},
+        {"decommit=never", "'never', accepted are: OFF, FREE, DONTNEED"},
+        {"decommit=of", "option 'decommit' cannot be 'of'"},
+        {"fullest=2", "option 'fullest' cannot be '2', accepted are: 0, 1, no, yes"},
+        {"fullest=yess", "option 'fullest' cannot be 'yess'"},
+        {"fullest=", "option 'fullest' cannot be ''"},
+        {"wake=5k", "option 'wake' cannot be '5k', accepted are: 1 to 31"},
+        {"retain_least=8bm", "with k, kb, kib, m, mb, mib, g, gb, gib"},
+        {"retain_least=8 mb", "option"},
+        {"retain_least=mb", "option 'retain_least' cannot be 'mb'"},
+        {"retain_least=1025gib", "option 'retain_least' cannot be"},
         {"retain_least=99999999999999999999999", "option 'retain_least' cannot be"},
         {"retain_least=1099511627776g", "option 'retain_least' cannot be"},
         {"retain_least=1025g", "option 'retain_least' cannot be"},
@@ -263,9 +309,29 @@ static void when_lean_on_memory(void *context)
     REQUIRE(retained_after(heap, 64 * MIB) > 60 * MIB);
 }
 
+/* The names that options' names make, beside the table's. */
+static void by_the_names_of_options(void *context)
+{
+    (void)context;
+    setenv("HAKMEM_DECOMMIT", "free", 1);
+    setenv("HAKMEM_MEM_LEAN", "yes", 1);
+    setenv("HAKMEM_RETAIN_LEAST", "8MB", 1);
+    setenv("HAKMEM_PROFILE", "Lean", 1);
+    setenv("HAKMEM_TRACE", "77", 1);
+    setenv("HAKMEM_PYTHON", "1", 1); /* not the core's, but known */
+    hak_heap *heap = hak_heap_new(NULL);
+    expect(heap, "profile", "lean", "environment");
+    expect(heap, "decommit", "FREE", "environment");
+    expect(heap, "mem_lean", "1", "environment");
+    expect(heap, "retain_least", "8388608", "environment");
+    expect(heap, "trace", "77", "environment");
+}
+
 static void variables_are_read_once_and_refine(void **state)
 {
     (void)state;
+    support_child child = support_fork(by_the_names_of_options, NULL, 20);
+    REQUIRE_THAT(child.signal == 0 && child.code == 0 && child.lines == 0, "%s", child.text);
     support_in_child(with_a_warm_pool, NULL, 20);
     support_in_child(when_lean_on_memory, NULL, 20);
 }
@@ -280,18 +346,53 @@ static void make_a_heap(void *context)
 static void a_bad_variable_is_answered_once(void **state)
 {
     (void)state;
-    static const char *const settings[][2] = {{"HAKMEM_CARVE", "1"},
-                                              {"HAKMEM_WARM_POOL_SIZE", "-1"},
-                                              {"HAKMEM_SS_MEM_LEAN", "yes"},
-                                              {"HAKMEM_SS_MEM_LEAN_DECOMMIT", "%s%n"},
-                                              {"HAKMEM_SS_OS_STATS", "2"}};
+    static const char *const settings[][3] = {
+        {"HAKMEM_CARVE", "1", "is '1', "},
+        {"HAKMEM_WARM_POOL_SIZE", "-1", "is '-1', "},
+        {"HAKMEM_SS_MEM_LEAN", "maybe", "is 'maybe', "},
+        {"HAKMEM_SS_MEM_LEAN_DECOMMIT", "%s%n", "is '%s%n', "},
+        {"HAKMEM_SS_OS_STATS", "2", "is '2', "},
+        {"HAKMEM_RETAIN_LEAST", "8 apples\n", "is '8 apples?', "},
+        {"HAKMEM_POOL", "0123456789012345678901234567890123456789", "345...', "},
+    };
     for (size_t i = 0; i < COUNT(settings); i++) {
         support_child child = support_fork(make_a_heap, (void *)settings[i], 10);
         REQUIRE_THAT(child.signal == 0 && child.code == 0, "%s", child.text);
         REQUIRE_THAT(child.lines == 1, "it says %s", child.text);
         assert_int_equal(strncmp(child.text, "hakmem: ", 8), 0);
         assert_non_null(strstr(child.text, settings[i][0]));
+        REQUIRE_THAT(strstr(child.text, settings[i][2]), "it says %s", child.text);
         assert_non_null(strstr(child.text, "accepted are"));
+    }
+}
+
+static void an_unknown_variable_is_answered_by_the_nearest(void **state)
+{
+    (void)state;
+    static const char *const settings[][3] = {
+        {"HAKMEM_PROFLIE", "lean", "HAKMEM_PROFILE\n"},
+        {"HAKMEM_PROFILES", "lean", "HAKMEM_PROFILE\n"},
+        {"HAKMEM_RETAIN_LAST", "1m", "HAKMEM_RETAIN_LEAST\n"},
+        {"HAKMEM_WARMPOOL", "2", "HAKMEM_WARM_POOL\n"},
+        {"HAKMEM_SS_MEM_LEAN_DECOMIT", "OFF", "HAKMEM_SS_MEM_LEAN_DECOMMIT\n"},
+        {"HAKMEM_PYTHN", "1", "HAKMEM_PYTHON\n"},
+        {"HAKMEM_", "1", "\n"},
+        {"HAKMEM_0123456789012345678901234567890123456789012345678901234567890123456789", "%n",
+         "\n"},
+    };
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        support_child child = support_fork(make_a_heap, (void *)settings[i], 10);
+        REQUIRE_THAT(child.signal == 0 && child.code == 0, "%s", child.text);
+        REQUIRE_THAT(child.lines == 1, "it says %s", child.text);
+        assert_int_equal(strncmp(child.text, "hakmem: HAKMEM_", 15), 0);
+        assert_non_null(strstr(child.text, "is ignored: there is no such variable"));
+        REQUIRE_THAT(strstr(child.text, settings[i][2]), "it says %s", child.text);
+    }
+    static const char *const silent[][2] = {
+        {"HAKMEM_PROFLIE", ""}, {"HAKME_PROFILE", "lean"}, {"HAKMEM_PYTHON", "yes"}};
+    for (size_t i = 0; i < COUNT(silent); i++) {
+        support_child child = support_fork(make_a_heap, (void *)silent[i], 10);
+        REQUIRE_THAT(child.signal == 0 && child.code == 0 && child.lines == 0, "%s", child.text);
     }
 }
 
@@ -301,7 +402,9 @@ int main(void)
         /* In children, which must be the first to make a heap. */
         cmocka_unit_test(variables_are_read_once_and_refine),
         cmocka_unit_test(a_bad_variable_is_answered_once),
+        cmocka_unit_test(an_unknown_variable_is_answered_by_the_nearest),
         cmocka_unit_test(settings_refine_a_profile),
+        cmocka_unit_test(values_are_taken_as_people_write_them),
         cmocka_unit_test(a_large_heap_touches_memory_ahead),
         cmocka_unit_test(a_policy_that_gives_nothing_back),
         cmocka_unit_test(pages_given_back_lazily_are_zeroed_for_whom_it_matters),
