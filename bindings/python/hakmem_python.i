@@ -1,6 +1,7 @@
 /* How the control surface looks in Python. */
 
 %{
+#include "options.h"
 #include "py_control.h"
 #include "sizeclass.h"
 
@@ -12,6 +13,11 @@
         PyErr_SetString(PyExc_ValueError, message);                                                \
         SWIG_fail;                                                                                 \
     } while (0)
+%}
+
+/* As it ignores its own variables, with -E or -I. */
+%init %{
+    if (hak_py_control_ignores_environment()) hak__options_ignore_environment();
 %}
 
 %native(install) PyObject *hak_py_control_install(PyObject *self, PyObject *args);

@@ -5,6 +5,16 @@
 #include <stdint.h>
 #include <string.h>
 
+bool hak_py_control_ignores_environment(void)
+{
+    PyObject *flags = PySys_GetObject("flags"); /* borrowed */
+    PyObject *flag = flags ? PyObject_GetAttrString(flags, "ignore_environment") : NULL;
+    bool ignores = flag && PyObject_IsTrue(flag) == 1;
+    Py_XDECREF(flag);
+    PyErr_Clear();
+    return ignores;
+}
+
 PyObject *hak_py_control_install(PyObject *self, PyObject *args)
 {
     (void)self;

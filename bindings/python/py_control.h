@@ -4,6 +4,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdbool.h>
 
 #include "hakmem_python.h"
 
@@ -29,6 +30,9 @@ PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
 PyObject *hak_py_control_observe(PyObject *self, PyObject *args);
 /* -> [(name, variable, type, range, help, value, origin), …] */
 PyObject *hak_py_control_options(PyObject *self, PyObject *args);
+
+/* Whether Python was told to ignore the environment (-E, -I). */
+bool hak_py_control_ignores_environment(void);
 
 PyObject *hak_py_stats_dict(const hak_stats *stats);
 

@@ -104,3 +104,106 @@ def test_startup(python, tmp_path):
     assert mine.run("-m", "hakmem.startup", "disable").stdout == "disabled\n"
     assert mine.run("-m", "hakmem.startup", "disable").stdout == "was not enabled\n"
     assert mine.code(installed, env=on) == "False\n"
+
+
+# ------------------------------------------------------------------ the startup file
+
+TAKEN = """
+import sys
+hakmem = sys.modules.get("hakmem")
+print(*sorted(hakmem.installed()) if hakmem else ["nothing"])
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(python, tmp_path_factory):
+    """An environment of each interpreter that has the package and the startup file."""
+    folder = tmp_path_factory.mktemp("prepared")
+    subprocess.run([python.program, "-m", "venv", "--without-pip", folder], check=True)
+    mine = type(python)(".".join(map(str, python.version)), folder / "bin" / "python")
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    (packages / "hakmem-path.pth").write_text(f"{python.package}\n")  # where -E finds it too
+    mine.package = ""
+    mine.file = packages / "hakmem-startup.pth"
+    return mine
+
+
+@pytest.fixture
+def enabled(prepared):
+    """The same with the startup file in place."""
+    assert str(prepared.file) in prepared.run("-m", "hakmem.startup", "enable").stdout
+    return prepared
+
+
+def begun(python, *flags, **variables):
+    """What a program with these variables has installed, and the lines on stderr."""
+    ended = python.run(*flags, "-c", TAKEN, env=variables)
+    return ended.stdout.strip(), ended.stderr.splitlines()
+
+
+def test_the_switch_is_taken_as_people_write_it(enabled):
+    for value in "1", "yes", "YES", "true", "on", " On ", "force":
+        assert begun(enabled, HAKMEM_PYTHON=value) == ("mem obj", []), value
+    for value in "", "0", "no", "No", "off", "false", "FALSE":
+        assert begun(enabled, HAKMEM_PYTHON=value) == ("nothing", []), value
+    for value in "maybe", "2", "x" * 100:
+        installed, (line,) = begun(enabled, HAKMEM_PYTHON=value)
+        assert installed == "", value
+        assert line.startswith(f"hakmem: not installed: HAKMEM_PYTHON is '{value[:40]}', accepted")
+    for name in "HAKMEM_PYTHN", "HAKMEM_PYHTON", "HAKMEM_PTYHON", "HAKMEM_PYTHON3":
+        installed, (line,) = begun(enabled, **{name: "1"})
+        assert installed == "nothing"
+        assert line == f"hakmem: not installed: {name} is no variable, the nearest is HAKMEM_PYTHON"
+    assert begun(enabled, HAKMEM_PROFILE="lean") == ("nothing", [])
+    installed, (line,) = begun(enabled, HAKMEM_PYTHON="1", HAKMEM_PROFLIE="lean")
+    assert installed == "mem obj" and line.endswith("the nearest is HAKMEM_PROFILE")
+
+
+def test_an_allocator_that_the_user_names_stands(enabled):
+    names = ["malloc", "malloc_debug", "pymalloc", "pymalloc_debug"]
+    if enabled.version >= (3, 13):
+        names += ["mimalloc", "mimalloc_debug"]
+    for name in names:
+        installed, (line,) = begun(enabled, HAKMEM_PYTHON="1", PYTHONMALLOC=name)
+        assert installed == "", name
+        assert line == (
+            f"hakmem: not installed: PYTHONMALLOC={name} chooses another allocator;"
+            " HAKMEM_PYTHON=force installs hakmem all the same"
+        )
+        assert begun(enabled, HAKMEM_PYTHON="Force", PYTHONMALLOC=name) == ("mem obj", [])
+        assert begun(enabled, HAKMEM_PYTHON="0", PYTHONMALLOC=name) == ("nothing", [])
+    # These name none, and hakmem lies below the hooks.
+    for name in "", "default", "debug":
+        assert begun(enabled, HAKMEM_PYTHON="1", PYTHONMALLOC=name) == ("mem obj", [])
+    assert begun(enabled, "-X", "dev", HAKMEM_PYTHON="1") == ("mem obj", [])
+
+
+def test_flags_that_ignore_the_environment_ignore_ours(enabled):
+    variables = {"HAKMEM_PYTHON": "1", "HAKMEM_PROFLIE": "x"}
+    for flag in "-E", "-I":
+        assert begun(enabled, flag, **variables) == ("nothing", [])
+        ended = enabled.run(
+            flag,
+            "-c",
+            "import hakmem; print(hakmem.options()['wake']['origin'], hakmem.install(),"
+            " hakmem.profile() == 'lean', hakmem.options()['profile']['origin'])",
+            env={"HAKMEM_PROFILE": "lean", "HAKMEM_WAKE": "9", "HAKMEM_CARVE": "x", **variables},
+        )
+        assert (ended.stdout, ended.stderr) == ("profile True False default\n", "")
+    ended = enabled.code(
+        "import hakmem; hakmem.install(); print(hakmem.profile())", env={"HAKMEM_PROFILE": "lean"}
+    )
+    assert ended == "lean\n"
+
+
+def test_the_command_is_silent_where_the_file_has_begun(enabled):
+    for switch in "1", "0":
+        for action in "status", "enable":
+            ended = enabled.run("-m", "hakmem.startup", action, env={"HAKMEM_PYTHON": switch})
+            assert ended.stdout.startswith("enabled") and ended.stderr == ""
+
+
+def test_a_file_of_another_version_is_told(enabled):
+    enabled.file.write_text("import os; os.environ.get('HAKMEM_PYTHON') == '1' and 0\n")
+    status = enabled.run("-m", "hakmem.startup", "status").stdout
+    assert status.startswith("enabled by another version of hakmem (enable again), ")

@@ -4,43 +4,49 @@
 
 `enable` places a file in this environment's site-packages that installs hakmem
 at the start of every Python of it, if HAKMEM_PYTHON=1 is in the environment;
-otherwise it does nothing but look.
+otherwise it does nothing but look. Where PYTHONMALLOC names an allocator, that
+is used, after one line on stderr, unless HAKMEM_PYTHON=force. Python's -E and -I
+ignore the variable, as they do PYTHONMALLOC.
 """
 
 import os
 import sys
 
+from ._begin import begin
+
+__all__ = ["LINE", "NAME", "PROGRAM", "begin", "disable", "enable", "main", "status"]
+
 NAME = "hakmem-startup.pth"
 # What the file runs, for every interpreter of a process, and once in each: in a
 # venv, site reads the file twice. The extension module cannot be imported in those
-# with a GIL of their own; the first has done it.
+# with a GIL of their own; the first has done it. Nothing is imported where hakmem is
+# switched off. A switch whose name is misspelt would be silence: it is looked for.
 PROGRAM = """\
-import sys
+import os, sys
+def say(*why):
+    if sys.stderr is not None:
+        print("hakmem: not installed:", *why, file=sys.stderr)
 if not hasattr(sys, "_hakmem_startup"):
     sys._hakmem_startup = True
-    try:
-        from hakmem.startup import begin
-    except ImportError as error:
-        if "subinterpreters" not in str(error):
-            print("hakmem: not installed:", error, file=sys.stderr)
-    else:
-        begin()
+    switch = os.environ.get("HAKMEM_PYTHON")
+    if switch is None:
+        for name in os.environ:
+            if name.startswith(("HAKMEM_PY", "HAKMEM_PT")) or sorted(name) == sorted("HAKMEM_PYTHON"):
+                say(name, "is no variable, the nearest is HAKMEM_PYTHON")
+    elif switch.strip().lower() not in ("", "0", "no", "off", "false"):
+        try:
+            from hakmem._begin import begin
+        except ImportError as error:
+            if "subinterpreters" not in str(error):
+                say(error)
+        else:
+            begin()
 """
 LINE = (
-    "import os; os.environ.get('HAKMEM_PYTHON') == '1'"
+    "import os, sys; not sys.flags.ignore_environment"
+    " and any(name[:7] == 'HAKMEM_' for name in os.environ)"
     f" and exec({PROGRAM!r}, {{}})\n"
 )
-
-
-def begin():
-    """Installs hakmem, once for all interpreters; a reason not to is one line on stderr."""
-    from . import install, installed
-
-    try:
-        if not installed():
-            install()
-    except (RuntimeError, ValueError) as error:
-        print("hakmem: not installed:", error, file=sys.stderr)
 
 
 def _path():
@@ -50,14 +56,14 @@ def _path():
 
 
 def enable():
-    """Places the file; returns its path."""
+    """Places the file; returns its path. OSError where that may not be written."""
     with open(_path(), "w", encoding="ascii") as file:
         file.write(LINE)
     return _path()
 
 
 def disable():
-    """Removes the file; returns whether there was one."""
+    """Removes the file; returns whether there was one. OSError where that may not be done."""
     try:
         os.remove(_path())
     except FileNotFoundError:
@@ -68,6 +74,18 @@ def disable():
 def status():
     """Whether the file is there."""
     return os.path.exists(_path())
+
+
+def _is_ours():
+    """Whether the file is as enable() would write it now."""
+    with open(_path(), encoding="ascii", errors="replace") as file:
+        return file.read() == LINE
+
+
+def _status_text():
+    if not status():
+        return "not enabled"
+    return "enabled" if _is_ours() else "enabled by another version of hakmem (enable again)"
 
 
 def main(arguments):
@@ -83,7 +101,7 @@ def main(arguments):
             print("disabled" if disable() else "was not enabled")
         else:
             variable = os.environ.get("HAKMEM_PYTHON", "not set")
-            print("enabled" if status() else "not enabled", f"HAKMEM_PYTHON: {variable}", sep=", ")
+            print(_status_text(), f"HAKMEM_PYTHON: {variable}", sep=", ")
     except OSError as error:
         print(f"hakmem: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,58 @@
+"""Installs hakmem at the start of an interpreter: what the file of hakmem.startup calls.
+
+A module of its own, so that `python -m hakmem.startup` finds hakmem.startup not imported yet.
+"""
+
+import os as _os
+import sys as _sys
+
+ON = ("1", "yes", "on", "true", "force")
+OFF = ("", "0", "no", "off", "false")
+
+# PYTHONMALLOC with one of these asks for no allocator by name.
+_NO_ALLOCATOR = ("", "default", "debug")
+
+
+def _say(why):
+    # There is no stderr in a program without a console.
+    if _sys.stderr is not None:
+        print("hakmem: not installed:", why, file=_sys.stderr)
+
+
+def _reason_not_to(switch):
+    """Why the environment wants another allocator than hakmem; None where it does not."""
+    if switch not in ON:
+        return (
+            f"HAKMEM_PYTHON is {switch[:40]!r}, accepted are {', '.join(ON)}"
+            f" and {', '.join(OFF[1:])}"
+        )
+    allocator = _os.environ.get("PYTHONMALLOC", "")
+    if switch != "force" and allocator not in _NO_ALLOCATOR:
+        return (
+            f"PYTHONMALLOC={allocator} chooses another allocator;"
+            " HAKMEM_PYTHON=force installs hakmem all the same"
+        )
+    return None
+
+
+def begin():
+    """Installs hakmem, once for all interpreters; a reason not to is one line on stderr.
+
+    Does nothing where HAKMEM_PYTHON is switched off, or Python ignores the environment (-E, -I).
+    Raises nothing. From the main interpreter, at its start.
+    """
+    switch = _os.environ.get("HAKMEM_PYTHON", "1").strip().lower()
+    if _sys.flags.ignore_environment or switch in OFF:
+        return
+    from . import install, installed
+
+    try:
+        if installed():
+            return
+        reason = _reason_not_to(switch)
+        if reason is None:
+            install()
+    except (RuntimeError, ValueError) as error:
+        reason = error
+    if reason is not None:
+        _say(reason)
