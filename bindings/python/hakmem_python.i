@@ -24,6 +24,8 @@
 %native(uninstall) PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
 %native(installed) PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
 %native(after_collection) PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args);
+%native(has_heap) PyObject *hak_py_control_has_heap(PyObject *self, PyObject *args);
+%native(empty_stats) PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args);
 %native(live_blocks) PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 %native(fields) PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 %native(process_fields) PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);

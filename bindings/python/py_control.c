@@ -69,6 +69,21 @@ PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyObject *hak_py_control_has_heap(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    return PyBool_FromLong(hak_py_heap() != NULL);
+}
+
+PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    hak_process_stats process;
+    hak_process_stats_read(&process);
+    hak_stats stats = {.os = process.os}; /* which are those of the process */
+    return hak_py_stats_dict(&stats);
+}
+
 PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;

@@ -17,6 +17,10 @@ PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
 /* For gc.callbacks: after a full collection, gives back what the profile lets go. In C, since it is
  * called twice for each of the small collections too. */
 PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args);
+/* -> bool, whether there ever was an installation */
+PyObject *hak_py_control_has_heap(PyObject *self, PyObject *args);
+/* -> dict, the statistics before one */
+PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args);
 /* -> int, the blocks handed out */
 PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 /* -> [(name, unit, help), …] of the statistics */

@@ -180,7 +180,7 @@ server.shutdown()
 """,
     "prometheus": """
 import prometheus_client
-assert "hakmem_footprint_bytes " in prometheus_client.generate_latest().decode()
+assert 'hakmem_footprint_bytes{worker="0"} ' in prometheus_client.generate_latest().decode()
 """,
 }
 
@@ -204,6 +204,9 @@ def test_programs_for_services_work(program, output, service):
         if found.returncode:
             pytest.skip(f"{PYTHON} has no prometheus_client")
     assert run(["python3", "-c", program], env=service) == output
+    # They run where the switch is off too; without a limit, nothing should be that large.
+    off = dict(service, HAKMEM_PYTHON="0")
+    run(["python3", "-c", program.replace("10_000_000", "10_000")], env=off)
 
 
 def test_shell_commands_for_services_work(service, tmp_path):
@@ -307,6 +310,14 @@ def test_the_schema_describes_the_json(call, lua_environment):
     for key in stats:  # it is no schema that takes everything
         assert not validator.is_valid({**stats, key: [None]})
         assert not validator.is_valid({k: v for k, v in stats.items() if k != key})
+
+
+def test_the_schema_describes_pythons_json(python_environment):
+    schema = json.loads((DOCS / "stats.schema.json").read_text())
+    for install in "", "; hakmem.install()":
+        program = f"import hakmem{install}; print(hakmem.stats_json())"
+        text = run(["python3", "-c", program], env=python_environment)
+        jsonschema.Draft202012Validator(schema).validate(json.loads(text))
 
 
 OBSERVED = HEAP_AT_WORK + """

@@ -133,7 +133,7 @@ assert hakmem.trim() >= 0
         ("install(limit='1')", "TypeError", "not str"),
         ("install(limit=1)", "ValueError", "a limit of 1 bytes is below"),
         ("install(limit=4096)", "ValueError", "a limit of 4096 bytes is below"),
-        ("stats()", "RuntimeError", "not installed"),
+        ("limit(1 << 30)", "RuntimeError", "not installed"),
     ],
 )
 def test_what_is_wrong_is_said(python, call, kind, message):

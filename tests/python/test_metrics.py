@@ -19,6 +19,9 @@ flat.update({
     (number("process_" + name, unit), ()): process[name]
     for name, unit, _ in hakmem._hakmem.process_fields()
 })
+about = {"version": hakmem.version, "build": hakmem.build, "profile": hakmem.profile()}
+flat["hakmem_info", tuple(sorted(about.items()))] = 1
+flat["hakmem_installed", ()] = 1
 flat["hakmem_fragmentation_ratio", ()] = snapshot["fragmentation"]
 for call in "mmap", "mprotect", "madvise", "mremap", "munmap":
     flat["hakmem_os_calls_total", (("call", call),)] = snapshot["os_calls"][call]
@@ -32,7 +35,7 @@ assert len(flat) > 100
 assert flat["hakmem_live_blocks", ()] >= 1000 and flat["hakmem_limit_bytes", ()] == 1 << 30
 
 def samples(families):
-    found = [(s.name, tuple(s.labels.items()), s.value) for f in families for s in f.samples]
+    found = [(s.name, tuple(sorted(s.labels.items())), s.value) for f in families for s in f.samples]
     assert len({(name, labels) for name, labels, _ in found}) == len(found)
     return {(name, labels): value for name, labels, value in found}
 """
@@ -54,7 +57,7 @@ text = hakmem.openmetrics()
 families = list(parse(text))
 assert samples(families) == flat
 for family in families:
-    assert family.type in ("counter", "gauge") and family.documentation.endswith(".")
+    assert family.type in ("counter", "gauge", "info") and family.documentation.endswith(".")
     last = family.name.rpartition("_")[2]
     assert family.unit == (last if last in ("bytes", "ratio") else ""), family
 counters = {f.name for f in families if f.type == "counter"}
@@ -124,22 +127,107 @@ hakmem.prometheus.register(registry)
 def test_the_default_registry(python_with_client):
     python_with_client.code("""
         import hakmem, hakmem.prometheus
-        from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
-        for registry in None, CollectorRegistry():
-            try:
-                hakmem.prometheus.register(registry)
-            except RuntimeError as error:
-                assert "install() first" in str(error)
-            else:
-                raise SystemExit("registered without a heap")
+        from prometheus_client import REGISTRY, generate_latest
         hakmem.install()
         collector = hakmem.prometheus.register()
         assert b"hakmem_live_bytes" in generate_latest()
         hakmem.uninstall()
         assert b"hakmem_live_bytes" in generate_latest()
+        assert REGISTRY.get_sample_value("hakmem_installed") == 0
         REGISTRY.unregister(collector)
         assert b"hakmem_" not in generate_latest()
         """)
+
+
+def test_what_observes_works_where_hakmem_is_not_installed(python):
+    """A service whose switch is off starts, and its metrics say so."""
+    python.code("""
+        import json
+        import hakmem
+        for profile in "speed", "balanced", "lean":
+            if hakmem.profile() == profile: break
+        else: raise SystemExit(hakmem.profile())
+        assert hakmem.limit() == hakmem.trim() == 0 and not hakmem.observing()
+        assert hakmem.heap_name() == "python" and hakmem.installed() == ()
+        empty = hakmem.stats()
+        assert all(not value for name, value in empty.items() if name != "os_calls"), empty
+        told, text = json.loads(hakmem.stats_json()), hakmem.openmetrics()
+        assert "hakmem_installed 0" in text and "hakmem_live_bytes 0" in text
+        about = f'version="{hakmem.version}",build="{hakmem.build}",profile="{profile}"'
+        assert "hakmem_info{" + about + "} 1" in text
+        for call in (
+            "limit(1 << 30)", "limit(0)", "profile('lean')", "configure(wake=5)", "prewarm(4096)",
+            "observe()", "observations()", "using_profile('lean').__enter__()",
+        ):
+            try: eval("hakmem." + call)
+            except RuntimeError as error: assert "install() first" in str(error), error
+            else: raise SystemExit(call)
+
+        hakmem.install()
+        assert hakmem.profile() == profile
+        assert list(hakmem.stats()) == list(empty)
+        assert list(json.loads(hakmem.stats_json())) == list(told)
+        text = hakmem.openmetrics()
+        assert "hakmem_installed 1" in text and "hakmem_live_bytes 0" not in text
+        hakmem.profile("lean")
+        assert 'profile="lean"} 1' in hakmem.openmetrics()
+        """)
+
+
+def test_the_collector_waits_for_hakmem(python_with_client):
+    python_with_client.code("""
+        import hakmem, hakmem.prometheus
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.openmetrics.exposition import generate_latest
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+        registry = CollectorRegistry(auto_describe=True)
+        hakmem.prometheus.register(registry)
+        def read(): return {f.name: f for f in parse(generate_latest(registry).decode())}
+        before = read()
+        ours = {f.name: f for f in parse(hakmem.openmetrics())}
+        assert set(before) == set(ours) and before["hakmem"] == ours["hakmem"]
+        assert registry.get_sample_value("hakmem_installed") == 0
+        assert registry.get_sample_value("hakmem_footprint_bytes") == 0
+        assert not before["hakmem_class_slabs"].samples
+        hakmem.install()
+        assert registry.get_sample_value("hakmem_installed") == 1
+        assert registry.get_sample_value("hakmem_footprint_bytes") > 0
+        assert set(read()) == set(before)
+        """)
+
+
+def test_a_worker_has_a_label(python_with_client):
+    python_with_client.code(STILL + """
+import hakmem.prometheus
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+worker = 'three "3"\\\n'
+labels = {"worker": worker, "host_1": 7}
+registry = CollectorRegistry(auto_describe=True)
+hakmem.prometheus.register(registry, labels=labels)
+ours = list(parse(hakmem.openmetrics(labels)))
+assert ours == list(parse(generate_latest(registry).decode()))
+def labelled(labels): return tuple(sorted({**dict(labels), "worker": worker, "host_1": "7"}.items()))
+assert samples(ours) == {(name, labelled(own)): value for (name, own), value in flat.items()}
+assert registry.get_sample_value("hakmem_installed", {"worker": worker, "host_1": "7"}) == 1
+
+for labels, kind, text in (
+    ({"a-b": "x"}, ValueError, "cannot be named 'a-b'"),
+    ({"": "x"}, ValueError, "cannot be named ''"),
+    ({"1a": "x"}, ValueError, "no digit first"),
+    ({"__a": "x"}, ValueError, "not __"),
+    ({"\u00e4": "x"}, ValueError, "accepted are letters"),
+    ({3: "x"}, ValueError, "cannot be named 3"),
+    ({"size": "x"}, ValueError, "hakmem's own are build, call, profile, size, version"),
+    ({"a": None}, TypeError, "label 'a' must be a str or an int, not NoneType"),
+    ("worker", TypeError, "labels must be a dict of names and values, not str"),
+):
+    for call in hakmem.openmetrics, hakmem.prometheus.Collector:
+        try: call(labels)
+        except kind as error: assert text in str(error) and len(str(error).splitlines()) == 1
+        else: raise SystemExit(labels)
+""")
 
 
 def test_a_missing_client_is_said(python):

@@ -148,13 +148,21 @@ def installed():
 
 
 def stats():
-    """A snapshot of the heap: see the reference for each entry and its unit."""
-    return _hakmem.stats()
+    """A snapshot of the heap, a dict: see the reference for each entry and its unit.
+
+    Before any install() all numbers are 0, and there is no size class.
+    """
+    return _hakmem.stats() if _hakmem.has_heap() else _hakmem.empty_stats()
 
 
 def stats_json():
-    """The snapshot as JSON text."""
-    return _hakmem.stats_json()
+    """The snapshot as JSON text; before any install() with zeros."""
+    if _hakmem.has_heap():
+        return _hakmem.stats_json()
+    from json import dumps
+
+    about = {"version": version, "name": heap_name(), "profile": profile()}
+    return dumps({**about, **stats(), "kinds": []})
 
 
 def process_stats():
@@ -168,9 +176,13 @@ def process_stats_json():
 
 
 def profile(name=None):
-    """Switch to a profile, if one is named; return the name of the current one."""
+    """Switch to a profile, if one is named; return the name of the current one.
+
+    Before any install() that is the one that install() would take, and to switch
+    is a RuntimeError. ValueError for an unknown name; then nothing has changed.
+    """
     if name is None:
-        return _hakmem.profile()
+        return _hakmem.profile() if _hakmem.has_heap() else options()["profile"]["value"]
     _check_profile(name)
     return _hakmem.profile(name)
 
@@ -220,10 +232,11 @@ def limit(bytes=None):
     """Set the limit in bytes (0: none), if one is given; return the limit.
 
     An allocation that would pass it raises MemoryError. ValueError if more is
-    in use already.
+    in use already. Before any install() there is none, and to set one is a
+    RuntimeError.
     """
     if bytes is None:
-        return _hakmem.limit()
+        return _hakmem.limit() if _hakmem.has_heap() else 0
     _check_limit(bytes)
     return _hakmem.limit(bytes)
 
@@ -235,18 +248,24 @@ def prewarm(bytes):
 
 
 def trim():
-    """Give all pages without a block back to the OS; return how many bytes."""
-    return _hakmem.trim()
+    """Give all pages without a block back to the OS; return how many bytes.
+
+    Before any install() there is nothing to give back: 0.
+    """
+    return _hakmem.trim() if _hakmem.has_heap() else 0
 
 
 def heap_name():
-    """The name of the heap in statistics."""
-    return _hakmem.heap_name()
+    """The name of the heap in statistics, "python"."""
+    return _hakmem.heap_name() if _hakmem.has_heap() else "python"
 
 
 def _metrics():
-    """The statistics of the heap and of the process, each with a list of its numbers."""
-    return (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields())
+    """The statistics of the heap and of the process, each with a list of its numbers, and what
+    the information says beside them."""
+    about = {"version": version, "build": build, "profile": profile()}
+    about["installed"] = bool(installed())
+    return (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields()), about
 
 
 def _writable(path):
@@ -273,12 +292,15 @@ def observe(on=True):
 
 
 def observing():
-    """Whether it is on."""
-    return _hakmem.observing()
+    """Whether it is on; False before any install()."""
+    return _hakmem.has_heap() and _hakmem.observing()
 
 
 def observations():
-    """What has been counted since observing began, a dict: see the reference."""
+    """What has been counted since observing began, a dict: see the reference.
+
+    ValueError before any observe(), RuntimeError before any install().
+    """
     text = _hakmem.observations_json()
     from json import loads
 
@@ -291,8 +313,15 @@ def trace(path):
     _hakmem.trace(_writable(path))
 
 
-def openmetrics():
-    """The statistics of the heap and of the process as OpenMetrics text."""
+def openmetrics(labels=None):
+    """The statistics of the heap and of the process as OpenMetrics text.
+
+    labels: for every sample, a dict such as {"worker": "3"}, so that workers can be
+        told apart. ValueError for a name that cannot be one, TypeError for what is
+        no dict of text.
+
+    Where hakmem is not installed, its numbers are 0, hakmem_installed too.
+    """
     from . import _openmetrics
 
-    return _openmetrics.text(*_metrics())
+    return _openmetrics.text(_metrics(), _openmetrics.check_labels(labels))
