@@ -29,6 +29,10 @@
     } while (0)
 %}
 
+%init %{
+    hak_lua_control_begin(L);
+%}
+
 %native(install) int hak_lua_control_install(lua_State *L);
 %native(installed) int hak_lua_control_installed(lua_State *L);
 %native(options) int hak_lua_control_options(lua_State *L);

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "lua_state.h"
 #include "observe.h"
+#include "options.h"
 
 /* The string in field `name` of the options, or NULL. It stays valid while the table does. */
 static const char *string_option(lua_State *L, const char *name)
@@ -123,8 +124,16 @@ int hak_lua_control_install(lua_State *L)
     return 1;
 }
 
+void hak_lua_control_begin(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+    if (lua_toboolean(L, -1)) hak__options_ignore_environment();
+    lua_pop(L, 1);
+}
+
 HAK_API int luaopen_hakmem_auto(lua_State *L)
 {
+    hak_lua_control_begin(L);
     lua_settop(L, 0);
     return hak_lua_control_install(L);
 }

@@ -33,6 +33,10 @@ const char *hak_lua_settings(lua_State *L, int index);
  * not load the control surface. */
 HAK_API int luaopen_hakmem_auto(lua_State *L);
 
+/* When the module is loaded: by `lua -E`, which ignores Lua's own variables, ours are ignored too.
+ */
+void hak_lua_control_begin(lua_State *L);
+
 /* Pushes the statistics as a table. */
 void hak_lua_push_stats(lua_State *L, const hak_stats *stats);
 

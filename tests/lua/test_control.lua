@@ -469,6 +469,20 @@ function TestOptions:test_the_environment_counts_before_install_too()
   luaunit.assertEquals(output, "9\tenvironment\n")
 end
 
+function TestOptions:test_a_lua_that_ignores_the_environment_ignores_ours()
+  local tell = ("package.cpath = %q\n"):format(package.cpath) .. [[
+    %s
+    for _, each in ipairs(require "hakmem".options()) do
+      if each.name == "wake" then print(each.origin) end
+    end]]
+  local without = tell:format ""
+  luaunit.assertEquals(support.run(without, "", "", "HAKMEM_WAKE=9"), "environment\n")
+  if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then return end -- it has no -E
+  luaunit.assertEquals(support.run(without, "-E", "", "HAKMEM_WAKE=9"), "profile\n")
+  luaunit.assertEquals(support.run(tell:format 'require "hakmem.auto"', "-E", "", "HAKMEM_WAKE=9"),
+    "profile\n")
+end
+
 function TestOptions:test_the_old_names_of_profiles_are_accepted()
   luaunit.assertEquals(hakmem.profile "MIXED_TINYV3_C7_BALANCED", "balanced")
   luaunit.assertEquals(hakmem.profile "MIXED_TINYV3_C7_SAFE", "speed")
