@@ -148,9 +148,13 @@ static void add_huge(const hak_heap *heap, const hak_superslab *list, bool retai
 {
     for (const hak_superslab *huge = list; huge; huge = huge->next) {
         HAK_ASSERT(huge->heap == heap && huge->kind == HAK_SUPERSLAB_HUGE);
-        HAK_ASSERT(huge->huge_retained == retained && huge->huge_size % HAK_PAGE == 0);
-        found->footprint += huge->huge_size;
-        if (retained) found->retained += huge->huge_size;
+        size_t size = huge->huge_size, spare = huge->huge_spare;
+        HAK_ASSERT(huge->huge_retained == retained && size % HAK_PAGE == 0 &&
+                   spare % HAK_PAGE == 0);
+        HAK_ASSERT(size + spare <= huge->run * HAK_SUPERSLAB_SIZE);
+        HAK_ASSERT(!spare || huge == heap->huge);
+        found->footprint += size + spare;
+        found->retained += retained ? size : spare;
     }
 }
 

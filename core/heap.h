@@ -106,7 +106,7 @@ struct hak_heap {
     hak_bins *sets[HAK_KINDS];           /* by kind; all are `bins` where … */
     struct hak_kinds *kinds;             /* … this is NULL, since kinds do not lie apart */
     hak_superslab_lists *supers;         /* while there are none, hak__no_superslabs */
-    hak_superslab *huge;                 /* huge blocks that live */
+    hak_superslab *huge;                 /* that live; one with some spare first: kept.h */
     hak_region *region;                  /* the caller's memory, or NULL */
     hak_heap *next_heap, *previous_heap; /* of the process */
     void *adapter;                       /* of whoever hands pointers of others to this heap */

@@ -78,6 +78,7 @@ static hak_superslab *claim_new(hak_region *region, size_t at, size_t size, stru
     super->heap = heap;
     if (!claim(region, at, at, superslabs_for(size))) return NULL;
     super->huge_size = size;
+    super->huge_spare = 0;
     super->next = super->prev = NULL;
     super->huge_retained = super->huge_moved = false;
     return super;

@@ -35,6 +35,7 @@ static void unlink(hak_heap *heap, hak_superslab *huge)
 
 void hak__kept_put(hak_heap *heap, hak_superslab *huge)
 {
+    hak__kept_grow(heap, huge, SIZE_MAX);
     huge->huge_retained = true;
     heap->retained += huge->huge_size;
     link_first(heap, huge);
@@ -48,6 +49,19 @@ static hak_superslab *find(const hak_heap *heap, size_t size, size_t align)
         for (size_t i = 0; huge && i < LOOK_AT; huge = huge->next, i++) {
             if (huge->huge_size < size || (best && huge->huge_size >= best->huge_size)) continue;
             if ((uintptr_t)hak__superslab_start(huge) % align == 0) best = huge;
+        }
+        if (best) return best;
+    }
+    return NULL;
+}
+
+/* The largest, likewise. */
+static hak_superslab *find_largest(const hak_heap *heap, size_t size)
+{
+    for (unsigned list = HAK_KEPT; list-- > list_for(size);) {
+        hak_superslab *best = NULL, *huge = heap->supers->kept[list];
+        for (size_t i = 0; huge && i < LOOK_AT; huge = huge->next, i++) {
+            if (huge->huge_size >= (best ? best->huge_size + 1 : size)) best = huge;
         }
         if (best) return best;
     }
@@ -77,6 +91,63 @@ hak_superslab *hak__kept_take(hak_heap *heap, size_t size, size_t align, size_t 
     return huge;
 }
 
+/* ------------------------------------------------------------------ spare */
+
+static void set_spare(hak_superslab *huge, size_t size, size_t spare)
+{
+    huge->huge_size = size;
+    huge->huge_spare = spare;
+}
+
+/* Gives the last `bytes` of the spare back; returns how many, which is none or all. */
+static size_t give_spare(hak_heap *heap, size_t bytes)
+{
+    hak_superslab *huge = heap->huge;
+    if (!huge || !huge->huge_spare) return 0;
+    size_t size = huge->huge_size, spare = huge->huge_spare;
+    bytes = bytes < spare ? (bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1) : spare;
+    huge->huge_size = size + spare;
+    size_t given = cut(heap, huge, size + spare - bytes);
+    set_spare(huge, size, spare - given);
+    return given;
+}
+
+bool hak__kept_drop_spare(hak_heap *heap, const hak_superslab *huge)
+{
+    return !huge->huge_spare || give_spare(heap, SIZE_MAX) > 0;
+}
+
+hak_superslab *hak__kept_take_to_grow(hak_heap *heap, size_t size)
+{
+    hak_superslab *huge = find_largest(heap, size);
+    if (!huge) return NULL;
+    if (heap->huge && !hak__kept_drop_spare(heap, heap->huge)) return NULL;
+    unlink(heap, huge);
+    huge->huge_retained = false;
+    heap->retained -= size;
+    set_spare(huge, size, huge->huge_size - size);
+    return huge;
+}
+
+size_t hak__kept_grow(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    if (!huge->huge_spare) return 0;
+    size_t more = size - huge->huge_size;
+    if (more > huge->huge_spare) more = huge->huge_spare;
+    heap->retained -= more;
+    set_spare(huge, huge->huge_size + more, huge->huge_spare - more);
+    return more;
+}
+
+void hak__kept_ungrow(hak_heap *heap, hak_superslab *huge, size_t bytes)
+{
+    if (!bytes) return;
+    heap->retained += bytes;
+    set_spare(huge, huge->huge_size - bytes, bytes);
+}
+
+/* ------------------------------------------------------------------ giving back */
+
 static size_t give(hak_heap *heap, hak_superslab *huge)
 {
     size_t size = huge->huge_size;
@@ -90,6 +161,7 @@ static size_t give(hak_heap *heap, hak_superslab *huge)
 
 void hak__kept_purge_to(hak_heap *heap, size_t keep)
 {
+    if (heap->retained > keep) give_spare(heap, heap->retained - keep);
     for (unsigned list = HAK_KEPT; list-- > 0;) {
         while (heap->supers->kept[list] && heap->retained > keep) {
             give(heap, heap->supers->kept[list]);
@@ -99,7 +171,7 @@ void hak__kept_purge_to(hak_heap *heap, size_t keep)
 
 size_t hak__kept_purge_some(hak_heap *heap, size_t bytes)
 {
-    size_t given = 0;
+    size_t given = give_spare(heap, bytes);
     for (unsigned list = HAK_KEPT; list-- > 0;) {
         while (heap->supers->kept[list] && given < bytes) {
             hak_superslab *huge = heap->supers->kept[list];

@@ -11,12 +11,26 @@ void hak__kept_put(hak_heap *heap, hak_superslab *huge);
  * larger; it counts as in use, and is in no list. NULL when there is none. */
 hak_superslab *hak__kept_take(hak_heap *heap, size_t size, size_t align, size_t most);
 
-/* Gives kept blocks back to the OS, the largest first, until at most `keep` bytes of all are
- * retained. */
+/* Takes the largest of at least `size` bytes for a block that will probably grow. What it has more
+ * is the block's spare: pages behind it that it grows into, which stay retained until then. One
+ * block at a time has some; that of another goes back. */
+hak_superslab *hak__kept_take_to_grow(hak_heap *heap, size_t size);
+
+/* Makes a block reach `size` bytes as far as its spare lasts; returns how many bytes it has got. */
+size_t hak__kept_grow(hak_heap *heap, hak_superslab *huge, size_t size);
+
+/* Makes bytes that a block has just got so, which were all its spare, its spare again. */
+void hak__kept_ungrow(hak_heap *heap, hak_superslab *huge, size_t bytes);
+
+/* Gives a block's spare back to the OS. False where that is refused. */
+bool hak__kept_drop_spare(hak_heap *heap, const hak_superslab *huge);
+
+/* Gives kept blocks back to the OS, spare first, then the largest first, until at most `keep` bytes
+ * of all are retained. */
 void hak__kept_purge_to(hak_heap *heap, size_t keep);
 
-/* Gives `bytes` of them back, or what there is; of the last one only its end, where that leaves
- * enough of it. */
+/* Gives `bytes` of spare and of them back, or what there is; of the last one only its end, where
+ * that leaves enough of it. */
 size_t hak__kept_purge_some(hak_heap *heap, size_t bytes);
 
 #endif

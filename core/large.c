@@ -89,12 +89,15 @@ void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
 
 /* ------------------------------------------------------------------ huge blocks */
 
+/* First, but behind one that has some spare. */
 static void link_huge(hak_heap *heap, hak_superslab *huge)
 {
-    huge->prev = NULL;
-    huge->next = heap->huge;
-    if (heap->huge) heap->huge->prev = huge;
-    heap->huge = huge;
+    hak_superslab *before = heap->huge && heap->huge->huge_spare ? heap->huge : NULL;
+    huge->prev = before;
+    huge->next = before ? before->next : heap->huge;
+    if (huge->next) huge->next->prev = huge;
+    if (before) before->next = huge;
+    else heap->huge = huge;
 }
 
 static void unlink_huge(hak_heap *heap, hak_superslab *huge)
@@ -124,15 +127,19 @@ static hak_superslab *take_new(hak_heap *heap, size_t size, size_t align)
     return huge;
 }
 
+static void *begin_huge(hak_heap *heap, unsigned kind, hak_superslab *huge)
+{
+    huge->block_kind = (uint8_t)kind;
+    link_huge(heap, huge);
+    return hak__superslab_start(huge);
+}
+
 static void *huge_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
     if (!hak__nest_ensure_lists(heap)) return NULL;
     hak_superslab *huge = take_kept(heap, size, align, zero);
     if (!huge) huge = take_new(heap, size, align);
-    if (!huge) return NULL;
-    huge->block_kind = (uint8_t)kind;
-    link_huge(heap, huge);
-    return hak__superslab_start(huge);
+    return huge ? begin_huge(heap, kind, huge) : NULL;
 }
 
 void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block)
@@ -146,31 +153,43 @@ void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block)
     hak__purge_excess(heap);
 }
 
-void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
+static void *shrink_huge(hak_heap *heap, hak_superslab *huge, size_t size)
 {
-    size = up_to_page(size);
     size_t had = huge->huge_size;
-    if (size < HUGE_KEEP) return NULL;
-    if (size <= had) {
-        if (had - size < had / 8) return hak__superslab_start(huge);
-        if (hak__hugespace_cut(huge, size)) hak__discharge(heap, had - size);
-        return hak__superslab_start(huge);
-    }
-    size_t more = size - had;
+    if (had - size >= had / 8 && hak__kept_drop_spare(heap, huge) && hak__hugespace_cut(huge, size))
+        hak__discharge(heap, had - size);
+    return hak__superslab_start(huge);
+}
+
+/* Where it is, or by moving its pages. */
+static hak_superslab *extend_huge(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    size_t more = size - huge->huge_size;
     hak__reclaim_before_peak(heap, more);
     heap->short_of = hak__short_of(heap, more);
     if (heap->short_of && !hak__reclaim_short(heap)) return NULL;
-    if (hak__hugespace_extend(huge, size)) {
-        hak__charge_always(heap, more);
-        return hak__superslab_start(huge);
+    if (!hak__hugespace_extend(huge, size)) {
+        unlink_huge(heap, huge);
+        hak_superslab *moved = hak__hugespace_move(huge, size);
+        link_huge(heap, moved ? moved : huge);
+        huge = moved;
     }
+    if (huge) hak__charge_always(heap, more);
+    return huge;
+}
 
-    unlink_huge(heap, huge);
-    hak_superslab *moved = hak__hugespace_move(huge, size);
-    link_huge(heap, moved ? moved : huge);
-    if (!moved) return NULL;
-    hak__charge_always(heap, more);
-    return hak__superslab_start(moved);
+void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    size = up_to_page(size);
+    if (size < HUGE_KEEP) return NULL;
+    if (size <= huge->huge_size) return shrink_huge(heap, huge, size);
+    size_t got = hak__kept_grow(heap, huge, size);
+    if (got) hak__charge_always(heap, 0);
+    if (huge->huge_size == size) return hak__superslab_start(huge);
+    hak_superslab *extended = extend_huge(heap, huge, size);
+    if (extended) return hak__superslab_start(extended);
+    hak__kept_ungrow(heap, huge, got);
+    return NULL;
 }
 
 /* ------------------------------------------------------------------ both */
@@ -190,11 +209,17 @@ void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align,
 
 void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
 {
+    if (heap->region || size < GROWING_MIN)
+        return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    /* It takes the pages of a block that was there before, and grows into them without a fault. */
+    hak_superslab *huge = hak__kept_take_to_grow(heap, up_to_page(size));
+    if (huge) {
+        hak__charge_always(heap, 0);
+        return begin_huge(heap, kind, huge);
+    }
     /* Where a span of it fits into pages that are there already, copying once more costs less than
      * as many page faults. */
     bool fits = size <= SPAN_MAX && size <= heap->retained;
-    if (heap->region || size < GROWING_MIN || fits || hak__region_crowded()) {
-        return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
-    }
+    if (fits || hak__region_crowded()) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
     return huge_alloc(heap, kind, up_to_page(size), HAK_PAGE, false);
 }

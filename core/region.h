@@ -33,9 +33,12 @@ typedef enum hak_superslab_kind {
 } hak_superslab_kind;
 
 typedef struct hak_superslab {
-    uint64_t free;         /* SLABS, NESTS: bit set for each free unit */
-    uint64_t dirty;        /* bit set for each unit with touched pages; NESTS: free ones */
-    uint64_t tails;        /* SLABS: units in use that may have pages behind their blocks */
+    uint64_t free;  /* SLABS, NESTS: bit set for each free unit */
+    uint64_t dirty; /* bit set for each unit with touched pages; NESTS: free ones */
+    union {
+        uint64_t tails;    /* SLABS: units in use that may have pages behind their blocks */
+        size_t huge_spare; /* HUGE: bytes behind it that it grows into: kept.h */
+    };
     struct hak_heap *heap; /* its owner; NESTS: none */
     struct hak_region *region;
     struct hak_superslab *next, *prev; /* in a list of its owner; NESTS: of those with free units */
