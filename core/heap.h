@@ -23,6 +23,9 @@ typedef struct hak_traits {
     /* What pays for giving memory back is counted in bytes allocated, where a block counts for no
      * more than this: the larger the blocks, the less a program does with a byte of them. */
     size_t work_most;
+    /* Milliseconds that memory which it has let go waits before it goes back to the OS, by a thread
+     * of hakmem's own: 0, at once, where a thread is not welcome. */
+    size_t decay;
 } hak_traits;
 
 extern const hak_traits hak__traits_default;
@@ -61,8 +64,9 @@ extern const hak_superslab_lists hak__no_superslabs;
 typedef struct hak_release {
     size_t given;     /* bytes */
     size_t footprint; /* after it */
-    uint64_t began;   /* in milliseconds */
     size_t keep;      /* bytes to retain in future, beside `retain_least` */
+    uint32_t began;   /* in milliseconds, as hak__os_clock counts, modulo 2^32 */
+    uint32_t over;    /* when more than the bound came to be retained; 0: it is not */
 } hak_release;
 
 /* How many kinds of block a heap can keep apart: kinds.h. */

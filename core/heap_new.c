@@ -142,7 +142,7 @@ void hak_heap_destroy(hak_heap *heap)
     if (heap->region) return;
     size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);
-    hak__kept_purge_to(heap, 0);
+    hak__kept_purge_to(heap, 0, 0);
     while (heap->huge) {
         hak_superslab *huge = heap->huge;
         heap->huge = huge->next;

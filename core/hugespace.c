@@ -4,6 +4,7 @@
 
 #include "os.h"
 #include "region_inside.h"
+#include "waiting.h"
 
 static size_t blocks_taken, blocks_refused; /* for statistics */
 
@@ -170,10 +171,38 @@ hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size, size_t al
     return super;
 }
 
+static void set_owner(hak_superslab *super, struct hak_heap *heap)
+{
+    for (size_t i = 0; i < super->run; i++) super[i].heap = heap;
+}
+
+hak_superslab *hak__hugespace_take_waiting(struct hak_heap *heap, size_t size, size_t align,
+                                           size_t most)
+{
+    hak__region_lock();
+    hak_superslab *super = hak__waiting_take_huge(size, align, most);
+    if (super) {
+        set_owner(super, heap);
+        super->huge_retained = false;
+    }
+    hak__region_unlock();
+    return super;
+}
+
+void hak__hugespace_orphan(hak_superslab *super)
+{
+    set_owner(super, NULL);
+}
+
+void hak__hugespace_drop(hak_superslab *super)
+{
+    give_huge(super, is_to_reset(super));
+}
+
 void hak__hugespace_give(hak_superslab *super)
 {
     hak__region_lock();
-    give_huge(super, is_to_reset(super));
+    hak__hugespace_drop(super);
     hak__region_unlock();
 }
 

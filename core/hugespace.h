@@ -11,8 +11,17 @@
  * apart is a mapping of the kernel's. NULL when memory is exhausted. */
 hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size, size_t align);
 
+/* Takes a huge block of `size` to `most` bytes that waits to be given back, with what it holds;
+ * NULL when there is none. */
+hak_superslab *hak__hugespace_take_waiting(struct hak_heap *heap, size_t size, size_t align,
+                                           size_t most);
+
 /* Gives a huge block and its address space back. */
 void hak__hugespace_give(hak_superslab *super);
+
+/* The same in two steps, the lock being held: it belongs to no heap; it goes. */
+void hak__hugespace_orphan(hak_superslab *super);
+void hak__hugespace_drop(hak_superslab *super);
 
 /* Makes a huge block reach `size` bytes where it is. False when its room is used up. */
 bool hak__hugespace_extend(hak_superslab *super, size_t size);

@@ -2,6 +2,7 @@
 
 #include "accounts.h"
 #include "hugespace.h"
+#include "reaper.h"
 #include "superslabs.h"
 
 #define LOOK_AT    16                  /* blocks of a list that may be large enough */
@@ -148,23 +149,24 @@ void hak__kept_ungrow(hak_heap *heap, hak_superslab *huge, size_t bytes)
 
 /* ------------------------------------------------------------------ giving back */
 
-static size_t give(hak_heap *heap, hak_superslab *huge)
+/* It may wait for so many milliseconds. */
+static size_t give(hak_heap *heap, hak_superslab *huge, size_t wait)
 {
     size_t size = huge->huge_size;
     unlink(heap, huge);
-    hak__hugespace_give(huge);
+    if (!hak__reaper_let_wait(huge, size, wait)) hak__hugespace_give(huge);
     heap->retained -= size;
     hak__discharge(heap, size);
     heap->purges++;
     return size;
 }
 
-void hak__kept_purge_to(hak_heap *heap, size_t keep)
+void hak__kept_purge_to(hak_heap *heap, size_t keep, size_t wait)
 {
-    if (heap->retained > keep) give_spare(heap, heap->retained - keep);
+    if (!wait && heap->retained > keep) give_spare(heap, heap->retained - keep);
     for (unsigned list = HAK_KEPT; list-- > 0;) {
         while (heap->supers->kept[list] && heap->retained > keep) {
-            give(heap, heap->supers->kept[list]);
+            give(heap, heap->supers->kept[list], wait);
         }
     }
 }
@@ -177,7 +179,7 @@ size_t hak__kept_purge_some(hak_heap *heap, size_t bytes)
             hak_superslab *huge = heap->supers->kept[list];
             size_t rest = (bytes - given + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
             if (huge->huge_size < rest + LEAST_LEFT) {
-                given += give(heap, huge);
+                given += give(heap, huge, 0);
                 continue;
             }
             unlink(heap, huge);

@@ -26,8 +26,9 @@ void hak__kept_ungrow(hak_heap *heap, hak_superslab *huge, size_t bytes);
 bool hak__kept_drop_spare(hak_heap *heap, const hak_superslab *huge);
 
 /* Gives kept blocks back to the OS, spare first, then the largest first, until at most `keep` bytes
- * of all are retained. */
-void hak__kept_purge_to(hak_heap *heap, size_t keep);
+ * of all are retained. Whole blocks only, which wait for so many milliseconds first, unless `wait`
+ * is 0. */
+void hak__kept_purge_to(hak_heap *heap, size_t keep, size_t wait);
 
 /* Gives `bytes` of spare and of them back, or what there is; of the last one only its end, where
  * that leaves enough of it. */

@@ -8,6 +8,7 @@
 #include "nest.h"
 #include "os.h"
 #include "purge.h"
+#include "reaper.h"
 #include "reclaim.h"
 #include "units.h"
 
@@ -107,22 +108,49 @@ static void unlink_huge(hak_heap *heap, hak_superslab *huge)
     if (huge->next) huge->next->prev = huge->prev;
 }
 
+static void zero_huge(hak_superslab *huge)
+{
+    char *start = hak__superslab_start(huge);
+    if (!hak__region_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
+}
+
+/* How large a block may be that is used again for one of `size` bytes. */
+static size_t large_enough(size_t size)
+{
+    return up_to_page(size + size / 4);
+}
+
 /* One that was kept, cut if it is much too large. */
 static hak_superslab *take_kept(hak_heap *heap, size_t size, size_t align, bool zero)
 {
-    hak_superslab *huge = hak__kept_take(heap, size, align, up_to_page(size + size / 4));
+    hak_superslab *huge = hak__kept_take(heap, size, align, large_enough(size));
     if (!huge) return NULL;
-    char *start = hak__superslab_start(huge);
-    if (zero && !hak__region_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
+    if (zero) zero_huge(huge);
     hak__charge_always(heap, 0);
     return huge;
 }
 
-static hak_superslab *take_new(hak_heap *heap, size_t size, size_t align)
+/* One that waits; only of that size, where there is a limit. */
+static hak_superslab *take_waiting(hak_heap *heap, size_t size, size_t align, bool zero)
+{
+    size_t most = heap->limit == SIZE_MAX ? large_enough(size) : size;
+    hak_superslab *huge = hak__hugespace_take_waiting(heap, size, align, most);
+    if (!huge) return NULL;
+    if (zero) zero_huge(huge);
+    hak__charge_always(heap, huge->huge_size);
+    return huge;
+}
+
+/* One that waits to be given back, or a new one. */
+static hak_superslab *take_new(hak_heap *heap, size_t size, size_t align, bool zero)
 {
     hak__reclaim_before_peak(heap, size);
     heap->short_of = hak__short_of(heap, size);
-    hak_superslab *huge = heap->short_of ? NULL : hak__hugespace_take(heap, size, align);
+    if (heap->short_of) return NULL;
+    hak_superslab *huge = take_waiting(heap, size, align, zero);
+    if (huge) return huge;
+    hak__reaper_make_room(size, false);
+    huge = hak__hugespace_take(heap, size, align);
     if (huge) hak__charge_always(heap, size);
     return huge;
 }
@@ -138,7 +166,7 @@ static void *huge_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align
 {
     if (!hak__nest_ensure_lists(heap)) return NULL;
     hak_superslab *huge = take_kept(heap, size, align, zero);
-    if (!huge) huge = take_new(heap, size, align);
+    if (!huge) huge = take_new(heap, size, align, zero);
     return huge ? begin_huge(heap, kind, huge) : NULL;
 }
 

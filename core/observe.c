@@ -1,5 +1,5 @@
-#include "check.h"
 #include "observe.h"
+#include "check.h"
 
 #include <errno.h>
 #include <string.h>

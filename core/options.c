@@ -15,8 +15,9 @@
 #define MOST    ((size_t)1 << 40) /* of bytes */
 #define NOWHERE SIZE_MAX          /* not a field of profiles */
 
-#define TRACE_USUAL    65536     /* events */
-#define WARM_SUPERSLAB (4 * MIB) /* what the warm pool counts in */
+#define DEFAULT_PROFILE "speed"
+#define TRACE_USUAL     65536     /* events */
+#define WARM_SUPERSLAB  (4 * MIB) /* what the warm pool counts in */
 
 typedef enum kind { PROFILE, FLAG, NUMBER, BYTES, DECOMMIT } kind;
 
@@ -50,6 +51,8 @@ static const entry options[] = {
      "up to so many while what it gave back is soon needed again"},
     {"retain_part", "HAKMEM_RETAIN_PART", NUMBER, 0, 1000, 1, FIELD(retain_part),
      "hundredths of the recent peak it may retain beside them"},
+    {"decay", "HAKMEM_DECAY", NUMBER, 0, 60000, 1, FIELD(decay),
+     "milliseconds that whole superslabs and huge blocks beyond that wait before they go"},
     {"pool", "HAKMEM_POOL", BYTES, 0, MOST, 1, FIELD(pool),
      "bytes of destroyed heaps that the process keeps for new ones"},
     {"wake", "HAKMEM_WAKE", NUMBER, 1, 31, 1, FIELD(wake),
@@ -415,7 +418,7 @@ static const hak_profile *default_profile(void)
     static atomic_bool warned;
     const hak_profile *base = hak__profile_fixed();
     if (!base) base = environment_profile;
-    if (!base) base = hak__profile_named("speed");
+    if (!base) base = hak__profile_named(DEFAULT_PROFILE);
     if (unknown_profile && !atomic_exchange(&warned, true)) {
         char what[128], why[96], value[SHOWN];
         snprintf(what, sizeof what, "HAKMEM_PROFILE is '%s', which is no profile, using %s",
@@ -546,7 +549,7 @@ bool hak__options_refine(hak_profile *profile, uint32_t *given, const char *sett
 
 bool hak_settings_valid(const char *settings, char *message, size_t size)
 {
-    hak_profile profile = *hak__profile_named("speed");
+    hak_profile profile = *hak__profile_named(DEFAULT_PROFILE);
     return hak__options_refine(&profile, &(uint32_t){0}, settings, message, size);
 }
 

@@ -9,6 +9,7 @@
 #include "nest.h"
 #include "options.h"
 #include "purge.h"
+#include "reaper.h"
 #include "reclaim.h"
 #include "retain.h"
 #include "superslabs.h"
@@ -79,7 +80,7 @@ size_t hak_heap_trim(hak_heap *heap)
     hak__heap_check_now_and_then(heap);
     if (heap->region) return before - heap->footprint;
     hak__purge_unused(heap);
-    return before - heap->footprint + hak__supply_shrink(0);
+    return before - heap->footprint + hak__supply_shrink(0) + hak__reaper_flush();
 }
 
 size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
@@ -111,8 +112,11 @@ static void settle(hak_heap *heap)
     }
     hak__purge_excess(heap);
     size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
-    if (needed < SIZE_MAX - least && heap->retained > needed + least && hak__purge_may_begin(heap))
+    if (needed < SIZE_MAX - least && heap->retained > needed + least &&
+        hak__purge_may_begin(heap)) {
+        hak__purge_let_wait(heap, needed + least / 2);
         hak__purge_to(heap, needed + least / 2);
+    }
 }
 
 /* Minor cycles are frequent. One is worth a look when the program has allocated as much as the heap
@@ -158,7 +162,9 @@ static void comply(hak_heap *heap)
     heap->released = (hak_release){0};
     if (heap->retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
     hak__purge_to(heap, hak__retain_bound(heap));
-    if (!heap->region) hak__supply_shrink(hak__policy(heap)->pool);
+    if (heap->region) return;
+    hak__supply_shrink(hak__policy(heap)->pool);
+    hak__reaper_flush();
     hak__heap_check_now_and_then(heap);
 }
 

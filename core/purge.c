@@ -4,6 +4,7 @@
 #include "holes.h"
 #include "kept.h"
 #include "nest.h"
+#include "os.h"
 #include "retain.h"
 #include "superslabs.h"
 #include "unit_purge.h"
@@ -13,6 +14,7 @@
 #define IN_EARNEST   64 /* a heap that grows takes new pages in one refill of that many */
 #define WORTH_A_STEP ((size_t)16 * 1024)
 #define WORTH_LEAST  ((size_t)32 * 1024)
+#define PASSING      HAK_SUPERSLAB_SIZE  /* may be too much for a moment */
 #define LARGE        ((size_t)64 * 1024) /* growing by so much at once pays for itself */
 
 /* Giving a byte back, with the page fault when it is used again, is paid for by work on eight, or
@@ -23,15 +25,33 @@
 /* Looking takes time too, so that a look that found little is not repeated soon. */
 #define WORK_FOR_NOTHING 2 /* times the footprint */
 
+/* Whether what is beyond the bound stays for a moment: superslabs that are being emptied can wait
+ * as a whole when they are empty, and a program that works in bursts takes them again. */
+static bool may_pass(hak_heap *heap, size_t bound)
+{
+    size_t wait = hak__retain_wait(heap);
+    if (!wait || heap->retained > bound + PASSING) return false;
+    uint32_t now = (uint32_t)hak__os_clock();
+    if (!heap->released.over) heap->released.over = now ? now : 1;
+    return now - heap->released.over <= wait;
+}
+
 void hak__purge_excess(hak_heap *heap)
 {
-    if (heap->retained <= hak__retain_bound(heap) || !hak__purge_may_begin(heap)) return;
-    size_t before = heap->footprint;
+    size_t bound = hak__retain_bound(heap);
+    if (heap->retained <= bound) {
+        heap->released.over = 0;
+        return;
+    }
+    if (!hak__purge_may_begin(heap)) return;
+    hak__purge_let_wait(heap, bound / 2);
+    if (heap->retained <= bound || may_pass(heap, bound)) return;
     hak__retain_learn(heap);
     /* What was in use at the peak matters less with every purge. */
     size_t in_use = heap->footprint - heap->retained;
     heap->recent_peak -= heap->recent_peak / 8;
     if (heap->recent_peak < in_use) heap->recent_peak = in_use;
+    size_t before = heap->footprint;
     hak__purge_to(heap, hak__retain_bound(heap) / 2);
     hak__retain_released(heap, before);
 }
@@ -100,13 +120,14 @@ void hak__purge_looked(hak_heap *heap, size_t given)
     heap->look_at = heap->work + (wait > WORK_LEAST ? wait : WORK_LEAST);
 }
 
-/* Superslabs without a block go back to the supply. */
-static void purge_superslabs(hak_heap *heap, size_t keep)
+/* Superslabs without a block go back to the supply, or wait for so many milliseconds. */
+static void purge_superslabs(hak_heap *heap, size_t keep, size_t wait)
 {
     hak_superslab *super, *next;
     for (super = hak__superslabs_unused(heap, true); super && heap->retained > keep; super = next) {
         next = super->next;
-        size_t touched = hak__units_return(heap, super, 0);
+        size_t touched =
+            wait ? hak__units_let_wait(heap, super, wait) : hak__units_return(heap, super, 0);
         heap->retained -= touched;
         hak__discharge(heap, touched);
         heap->purges++;
@@ -145,13 +166,25 @@ size_t hak__purge_some(hak_heap *heap, size_t bytes)
     return given;
 }
 
+static void purge_whole(hak_heap *heap, size_t keep, size_t wait)
+{
+    hak__kept_purge_to(heap, keep, wait);
+    purge_superslabs(heap, keep, wait);
+}
+
+void hak__purge_let_wait(hak_heap *heap, size_t keep)
+{
+    size_t wait = hak__retain_wait(heap), before = heap->footprint;
+    if (!wait || heap->region) return;
+    purge_whole(heap, keep, wait);
+    /* What comes back from there costs nothing, and tells nothing of what else was given back. */
+    if (heap->footprint < before) heap->released.given = 0;
+}
+
 void hak__purge_to(hak_heap *heap, size_t keep)
 {
     if (heap->retained <= keep) return;
-    if (!heap->region) {
-        hak__kept_purge_to(heap, keep);
-        purge_superslabs(heap, keep);
-    }
+    if (!heap->region) purge_whole(heap, keep, 0);
     if (heap->retained > keep) purge_units(heap, heap->retained - keep);
     if (!heap->region && heap->retained > keep) hak__nest_purge(heap);
 }

@@ -42,6 +42,10 @@ size_t hak__purge_some(hak_heap *heap, size_t bytes);
  * memory. */
 void hak__purge_unused(hak_heap *heap);
 
+/* Lets whole superslabs and huge blocks that are retained wait until they go, if the heap has any
+ * wait, as long as more than `keep` bytes are retained. */
+void hak__purge_let_wait(hak_heap *heap, size_t keep);
+
 /* Purges until at most `keep` bytes are retained. */
 void hak__purge_to(hak_heap *heap, size_t keep);
 

@@ -6,6 +6,7 @@
 #include "nest.h"
 #include "partial.h"
 #include "purge.h"
+#include "reaper.h"
 #include "supply.h"
 #include "unit_purge.h"
 
@@ -158,7 +159,7 @@ static size_t open_full_slabs(hak_heap *heap)
 /* Everything but what is prewarmed. */
 static bool find_all(hak_heap *heap)
 {
-    size_t found = heap->short_of || heap->region ? 0 : hak__supply_shrink(0);
+    size_t found = heap->short_of || heap->region ? 0 : hak__supply_shrink(0) + hak__reaper_flush();
     found += hak__nest_come_back(heap);
     if (!has_changed(heap)) return found > 0;
     size_t before = heap->footprint;

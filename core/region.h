@@ -55,7 +55,8 @@ typedef struct hak_superslab {
     bool huge_moved;    /* HUGE: its pages have been moved here */
     uint8_t block_kind; /* HUGE: what it is for: kinds.h */
     int8_t list;        /* SLABS: which of its owner's lists: superslabs.h */
-    uint8_t reserved[22];
+    uint32_t over;      /* waiting: the tick at which it goes: waiting.h */
+    uint8_t reserved[16];
 } hak_superslab;
 
 _Static_assert(sizeof(hak_superslab) == 128, "a superslab record is two cache lines");

@@ -17,6 +17,12 @@ size_t hak__retain_bound(const hak_heap *heap)
            heap->recent_peak / 100 * policy->retain_part + heap->prewarmed;
 }
 
+size_t hak__retain_wait(const hak_heap *heap)
+{
+    size_t decay = hak__policy(heap)->decay;
+    return decay == HAK_UNSET ? heap->traits->decay : decay;
+}
+
 /* What may be kept beside `retain_least`. */
 static size_t keep_most(const hak_profile *policy)
 {
@@ -31,7 +37,7 @@ void hak__retain_learn(hak_heap *heap)
     size_t again = heap->footprint > last->footprint ? heap->footprint - last->footprint : 0;
     bool regrown = last->given && again >= last->given / 2;
     if (again > most) again = most;
-    uint64_t now = regrown || !last->given ? hak__os_clock() : 0;
+    uint32_t now = regrown || !last->given ? (uint32_t)hak__os_clock() : 0;
     if (regrown && (double)(now - last->began) < (double)(again / HAK_PAGE) * MS_PER_PAGE)
         last->keep += again;
     else last->keep -= last->keep / 8;

@@ -9,6 +9,10 @@
 /* The bytes the heap may retain now; SIZE_MAX: it gives nothing back by itself. */
 size_t hak__retain_bound(const hak_heap *heap);
 
+/* How many milliseconds whole superslabs and huge blocks beyond it wait before they go, in case
+ * they are needed again; 0: not at all. */
+size_t hak__retain_wait(const hak_heap *heap);
+
 /* Before a purge: learns from the last release. A heap that has taken its pages again too soon
  * keeps as many more from now on; one that has not keeps fewer with every purge. */
 void hak__retain_learn(hak_heap *heap);

@@ -2,6 +2,7 @@
 
 #include "os.h"
 #include "region_inside.h"
+#include "waiting.h"
 
 #define ALL_FREE (~(uint64_t)0)
 
@@ -35,7 +36,8 @@ static hak_superslab *take_from_pool(void)
 /* A superslab of free units, some of which may be dirty. */
 static hak_superslab *take(hak_superslab_kind kind)
 {
-    hak_superslab *super = take_from_pool();
+    hak_superslab *super = kind == HAK_SUPERSLAB_SLABS ? hak__waiting_take() : NULL;
+    if (!super) super = take_from_pool();
     if (!super) super = hak__region_take_free();
     if (super) {
         superslabs_taken++;
@@ -73,11 +75,21 @@ static bool purge(hak_superslab *super)
     return true;
 }
 
+void hak__supply_orphan(hak_superslab *super)
+{
+    superslabs_given++;
+    super->heap = NULL;
+}
+
+void hak__supply_drop(hak_superslab *super, size_t touched)
+{
+    if (!purge(super)) put_into_pool(super, touched);
+}
+
 void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max)
 {
     hak__region_lock();
-    superslabs_given++;
-    super->heap = NULL;
+    hak__supply_orphan(super);
     if (touched == 0) {
         make_free(super);
     } else if (pool_bytes + touched <= pool_max || !purge(super)) {
@@ -242,7 +254,7 @@ size_t hak__supply_shrink(size_t keep)
 
 void hak__supply_count(hak_process_stats *stats)
 {
-    stats->pooled = pool_bytes;
+    stats->pooled = pool_bytes + hak__waiting_bytes();
     stats->superslabs_taken = superslabs_taken;
     stats->superslabs_given = superslabs_given;
 }

@@ -13,6 +13,10 @@ hak_superslab *hak__supply_take(struct hak_heap *heap);
  * `pool_max` bytes of the process stay in the pool; what is more goes to the OS. */
 void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max);
 
+/* The same in two steps, the lock being held: it belongs to no heap; its pages go to the OS. */
+void hak__supply_orphan(hak_superslab *super);
+void hak__supply_drop(hak_superslab *super, size_t touched);
+
 /* Takes a unit for a heap to begin in, likewise, as a run of kind HAK_UNIT_NEST. NULL when memory
  * is exhausted. */
 hak_slab *hak__supply_take_nest(void);

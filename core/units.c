@@ -3,6 +3,7 @@
 #include "accounts.h"
 #include "nest.h"
 #include "os.h"
+#include "reaper.h"
 #include "superslabs.h"
 #include "supply.h"
 #include "unit_purge.h"
@@ -230,6 +231,15 @@ size_t hak__units_prewarm(hak_heap *heap, size_t bytes)
     return super ? touch_run(heap, super, bytes) : prewarm_new(heap, bytes);
 }
 
+size_t hak__units_let_wait(hak_heap *heap, hak_superslab *super, size_t milliseconds)
+{
+    if (heap->stale) return hak__units_return(heap, super, 0);
+    size_t touched = drop(heap, super);
+    if (!touched || !hak__reaper_let_wait(super, touched, milliseconds))
+        hak__supply_give(super, touched, 0);
+    return touched;
+}
+
 size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max)
 {
     size_t touched = drop(heap, super);
@@ -307,6 +317,7 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_k
     hak_place found = find_run(heap, count, align);
     if (!found.super) {
         if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
+        hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
         found.super = hak__supply_take(heap);
         if (!found.super) return NULL;
         if (!hak__units_adopt(heap, found.super)) return NULL;

@@ -44,6 +44,9 @@ size_t hak__units_prewarm(hak_heap *heap, size_t bytes);
  * returns the bytes touched in it. Its blocks, if there are any, are gone. */
 size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max);
 
+/* The same, but its pages wait for so many milliseconds before they go: reaper.h. */
+size_t hak__units_let_wait(hak_heap *heap, hak_superslab *super, size_t milliseconds);
+
 /* Bytes of a superslab's free units that have been touched. */
 size_t hak__units_retained(const hak_superslab *super);
 

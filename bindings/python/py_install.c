@@ -147,7 +147,7 @@ static const char *check(const hak_py_options *options)
 }
 
 /* By measurement: docs/design.md, "CPython". */
-static const hak_traits traits = {.in_order = true, .work_most = 64};
+static const hak_traits traits = {.in_order = true, .work_most = 64, .decay = 250};
 
 /* The heap, with these options. */
 static const char *prepare_heap(const hak_py_options *options)

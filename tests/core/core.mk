@@ -27,7 +27,7 @@ CT_SANITIZED := test_blocks_fit_and_align test_kinds_are_counted test_limit_hold
 	test_misuse_is_reported test_model_agrees test_ownership_is_known test_realloc_keeps_contents \
 	test_refusal_changes_nothing test_settings_are_checked test_statistics_are_exact \
 	test_zalloc_zeroes
-CT_THREADED  := test_heaps_are_independent
+CT_THREADED  := test_heaps_are_independent test_pages_wait
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
@@ -70,6 +70,7 @@ $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 $(CT)/%/test_prewarmed_pages_stay $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
+$(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create
 
 # Refuses the observer's.
 $(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap -Wl,--wrap=mprotect

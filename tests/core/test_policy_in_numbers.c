@@ -46,8 +46,10 @@ static void the_bound_is_a_sum(void **state)
 static hak_heap heap_that_gave(size_t busy, uint64_t ago, size_t again)
 {
     hak_heap heap = heap_with(100 * PAGE, 100 * PAGE + busy, 0);
-    heap.released = (hak_release){
-        .given = 100 * SOME, .footprint = MIB, .began = hak__os_clock() - ago, .keep = 80 * SOME};
+    heap.released = (hak_release){.given = 100 * SOME,
+                                  .footprint = MIB,
+                                  .began = (uint32_t)(hak__os_clock() - ago),
+                                  .keep = 80 * SOME};
     heap.footprint = MIB + again;
     return heap;
 }
@@ -87,7 +89,7 @@ static void releases_are_reckoned_together(void **state)
 {
     (void)state;
     hak_heap heap = heap_that_gave(MIB, 5000, 10 * PAGE);
-    uint64_t began = heap.released.began;
+    uint32_t began = heap.released.began;
     hak__retain_learn(&heap);
     assert_true(heap.released.began == began && heap.released.given == 100 * SOME);
     size_t before = heap.footprint;

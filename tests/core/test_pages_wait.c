@@ -1,0 +1,386 @@
+/* Where a heap has a decay time, whole superslabs and huge blocks that it lets go wait for so long
+ * before their pages go back to the OS: a program that works in bursts takes them again without a
+ * call. A thread gives them back, also while the program does nothing; a fork never meets it. */
+#include "support.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DECAY_MS   100
+#define PATIENCE_S 20 /* for what takes a tenth of a second on an idle machine */
+#define NOTHING    "retain_least=0 retain_part=0 retain_busy=0 "
+#define SHORT      NOTHING "decay=100"
+#define LONG       NOTHING "decay=60000"
+#define BURST      (24 * MIB)
+#define LITTLE     (2 * MIB)
+
+static bool refusing; /* threads */
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *argument), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *argument), void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *argument), void *argument)
+{
+    return refusing ? EAGAIN : __real_pthread_create(thread, attributes, run, argument);
+}
+
+static size_t pooled(void)
+{
+    hak_process_stats process;
+    hak_process_stats_read(&process);
+    return process.pooled;
+}
+
+static size_t os_calls(void)
+{
+    hak_process_stats process;
+    hak_process_stats_read(&process);
+    return process.os.total;
+}
+
+/* Whether there are so many threads beside the program's own. A sanitizer has some too. */
+static bool threads_are(size_t count)
+{
+    size_t now = support_status("Threads:") / KIB; /* it counts in KiB */
+    return support_sanitized || now == count + 1;
+}
+
+static void sleep_ms(long milliseconds)
+{
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Waits until that is so, or too long. */
+#define UNTIL(holds)                                                             \
+    do {                                                                         \
+        for (size_t i = 0; !(holds) && i < PATIENCE_S * 100; i++) sleep_ms(10);  \
+        REQUIRE_THAT(holds, "after %d s; %zu bytes wait", PATIENCE_S, pooled()); \
+    } while (0)
+
+static hak_heap *heap_with(const char *settings)
+{
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = settings});
+    REQUIRE(heap);
+    return heap;
+}
+
+typedef struct burst {
+    size_t size;
+    void *blocks[BURST / 640];
+} burst;
+
+/* Blocks of `size` bytes, written to. */
+static void begin(hak_heap *heap, burst *in, size_t size)
+{
+    in->size = size;
+    for (size_t i = 0; i < BURST / size; i++) {
+        REQUIRE(in->blocks[i] = hak_heap_alloc(heap, size));
+        support_fill_pages(in->blocks[i], size, i);
+    }
+}
+
+static void end(hak_heap *heap, burst *in)
+{
+    for (size_t i = 0; i < BURST / in->size; i++) {
+        REQUIRE(support_intact_pages(in->blocks[i], in->size, i) == in->size);
+        hak_heap_free(heap, in->blocks[i]);
+    }
+}
+
+static burst held;
+static const size_t sizes[] = {640, 100 * KIB, 12 * MIB};
+
+/* They are no part of the heap meanwhile. */
+static void bursts_cost_no_calls(void *context)
+{
+    size_t size = *(const size_t *)context;
+    hak_heap *heap = heap_with(LONG);
+    for (size_t i = 0; i < 3; i++) {
+        begin(heap, &held, size);
+        end(heap, &held);
+    }
+    REQUIRE_THAT(support_stats(heap).footprint < 2 * 4 * MIB, "%zu", support_stats(heap).footprint);
+    REQUIRE_THAT(pooled() > BURST / 2, "%zu bytes wait", pooled());
+    size_t calls = os_calls();
+    begin(heap, &held, size);
+    REQUIRE(pooled() < BURST / 2);
+    end(heap, &held);
+    REQUIRE_THAT(os_calls() <= calls + 4, "%zu calls", os_calls() - calls);
+    support_check_stats(heap);
+    hak_heap_destroy(heap);
+}
+
+static void pages_go_while_nothing_happens(void *context)
+{
+    size_t size = *(const size_t *)context, before = support_resident();
+    hak_heap *heap = heap_with(SHORT);
+    begin(heap, &held, size);
+    end(heap, &held);
+    size_t retained = support_stats(heap).footprint;
+    UNTIL(pooled() == 0);
+    REQUIRE_THAT(support_sanitized || support_resident() < before + retained + LITTLE, "%zu",
+                 support_resident());
+    begin(heap, &held, size);
+    end(heap, &held);
+    REQUIRE(threads_are(1));
+    UNTIL(threads_are(0) && pooled() == 0);
+    REQUIRE(pooled() == 0);
+    begin(heap, &held, size); /* it can be had again */
+    end(heap, &held);
+    UNTIL(pooled() == 0);
+    hak_heap_destroy(heap);
+}
+
+static void in_children(void (*run)(void *context))
+{
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        support_in_child(run, (void *)&sizes[i], 120);
+    }
+}
+
+static void bursts_are_free(void **state)
+{
+    (void)state;
+    in_children(bursts_cost_no_calls);
+}
+
+static void idle_programs_get_small(void **state)
+{
+    (void)state;
+    in_children(pages_go_while_nothing_happens);
+}
+
+/* ------------------------------------------------------------------ what takes them at once */
+
+static void others_want_them(void *context)
+{
+    (void)context;
+    hak_heap *heap = heap_with(LONG);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        begin(heap, &held, sizes[i]);
+        end(heap, &held);
+        REQUIRE(pooled() > BURST / 2);
+        REQUIRE(hak_heap_trim(heap) > BURST / 2);
+        REQUIRE(pooled() == 0);
+
+        begin(heap, &held, sizes[i]);
+        end(heap, &held);
+        REQUIRE(hak_heap_set_profile(heap, support_profile("lean")));
+        REQUIRE(pooled() == 0);
+        REQUIRE(hak_heap_configure(heap, LONG, NULL, 0));
+    }
+    /* Another heap takes them over, within its limit. */
+    begin(heap, &held, 640);
+    end(heap, &held);
+    size_t waiting = pooled();
+    hak_heap *other = hak_heap_new(&(hak_heap_options){.limit = 8 * MIB});
+    while (hak_heap_alloc(other, 1000)) continue;
+    REQUIRE(support_stats(other).footprint <= 8 * MIB);
+    REQUIRE(pooled() < waiting);
+    hak_heap_destroy(other);
+    hak_heap_destroy(heap);
+}
+
+static void trims_profiles_and_limits_take_them(void **state)
+{
+    (void)state;
+    support_in_child(others_want_them, NULL, 60);
+}
+
+/* A block that waits is nobody's, and is all zero when it is asked for so. */
+static void used_again(void *context)
+{
+    (void)context;
+    hak_heap *heap = heap_with(LONG);
+    enum { SIZE = 10 * MIB };
+    char *block = hak_heap_alloc(heap, SIZE);
+    REQUIRE(block);
+    memset(block, 1, SIZE);
+    hak_heap_free(heap, block);
+    REQUIRE(pooled() == SIZE);
+    for (size_t at = 0; at < SIZE; at += MIB) {
+        REQUIRE(!hak_owns(block + at) && !hak_heap_owns(heap, block + at));
+    }
+    hak_heap *other = heap_with(LONG);
+    char *zeros = hak_heap_zalloc(other, 1, SIZE);
+    REQUIRE(zeros == block && support_zeros(zeros, SIZE) == SIZE);
+    REQUIRE(pooled() == 0 && hak_heap_owns(other, zeros + 5 * MIB));
+    REQUIRE(support_stats(other).footprint >= SIZE);
+    hak_heap_free(other, zeros);
+    /* It may be a little larger than what is asked for; one that is too large goes. */
+    block = hak_heap_alloc(other, SIZE - MIB);
+    REQUIRE(block == zeros && pooled() == 0);
+    REQUIRE(hak_heap_usable_size(other, block) == SIZE);
+    hak_heap_free(other, block);
+    char *small = hak_heap_alloc(other, 5 * MIB);
+    REQUIRE(small && pooled() == 0);
+    hak_heap_destroy(other);
+    hak_heap_destroy(heap);
+}
+
+static void huge_blocks_are_used_again(void **state)
+{
+    (void)state;
+    support_in_child(used_again, NULL, 60);
+}
+
+/* What waits makes room for what is new: both together are not more than there has been. */
+static void make_room(void *context)
+{
+    (void)context;
+    hak_heap *heap = heap_with(LONG);
+    size_t most = 0;
+    for (size_t size = 8 * MIB; size < 40 * MIB; size += 3 * MIB) {
+        char *block = hak_heap_alloc(heap, size);
+        REQUIRE(block);
+        hak_heap_free(heap, block);
+        if (most < size + size / 4) most = size + size / 4;
+        REQUIRE_THAT(pooled() <= most, "%zu bytes wait after one of %zu", pooled(), size);
+    }
+    size_t waiting = pooled();
+    begin(heap, &held, 640);
+    REQUIRE_THAT(pooled() + BURST <= waiting + 2 * 4 * MIB || pooled() == 0, "%zu bytes wait",
+                 pooled());
+    hak_heap_destroy(heap);
+}
+
+static void new_pages_come_in_place_of_waiting_ones(void **state)
+{
+    (void)state;
+    support_in_child(make_room, NULL, 60);
+}
+
+/* ------------------------------------------------------------------ forks, and no threads */
+
+/* Neither process has a thread of ours then, nor anything that waits for one. */
+static void fork_and_look(void *context)
+{
+    (void)context;
+    hak_heap *heap = heap_with(LONG);
+    begin(heap, &held, 640);
+    end(heap, &held);
+    REQUIRE(threads_are(1) && pooled() > 0);
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    REQUIRE(threads_are(0) && pooled() == 0);
+    REQUIRE(hak_heap_configure(heap, SHORT, NULL, 0));
+    begin(heap, &held, 640);
+    end(heap, &held);
+    UNTIL(pooled() == 0);
+    hak_heap_destroy(heap);
+    if (child == 0) _exit(0);
+    int status;
+    REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void forks_do_not_meet_the_thread(void **state)
+{
+    (void)state;
+    support_in_child(fork_and_look, NULL, 120);
+}
+
+static void without_threads(void *context)
+{
+    (void)context;
+    refusing = true;
+    hak_heap *heap = heap_with(LONG);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        begin(heap, &held, sizes[i]);
+        end(heap, &held);
+        REQUIRE_THAT(pooled() == 0 && threads_are(0), "%zu bytes wait", pooled());
+    }
+    refusing = false;
+    begin(heap, &held, 640);
+    end(heap, &held);
+    REQUIRE(pooled() > 0 && threads_are(1));
+    hak_heap_destroy(heap);
+}
+
+static void where_there_is_no_thread_nothing_waits(void **state)
+{
+    (void)state;
+    support_in_child(without_threads, NULL, 60);
+}
+
+/* By default hakmem makes no thread. */
+static void nothing_waits(void *context)
+{
+    (void)context;
+    static const char *const settings[] = {NOTHING, NOTHING "decay=0"};
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        hak_heap *heap = heap_with(settings[i]);
+        begin(heap, &held, 640);
+        end(heap, &held);
+        REQUIRE(pooled() == 0 && threads_are(0));
+        hak_heap_destroy(heap);
+    }
+}
+
+static void no_thread_without_a_decay_time(void **state)
+{
+    (void)state;
+    support_in_child(nothing_waits, NULL, 60);
+}
+
+/* ------------------------------------------------------------------ many threads */
+
+static void *work(void *argument)
+{
+    burst *own = argument;
+    hak_heap *heap = heap_with(SHORT);
+    for (size_t i = 0; i < 4; i++) {
+        begin(heap, own, sizes[i % COUNT(sizes)]);
+        end(heap, own);
+        sleep_ms((long)(i * DECAY_MS / 2));
+    }
+    hak_heap_destroy(heap);
+    return NULL;
+}
+
+static void several(void *context)
+{
+    (void)context;
+    enum { THREADS = 3 };
+    pthread_t made[THREADS];
+    static burst of[THREADS];
+    for (size_t i = 0; i < THREADS; i++) REQUIRE(!pthread_create(&made[i], NULL, work, &of[i]));
+    for (size_t i = 0; i < 3; i++) {
+        sleep_ms(20);
+        pid_t child = fork();
+        if (child == 0) _exit(0);
+        REQUIRE(waitpid(child, NULL, 0) == child);
+    }
+    for (size_t i = 0; i < THREADS; i++) pthread_join(made[i], NULL);
+    UNTIL(pooled() < LITTLE); /* where the heaps began */
+}
+
+static void heaps_of_several_threads_share_it(void **state)
+{
+    (void)state;
+    support_in_child(several, NULL, 120);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bursts_are_free),
+        cmocka_unit_test(idle_programs_get_small),
+        cmocka_unit_test(trims_profiles_and_limits_take_them),
+        cmocka_unit_test(huge_blocks_are_used_again),
+        cmocka_unit_test(new_pages_come_in_place_of_waiting_ones),
+        cmocka_unit_test(forks_do_not_meet_the_thread),
+        cmocka_unit_test(where_there_is_no_thread_nothing_waits),
+        cmocka_unit_test(no_thread_without_a_decay_time),
+        cmocka_unit_test(heaps_of_several_threads_share_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
