@@ -489,7 +489,6 @@ bool hak_profile_valid(const char *name, char *message, size_t size)
 static void list_names(char *text, size_t size)
 {
     size_t length = 0;
-    text[0] = 0;
     for (size_t i = 0; i < OPTIONS; i++) {
         if (options[i].field == NOWHERE) continue;
         int n = snprintf(text + length, size - length, "%s%s", length ? ", " : "", options[i].name);

@@ -381,6 +381,32 @@ static void a_full_slab_wakes_when_enough_of_it_is_free(void **state)
     }
 }
 
+/* A large block that is new, or grows where it is, takes the place of pages that nothing fits into.
+ */
+static void large_blocks_keep_to_the_peak(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t had, size; /* had 0: a new block */
+    } cases[] = {{0, 300 * KIB}, {300 * KIB, 900 * KIB}, {0, 3 * MIB}, {3 * MIB, 6 * MIB}};
+    if (HAK_UNIT_SHIFT != 16) skip(); /* the sizes are those of the released build */
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = fresh_heap();
+        for (size_t j = 0; j < 200; j++) assert_non_null(small[j] = hak_heap_alloc(heap, 60 * KIB));
+        void *block = cases[i].had ? hak_heap_alloc(heap, cases[i].had) : NULL;
+        for (size_t j = 1; j < 200; j += 2) hak_heap_free(heap, small[j]);
+        size_t peak = peak_of(heap), retained = support_stats(heap).retained;
+        void *now = hak_heap_realloc(heap, block, cases[i].size);
+        assert_true(now && (!block || now == block));
+        REQUIRE_THAT(peak_of(heap) == peak, "case %zu: %zu, then %zu", i, peak, peak_of(heap));
+        /* As much as it needs goes, to the unit. */
+        hak_stats stats = support_stats(heap);
+        assert_true(stats.footprint <= peak && stats.footprint + 64 * KIB > peak);
+        assert_true(stats.retained + 64 * KIB > retained - cases[i].size + cases[i].had);
+        hak_heap_destroy(heap);
+    }
+}
+
 #define SLABS 17
 
 static hak_slab *slab_of(const hak_heap *heap, const void *block)
@@ -457,6 +483,7 @@ int main(void)
         cmocka_unit_test(what_is_behind_a_growing_block_is_not_lost),
         cmocka_unit_test(holes_are_filled_at_a_peak),
         cmocka_unit_test(a_full_slab_wakes_when_enough_of_it_is_free),
+        cmocka_unit_test(large_blocks_keep_to_the_peak),
         cmocka_unit_test(slabs_are_used_as_far_as_they_are_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
