@@ -80,7 +80,7 @@ $(filter-out $(WRAPPING:%=$(F)/$(1)/%),$(T_$(1):%=$(F)/$(1)/%)): \
 		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o | $(F)/$(1)/libcore.so
 	$(CC) $(F_$(1)) $$^ -o $$@ -L$(F)/$(1) -lcore -Wl,-rpath,'$$$$ORIGIN' -lcmocka -pthread
 endef
-$(F)/release/test_costs_do_not_grow: $(F)/release/steps.o
+$(F)/release/test_costs_do_not_grow $(F)/release/test_destroy_releases_all: $(F)/release/steps.o
 $(foreach build,release debug cpython observe thread fixed,$(eval $(call core_group,$(build))))
 
 # ------------------------------------------------------------------ Lua
