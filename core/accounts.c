@@ -13,7 +13,7 @@ size_t hak__reserve(const hak_heap *heap)
 /* The footprint the heap may have now. */
 static size_t allowance(const hak_heap *heap)
 {
-    if (heap->grace == 0) return heap->limit - heap->held_back;
+    if (heap->grace == 0) return heap->limit - (heap->holds_back ? hak__reserve(heap) : 0);
     return heap->grace > SIZE_MAX - heap->limit ? SIZE_MAX : heap->limit + heap->grace;
 }
 

@@ -207,9 +207,9 @@ hak_slab *hak__bins_refill(hak_heap *heap, hak_bin_class class)
     if (!hak__nest_ensure_lists(heap)) return NULL;
     bool has_slab = hak__heap_current(heap, class) != &hak__no_slab ||
                     heap->sets[class.kind]->lists->partial[class.index];
-    heap->held_back = has_slab ? hak__reserve(heap) : 0;
+    heap->holds_back = has_slab;
     hak_slab *slab = refill(heap, class);
-    heap->held_back = 0;
+    heap->holds_back = false;
     return slab;
 }
 

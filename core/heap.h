@@ -124,7 +124,6 @@ struct hak_heap {
     size_t loose_at; /* when to look for holes in them */
     size_t vacant_bytes; /* of these, in pages found without a block: holes.h */
     size_t limit;        /* SIZE_MAX: none */
-    size_t held_back;    /* of the limit, while a class with a slab is served: hak__reserve */
     size_t grace, grace_used;
     size_t short_of;           /* bytes that the limit lacked when it last refused some */
     size_t stepped_peak;       /* the last peak that was a step above the one before */
@@ -145,10 +144,11 @@ struct hak_heap {
                           * hak__policy */
     uint32_t unsearched; /* partial slabs not searched since they have changed */
     uint32_t given;      /* bit for each option of its own: options.h */
-    bool at_once;        /* pages go back at once, whatever the policy says */
-    bool stale;          /* pages that count as untouched may hold what was in them */
-    bool starved;        /* memory was refused lately: full slabs are used again at once … */
-    bool changed;        /* … and since it was searched for, blocks have been freed … */
+    bool at_once : 1;    /* pages go back at once, whatever the policy says */
+    bool holds_back : 1; /* a class with a slab is served: hak__reserve is not for it */
+    bool stale : 1;      /* pages that count as untouched may hold what was in them */
+    bool starved : 1;    /* memory was refused lately: full slabs are used again at once … */
+    bool changed : 1;    /* … and since it was searched for, blocks have been freed … */
     uint32_t searched_bins; /* … but in the bins, which had this state: reclaim.c */
     size_t refusals;
     size_t starved_at; /* the work until memory was last searched for after a refusal */
