@@ -103,8 +103,8 @@ static void nothing_refines_it(void **state)
         assert_non_null(strstr(why, "this build is fixed to "));
         expect(hak_heap_new(&(hak_heap_options){.settings = text}) != NULL, false);
         expect(hak_settings_valid(text, NULL, 0), false);
-        /* (warm_pool has no value that says nothing, and some set two things.) */
-        static const char *const others[] = {"warm_pool", "wake", "retain_least"};
+        /* (warm_pool and decay have no value that says nothing, and some set two things.) */
+        static const char *const others[] = {"warm_pool", "decay", "wake", "retain_least"};
         size_t other = 0;
         while (other < COUNT(others) && strcmp(options[i].name, others[other]) != 0) other++;
         if (other < COUNT(others)) continue;
