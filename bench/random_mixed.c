@@ -103,7 +103,7 @@ __attribute__((noinline)) static uint32_t run(source from, void **slots, uint32_
         uint32_t slot = (uint32_t)((uint64_t)r * count >> 32);
         void *block = slots[slot];
         if (block) {
-            slots[slot] = NULL;
+            slots[slot] = NULL; /* first: behind the call, compilers join it with the other store */
             RELEASE(from, block);
         } else {
             size_t size = 16 + ((r & 0xffff) * 1009 >> 16);

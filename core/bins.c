@@ -47,7 +47,9 @@ void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab
     HAK_ASSERT(hak__slab_valid(slab));
 }
 
-hak_slab *hak__bins_drop_current(hak_heap *heap, hak_slab *slab)
+/* Leaves a class without the slab that it allocates from; if there are dry ones, one of them takes
+ * its place. The slab is in no list then. */
+static void drop_current(hak_heap *heap, hak_slab *slab)
 {
     hak_slab *dry = slab->next;
     if (dry) {
@@ -56,7 +58,6 @@ hak_slab *hak__bins_drop_current(hak_heap *heap, hak_slab *slab)
     } else {
         set_bin(heap, hak__class_of_slab(slab), (hak_slab *)&hak__no_slab);
     }
-    return slab;
 }
 
 /* Whether a slab has blocks beyond those in its list. */
@@ -111,7 +112,8 @@ size_t hak__bins_wake_shift(const hak_heap *heap)
 /* The frees after which a full slab wakes. A heap that was refused memory takes up each hole. */
 static uint16_t sleep_of(const hak_heap *heap, const hak_slab *slab)
 {
-    return heap->starved ? 1 : (uint16_t)(1 + (slab->capacity >> hak__bins_wake_shift(heap)));
+    return heap->starved ? HAK_SLEEP_LIGHTLY
+                         : (uint16_t)(1 + (slab->capacity >> hak__bins_wake_shift(heap)));
 }
 
 /* Gives back a slab without a live block, which is in no list. */
@@ -213,6 +215,14 @@ hak_slab *hak__bins_refill(hak_heap *heap, hak_bin_class class)
     return slab;
 }
 
+/* Gives back a slab that frees have emptied, and what there is too much then. */
+static void retire(hak_heap *heap, hak_slab *slab)
+{
+    give(heap, slab);
+    hak__purge_excess(heap);
+    hak__purge_loose(heap);
+}
+
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->kind == HAK_SLAB_FULL);
@@ -221,7 +231,7 @@ void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
         hak__partial_link(heap, slab, live);
         hak__purge_loose(heap);
     } else {
-        hak__bins_retire(heap, slab);
+        retire(heap, slab);
     }
 }
 
@@ -231,7 +241,7 @@ void hak__bins_moisten(hak_heap *heap, hak_slab *slab)
     hak__partial_unlink_dry(heap, slab);
     size_t live = hak__slab_left(slab) - 1;
     if (live > 0) hak__partial_link(heap, slab, live);
-    else hak__bins_retire(heap, slab);
+    else retire(heap, slab);
 }
 
 void hak__bins_run_down(hak_heap *heap, hak_slab *slab)
@@ -241,21 +251,15 @@ void hak__bins_run_down(hak_heap *heap, hak_slab *slab)
         hak__partial_set_changed(heap, slab);
     } else {
         hak__partial_unlink(heap, slab);
-        hak__bins_retire(heap, slab);
+        retire(heap, slab);
     }
-}
-
-void hak__bins_retire(hak_heap *heap, hak_slab *slab)
-{
-    give(heap, slab);
-    hak__purge_excess(heap);
-    hak__purge_loose(heap);
 }
 
 /* Gives back a current slab without a live block. */
 static void retire_current(hak_heap *heap, hak_slab *slab)
 {
-    give(heap, hak__bins_drop_current(heap, slab));
+    drop_current(heap, slab);
+    give(heap, slab);
 }
 
 void hak__bins_idle(hak_heap *heap, hak_slab *slab)
@@ -315,7 +319,7 @@ void hak__bins_empty(hak_heap *heap)
             hak__slab_sleep(dry, HAK_SLEEP_LIGHTLY);
         }
         size_t live = hak__slab_live(slab);
-        hak__bins_drop_current(heap, slab);
+        drop_current(heap, slab);
         if (live == 0) give(heap, slab);
         else if (slab->free) hak__partial_link(heap, slab, live);
         else hak__slab_sleep(slab, HAK_SLEEP_LIGHTLY);

@@ -12,10 +12,6 @@
  * of `before` or hak__no_slab. */
 void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab *before);
 
-/* Leaves a class without the slab that it allocates from; if there are dry ones, one of them takes
- * its place. Returns the slab, which is in no list. */
-hak_slab *hak__bins_drop_current(hak_heap *heap, hak_slab *slab);
-
 /* Gives that bin, whose slab has no free block, a slab that has some: one that frees have reopened,
  * the rest of the current one, or a new one. NULL when memory is exhausted. */
 hak_slab *hak__bins_refill(hak_heap *heap, hak_bin_class class);
@@ -29,9 +25,6 @@ void hak__bins_moisten(hak_heap *heap, hak_slab *slab);
 /* The countdown of a partial slab has run out: its last block has been freed, or one that makes it
  * worth being searched again. */
 void hak__bins_run_down(hak_heap *heap, hak_slab *slab);
-
-/* Gives back a slab without a live block, which is in no list. */
-void hak__bins_retire(hak_heap *heap, hak_slab *slab);
 
 /* A full slab wakes when one of so many of its blocks is free, as a power of two. */
 size_t hak__bins_wake_shift(const hak_heap *heap);

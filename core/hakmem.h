@@ -250,15 +250,15 @@ typedef struct hak_stats {
 /* What all heaps of the process have, but those on a caller's memory. */
 typedef struct hak_process_stats {
     size_t heaps;
-    size_t footprint; /* bytes, of all heaps */
-    size_t retained;  /* of these, in pages without a block */
-    size_t pooled;    /* bytes beside them: left by destroyed heaps for new ones, or waiting before
-                       * they go back to the OS (the option `decay`) */
-    size_t committed; /* bytes of address space that can be touched without an OS call */
-    size_t reserved;  /* bytes of address space, committed or not */
-    size_t resident;  /* bytes of the whole process, its other memory too */
-    size_t page_faults;                        /* of the whole process, served without a disk … */
-    size_t major_faults;                       /* … and with one */
+    size_t footprint;    /* bytes, of all heaps */
+    size_t retained;     /* of these, in pages without a block */
+    size_t pooled;       /* bytes beside them, left by destroyed heaps for new ones, or that wait
+                          * before they go back to the OS (the option `decay`) */
+    size_t committed;    /* bytes of address space that can be touched without an OS call */
+    size_t reserved;     /* bytes of address space, committed or not */
+    size_t resident;     /* bytes of the whole process, its other memory too */
+    size_t page_faults;  /* of the whole process, served without a disk … */
+    size_t major_faults; /* … and with one */
     size_t superslabs_taken, superslabs_given; /* by heaps since the start, and back */
     size_t huge_blocks_taken, huge_blocks_refused;
     size_t spill_regions;    /* reserved when the one large reservation was refused or full */

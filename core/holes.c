@@ -2,6 +2,7 @@
 
 #include "accounts.h"
 #include "bins.h"
+#include "bits.h"
 #include "partial.h"
 #include "unit_purge.h"
 
@@ -61,12 +62,6 @@ static void drop_blocks(hak_slab *slab, uint32_t pages)
     }
 }
 
-/* The lowest run of adjacent bits. */
-static uint32_t first_run(uint32_t bits)
-{
-    return bits & ~(bits + (bits & -bits));
-}
-
 /* Gives pages of a slab back; returns those that the OS has refused. */
 static uint32_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
 {
@@ -74,7 +69,7 @@ static uint32_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     slab->absent |= (uint16_t)pages;
     uint32_t kept = 0;
     for (uint32_t rest = pages, run; rest; rest &= ~run) {
-        run = first_run(rest);
+        run = (uint32_t)hak__bits_lowest_run(rest);
         char *start = slab->start + (size_t)__builtin_ctz(run) * HAK_PAGE;
         if (!hak__give_pages(heap, start, hak__bytes_of_pages(run))) kept |= run;
     }

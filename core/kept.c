@@ -10,7 +10,7 @@
 #define STEP       3                   /* … and of how many times as many the next one does */
 #define LEAST_LEFT ((size_t)64 * 1024) /* a block cut below this goes whole */
 
-/* The list for blocks of `size` bytes. */
+/* Which list is for blocks of `size` bytes. */
 static unsigned list_for(size_t size)
 {
     unsigned log = 63 - (unsigned)__builtin_clzll(size);
@@ -18,20 +18,9 @@ static unsigned list_for(size_t size)
     return list < HAK_KEPT ? list : HAK_KEPT - 1;
 }
 
-static void link_first(hak_heap *heap, hak_superslab *huge)
+static hak_superslab **list_of(hak_heap *heap, const hak_superslab *huge)
 {
-    hak_superslab **first = &heap->supers->kept[list_for(huge->huge_size)];
-    huge->prev = NULL;
-    huge->next = *first;
-    if (*first) (*first)->prev = huge;
-    *first = huge;
-}
-
-static void unlink(hak_heap *heap, hak_superslab *huge)
-{
-    if (huge->prev) huge->prev->next = huge->next;
-    else heap->supers->kept[list_for(huge->huge_size)] = huge->next;
-    if (huge->next) huge->next->prev = huge->prev;
+    return &heap->supers->kept[list_for(huge->huge_size)];
 }
 
 void hak__kept_put(hak_heap *heap, hak_superslab *huge)
@@ -39,7 +28,7 @@ void hak__kept_put(hak_heap *heap, hak_superslab *huge)
     hak__kept_grow(heap, huge, SIZE_MAX);
     huge->huge_retained = true;
     heap->retained += huge->huge_size;
-    link_first(heap, huge);
+    hak__superslab_push(list_of(heap, huge), huge);
 }
 
 /* The smallest block that will do, among the first of the lists that may have one. */
@@ -85,7 +74,7 @@ hak_superslab *hak__kept_take(hak_heap *heap, size_t size, size_t align, size_t 
 {
     hak_superslab *huge = find(heap, size, align);
     if (!huge) return NULL;
-    unlink(heap, huge);
+    hak__superslab_remove(list_of(heap, huge), huge);
     if (huge->huge_size > most) cut(heap, huge, most);
     huge->huge_retained = false;
     heap->retained -= huge->huge_size;
@@ -123,7 +112,7 @@ hak_superslab *hak__kept_take_to_grow(hak_heap *heap, size_t size)
     hak_superslab *huge = find_largest(heap, size);
     if (!huge) return NULL;
     if (heap->huge && !hak__kept_drop_spare(heap, heap->huge)) return NULL;
-    unlink(heap, huge);
+    hak__superslab_remove(list_of(heap, huge), huge);
     huge->huge_retained = false;
     heap->retained -= size;
     set_spare(huge, size, huge->huge_size - size);
@@ -153,7 +142,7 @@ void hak__kept_ungrow(hak_heap *heap, hak_superslab *huge, size_t bytes)
 static size_t give(hak_heap *heap, hak_superslab *huge, size_t wait)
 {
     size_t size = huge->huge_size;
-    unlink(heap, huge);
+    hak__superslab_remove(list_of(heap, huge), huge);
     if (!hak__reaper_let_wait(huge, size, wait)) hak__hugespace_give(huge);
     heap->retained -= size;
     hak__discharge(heap, size);
@@ -182,9 +171,9 @@ size_t hak__kept_purge_some(hak_heap *heap, size_t bytes)
                 given += give(heap, huge, 0);
                 continue;
             }
-            unlink(heap, huge);
+            hak__superslab_remove(list_of(heap, huge), huge);
             size_t more = cut(heap, huge, huge->huge_size - rest);
-            link_first(heap, huge);
+            hak__superslab_push(list_of(heap, huge), huge);
             if (more == 0) return given; /* refused */
             given += more;
         }

@@ -44,6 +44,7 @@ static size_t units_for(const hak_heap *heap, size_t size)
 
 static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
+    if (!hak__nest_ensure_lists(heap)) return NULL;
     size_t unit_size = hak__heap_unit_size(heap), units = align > unit_size ? align / unit_size : 1;
     hak_slab *span = hak__units_take(heap, units_for(heap, size), units, HAK_SPAN);
     if (!span) return NULL;
@@ -99,13 +100,6 @@ static void link_huge(hak_heap *heap, hak_superslab *huge)
     if (huge->next) huge->next->prev = huge;
     if (before) before->next = huge;
     else heap->huge = huge;
-}
-
-static void unlink_huge(hak_heap *heap, hak_superslab *huge)
-{
-    if (huge->prev) huge->prev->next = huge->next;
-    else heap->huge = huge->next;
-    if (huge->next) huge->next->prev = huge->prev;
 }
 
 static void zero_huge(hak_superslab *huge)
@@ -176,7 +170,7 @@ void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block)
         hak__fatal("free", block, "points into a block, not at its start");
     }
     if (huge->huge_retained) hak__fatal("free", block, "this block is free already");
-    unlink_huge(heap, huge);
+    hak__superslab_remove(&heap->huge, huge);
     hak__kept_put(heap, huge);
     hak__purge_excess(heap);
 }
@@ -197,7 +191,7 @@ static hak_superslab *extend_huge(hak_heap *heap, hak_superslab *huge, size_t si
     heap->short_of = hak__short_of(heap, more);
     if (heap->short_of && !hak__reclaim_short(heap)) return NULL;
     if (!hak__hugespace_extend(huge, size)) {
-        unlink_huge(heap, huge);
+        hak__superslab_remove(&heap->huge, huge);
         hak_superslab *moved = hak__hugespace_move(huge, size);
         link_huge(heap, moved ? moved : huge);
         huge = moved;

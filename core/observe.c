@@ -1,9 +1,9 @@
 #include "observe.h"
-#include "check.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "check.h"
 #include "options.h"
 #include "os.h"
 

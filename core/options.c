@@ -10,6 +10,7 @@
 
 #include "report.h"
 #include "slab.h"
+#include "words.h"
 
 #define MIB     ((size_t)1 << 20)
 #define MOST    ((size_t)1 << 40) /* of bytes */
@@ -100,40 +101,11 @@ static void describe_range(const entry *option, char *text, size_t size)
     }
 }
 
-/* As ASCII has them, whatever the locale says. */
-static char lower(char letter)
-{
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
-}
-
-static char upper(char letter)
-{
-    return letter >= 'a' && letter <= 'z' ? (char)(letter & ~0x20) : letter;
-}
-
-/* Whether a text is the word, in any case. */
-static bool is_word(const char *word, const char *text, size_t length)
-{
-    size_t i = 0;
-    while (i < length && word[i] && lower(word[i]) == lower(text[i])) i++;
-    return i == length && !word[i];
-}
-
-/* One of `count` words; `value` is its place among them. */
-static bool parse_word(const char *const *words, size_t count, const char *text, size_t length,
-                       size_t *value)
-{
-    for (*value = 0; *value < count; ++*value) {
-        if (is_word(words[*value], text, length)) return true;
-    }
-    return false;
-}
-
 /* Every second word means 1. */
 static bool parse_flag(const char *text, size_t length, size_t *value)
 {
     static const char *const words[] = {"0", "1", "no", "yes", "off", "on", "false", "true"};
-    bool known = parse_word(words, sizeof words / sizeof *words, text, length, value);
+    bool known = hak__word_among(words, sizeof words / sizeof *words, text, length, value);
     *value %= 2;
     return known;
 }
@@ -142,7 +114,7 @@ static bool parse_flag(const char *text, size_t length, size_t *value)
 static bool parse_unit(const char *text, size_t length, size_t *shift)
 {
     static const char *const units[] = {"k", "m", "g", "kb", "mb", "gb", "kib", "mib", "gib"};
-    bool known = parse_word(units, sizeof units / sizeof *units, text, length, shift);
+    bool known = hak__word_among(units, sizeof units / sizeof *units, text, length, shift);
     *shift = *shift % 3 * 10 + 10;
     return known;
 }
@@ -167,7 +139,7 @@ static bool parse(const entry *option, const char *text, size_t length, size_t *
 {
     if (option->kind == FLAG) return parse_flag(text, length, value);
     if (option->kind != DECOMMIT) return parse_number(option, text, length, value);
-    return parse_word(decommits, sizeof decommits / sizeof *decommits, text, length, value);
+    return hak__word_among(decommits, sizeof decommits / sizeof *decommits, text, length, value);
 }
 
 /* A profile by its name in any case, as people write variables. */
@@ -177,25 +149,11 @@ static const hak_profile *profile_of(const char *text)
     size_t length = strlen(text);
     if (length >= sizeof small) return NULL;
     for (size_t i = 0; i <= length; i++) {
-        small[i] = lower(text[i]);
-        large[i] = upper(text[i]);
+        small[i] = hak__word_lower(text[i]);
+        large[i] = hak__word_upper(text[i]);
     }
     const hak_profile *profile = hak__profile_named(small);
     return profile ? profile : hak__profile_named(large);
-}
-
-/* A value for a message: its beginning, on one line. */
-#define SHOWN 40
-
-static const char *shown(const char *value, char text[SHOWN])
-{
-    size_t i = 0;
-    for (; value[i] && i < SHOWN - 1; i++) {
-        text[i] = (unsigned char)value[i] < ' ' || value[i] == 0x7f ? '?' : value[i];
-    }
-    text[i] = 0;
-    if (value[i]) memcpy(text + i - 3, "...", 3);
-    return text;
 }
 
 static void print(const entry *option, size_t value, char *text, size_t size)
@@ -277,7 +235,7 @@ static void warn_of_build(const char *variable)
 /* What else the project reads: the switch of CPython's startup file. */
 static const char *const others[] = {PREFIX "PYTHON"};
 
-enum { NAME_SIZE = 40, VARIABLES = 2 * OPTIONS + sizeof others / sizeof *others };
+enum { NAME_SIZE = HAK_WORD_MOST, VARIABLES = 2 * OPTIONS + sizeof others / sizeof *others };
 
 /* The names of variables, by number: of each option the one of the table, and the one that its name
  * makes, which are often the same; then the others. */
@@ -287,7 +245,7 @@ static const char *variable_name(size_t number, char name[NAME_SIZE])
     const entry *option = &options[number / 2];
     if (number % 2 == 0) return option->variable;
     int length = snprintf(name, NAME_SIZE, PREFIX "%s", option->name);
-    for (int i = 0; i < length; i++) name[i] = upper(name[i]);
+    for (int i = 0; i < length; i++) name[i] = hak__word_upper(name[i]);
     return name;
 }
 
@@ -309,9 +267,10 @@ static void read_value(const char *variable, size_t index, const char *text)
     const entry *option = &options[index];
     size_t number = 0;
     if (!parse(option, text, strlen(text), &number)) {
-        char what[128], why[128], range[96], value[SHOWN];
+        char what[128], why[128], range[96], value[HAK_WORD_SHOWN];
         describe_range(option, range, sizeof range);
-        snprintf(what, sizeof what, "%s is '%s', which is ignored", variable, shown(text, value));
+        snprintf(what, sizeof what, "%s is '%s', which is ignored", variable,
+                 hak__word_shown(text, strlen(text), value));
         snprintf(why, sizeof why, "accepted are %s", range);
         hak__warn(what, why);
     } else if (against_build(option, number)) {
@@ -334,50 +293,38 @@ static void read_variable(size_t index)
     }
 }
 
-static size_t least(size_t a, size_t b)
+static bool is_known(const char *variable, size_t length)
 {
-    return a < b ? a : b;
+    char name[NAME_SIZE];
+    for (size_t number = 0; number < VARIABLES; number++) {
+        const char *known = variable_name(number, name);
+        if (strlen(known) == length && memcmp(known, variable, length) == 0) return true;
+    }
+    return false;
 }
 
-/* How many letters must be added, left out, changed or exchanged with their neighbour to make
- * `name`, of less than NAME_SIZE letters, of the first `length` letters of `text`. */
-static size_t distance(const char *text, size_t length, const char *name)
+/* The number of the variable whose name is like that one the most. */
+static size_t nearest_to(const char *variable, size_t length)
 {
-    size_t rows[3][NAME_SIZE], *before = rows[0], *last = rows[1], *row = rows[2];
-    size_t letters = strlen(name);
-    for (size_t j = 0; j <= letters; j++) last[j] = j;
-    for (size_t i = 1; i <= length; i++) {
-        row[0] = i;
-        for (size_t j = 1; j <= letters; j++) {
-            row[j] =
-                least(last[j - 1] + (text[i - 1] != name[j - 1]), least(last[j], row[j - 1]) + 1);
-            bool exchanged =
-                i > 1 && j > 1 && text[i - 1] == name[j - 2] && text[i - 2] == name[j - 1];
-            if (exchanged) row[j] = least(row[j], before[j - 2] + 1);
-        }
-        size_t *free_row = before;
-        before = last, last = row, row = free_row;
+    char name[NAME_SIZE];
+    size_t nearest = 0, least = SIZE_MAX;
+    for (size_t number = 0; number < VARIABLES; number++) {
+        size_t distance = hak__word_distance(variable, length, variable_name(number, name));
+        if (distance >= least) continue;
+        least = distance;
+        nearest = number;
     }
-    return last[letters];
+    return nearest;
 }
 
 /* Warns of a variable that has our prefix and no meaning. */
 static void check_name(const char *variable, size_t length)
 {
-    char nearest[NAME_SIZE] = "", name[NAME_SIZE];
-    size_t nearest_distance = SIZE_MAX;
-    for (size_t number = 0; number < VARIABLES; number++) {
-        const char *known = variable_name(number, name);
-        size_t far = distance(variable, length, known);
-        if (far == 0) return;
-        if (far >= nearest_distance) continue;
-        nearest_distance = far;
-        snprintf(nearest, sizeof nearest, "%s", known);
-    }
-    char what[96], why[128], value[SHOWN], begin[SHOWN];
-    snprintf(begin, sizeof begin, "%.*s", (int)length, variable);
-    snprintf(what, sizeof what, "%s is ignored", shown(begin, value));
-    snprintf(why, sizeof why, "there is no such variable, the nearest is %s", nearest);
+    char what[96], why[128], begin[HAK_WORD_SHOWN], name[NAME_SIZE];
+    if (is_known(variable, length)) return;
+    snprintf(what, sizeof what, "%s is ignored", hak__word_shown(variable, length, begin));
+    snprintf(why, sizeof why, "there is no such variable, the nearest is %s",
+             variable_name(nearest_to(variable, length), name));
     hak__warn(what, why);
 }
 
@@ -420,9 +367,9 @@ static const hak_profile *default_profile(void)
     if (!base) base = environment_profile;
     if (!base) base = hak__profile_named(DEFAULT_PROFILE);
     if (unknown_profile && !atomic_exchange(&warned, true)) {
-        char what[128], why[96], value[SHOWN];
+        char what[128], why[96], value[HAK_WORD_SHOWN];
         snprintf(what, sizeof what, "HAKMEM_PROFILE is '%s', which is no profile, using %s",
-                 shown(unknown_profile, value), base->name);
+                 hak__word_shown(unknown_profile, strlen(unknown_profile), value), base->name);
         snprintf(why, sizeof why, "accepted are %s", hak_profile_names());
         hak__warn(what, why);
     }

@@ -143,6 +143,33 @@ static inline hak_slab *hak__superslab_slabs(const hak_superslab *super)
     return &super->region->slabs[hak__superslab_index(super) * HAK_SUPERSLAB_UNITS];
 }
 
+/* Bytes that have been touched of a superslab's free units. */
+static inline size_t hak__superslab_retained(const hak_superslab *super)
+{
+    const hak_slab *slabs = hak__superslab_slabs(super);
+    size_t bytes = 0;
+    for (uint64_t rest = super->free & super->dirty; rest; rest &= rest - 1) {
+        bytes += slabs[__builtin_ctzll(rest)].touched;
+    }
+    return bytes;
+}
+
+/* Puts a superslab in front of a list linked by `next` and `prev`, and takes it out. */
+static inline void hak__superslab_push(hak_superslab **list, hak_superslab *super)
+{
+    super->prev = NULL;
+    super->next = *list;
+    if (*list) (*list)->prev = super;
+    *list = super;
+}
+
+static inline void hak__superslab_remove(hak_superslab **list, hak_superslab *super)
+{
+    if (super->prev) super->prev->next = super->next;
+    else *list = super->next;
+    if (super->next) super->next->prev = super->prev;
+}
+
 static inline char *hak__superslab_start(const hak_superslab *super)
 {
     return hak__unit_start(super->region, hak__superslab_index(super) * HAK_SUPERSLAB_UNITS);

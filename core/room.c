@@ -1,6 +1,8 @@
 #include "room.h"
 
-#define WORD ((size_t)64) /* places */
+#include "bits.h"
+
+#define WORD HAK_BITS /* places */
 
 /* The free runs of a piece of the row. */
 typedef struct runs {
@@ -120,19 +122,13 @@ static void note_leaves(hak_room *room, size_t first, size_t last)
     }
 }
 
-/* `count` bits (1 … 64) from bit `first` of a word on. */
-static uint64_t bits_of(size_t first, size_t count)
-{
-    return (count == WORD ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1) << first;
-}
-
 void hak__room_mark(hak_room *room, size_t first, size_t count, bool taken)
 {
     size_t end = first + count;
     for (size_t at = first, here; at < end; at += here) {
         hak_room_word *word = &room->words[at / WORD];
         here = WORD - at % WORD < end - at ? WORD - at % WORD : end - at;
-        uint64_t bits = bits_of(at % WORD, here);
+        uint64_t bits = hak__bits(at % WORD, here);
         word->taken = taken ? word->taken | bits : word->taken & ~bits;
         note_word(word);
     }
@@ -147,20 +143,9 @@ bool hak__room_is_free(const hak_room *room, size_t first, size_t count)
     if (end > room->places) return false;
     for (size_t at = first, here; at < end; at += here) {
         here = WORD - at % WORD < end - at ? WORD - at % WORD : end - at;
-        if (room->words[at / WORD].taken & bits_of(at % WORD, here)) return false;
+        if (room->words[at / WORD].taken & hak__bits(at % WORD, here)) return false;
     }
     return true;
-}
-
-/* The bit at which the first run of `count` set ones begins, of which there is one. */
-static size_t first_run(uint64_t bits, size_t count)
-{
-    for (size_t have = 1; have < count;) {
-        size_t step = count - have < have ? count - have : have;
-        bits &= bits >> step;
-        have += step;
-    }
-    return (size_t)__builtin_ctzll(bits);
 }
 
 /* What a search has passed: `run` free places lie before `at`. */
@@ -184,12 +169,13 @@ static size_t find_in_leaf(const hak_room *room, search *s, size_t from)
     do {
         hak_room_word word = room->words[s->at / WORD];
         if (s->at < from) {
-            word.taken |= bits_of(0, from - s->at);
+            word.taken |= hak__bits(0, from - s->at);
             note_word(&word);
         }
         runs piece = runs_of_word(&word);
         if (s->run + piece.first >= s->count) return s->at - s->run;
-        if (piece.longest >= s->count) return s->at + first_run(~word.taken, s->count);
+        if (piece.longest >= s->count)
+            return s->at + (size_t)__builtin_ctzll(hak__bits_run_starts(~word.taken, s->count));
         pass(s, piece);
     } while (s->at % leaf_places(room));
     return HAK_ROOM_NOWHERE;

@@ -1,5 +1,7 @@
 #include "superslabs.h"
 
+#include "bits.h"
+
 #define LOOK_AT 16 /* superslabs of a list that may have a run, not all of which need have it */
 
 #define NO_LIST (-1)
@@ -29,23 +31,12 @@ static int list_for(const hak_superslab *super)
     return (int)(room_of(super->free) + (has_dirty(super) ? HAK_ROOMS : 0));
 }
 
+/* Takes a superslab out of its list, if it is in one. */
 static void unlink(hak_heap *heap, hak_superslab *super)
 {
     if (super->list == NO_LIST) return;
-    if (super->prev) super->prev->next = super->next;
-    else heap->supers->with_room[super->list] = super->next;
-    if (super->next) super->next->prev = super->prev;
+    hak__superslab_remove(&heap->supers->with_room[super->list], super);
     super->list = NO_LIST;
-}
-
-static void link_first(hak_heap *heap, hak_superslab *super, int list)
-{
-    hak_superslab **first = &heap->supers->with_room[list];
-    super->list = (int8_t)list;
-    super->prev = NULL;
-    super->next = *first;
-    if (*first) (*first)->prev = super;
-    *first = super;
 }
 
 void hak__superslabs_changed(hak_heap *heap, hak_superslab *super)
@@ -53,7 +44,8 @@ void hak__superslabs_changed(hak_heap *heap, hak_superslab *super)
     int list = list_for(super);
     if (list == super->list) return;
     unlink(heap, super);
-    if (list != NO_LIST) link_first(heap, super, list);
+    if (list != NO_LIST) hak__superslab_push(&heap->supers->with_room[list], super);
+    super->list = (int8_t)list;
 }
 
 bool hak__superslabs_in_place(const hak_superslab *super)
@@ -123,22 +115,10 @@ hak_superslab *hak__superslabs_next_dirty(const hak_heap *heap, const hak_supers
     return next;
 }
 
-/* The bits at which `count` adjacent set ones begin (1 … 64). */
-static uint64_t run_starts(uint64_t bits, size_t count)
-{
-    /* After each step a set bit stands for `have` adjacent ones from it on. */
-    for (size_t have = 1; have < count && bits;) {
-        size_t step = count - have < have ? count - have : have;
-        bits &= bits >> step;
-        have += step;
-    }
-    return bits;
-}
-
 /* Every `align`th bit. */
 static uint64_t aligned_bits(size_t align)
 {
-    return ~(uint64_t)0 / hak__units_mask(align);
+    return ~(uint64_t)0 / hak__bits(0, align);
 }
 
 /* Where in a superslab the most of such units have pages; *most is how many in the best place so
@@ -146,14 +126,14 @@ static uint64_t aligned_bits(size_t align)
 static void find_dirtiest(hak_superslab *super, size_t count, uint64_t aligned, hak_place *best,
                           size_t *most)
 {
-    uint64_t starts = run_starts(super->free, count) & aligned;
+    uint64_t starts = hak__bits_run_starts(super->free, count) & aligned;
     if (starts && !has_dirty(super)) {
         if (!best->super) *best = (hak_place){super, (unsigned)__builtin_ctzll(starts)};
         return;
     }
     for (uint64_t rest = starts; rest; rest &= rest - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(rest);
-        size_t dirty = (size_t)__builtin_popcountll(super->dirty & hak__units_mask(count) << bit);
+        size_t dirty = (size_t)__builtin_popcountll(super->dirty & hak__bits(bit, count));
         if (best->super && dirty <= *most) continue;
         *best = (hak_place){super, bit};
         *most = dirty;

@@ -45,10 +45,4 @@ hak_place hak__superslabs_find(const hak_heap *heap, size_t count, size_t align)
 /* A superslab with free units that have no pages, if there is one among the first of each list. */
 hak_superslab *hak__superslabs_find_clean(const hak_heap *heap);
 
-/* The bits of `count` adjacent units from the first on. */
-static inline uint64_t hak__units_mask(size_t count)
-{
-    return count >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1;
-}
-
 #endif

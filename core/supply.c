@@ -1,5 +1,6 @@
 #include "supply.h"
 
+#include "bits.h"
 #include "os.h"
 #include "region_inside.h"
 #include "waiting.h"
@@ -117,22 +118,11 @@ static void unlink(hak_superslab *super)
     else nests_last = super->prev;
 }
 
-/* Bytes touched in the free units of a superslab. */
-static size_t touched_free(const hak_superslab *super)
-{
-    const hak_slab *slabs = hak__superslab_slabs(super);
-    size_t bytes = 0;
-    for (uint64_t rest = super->free & super->dirty; rest; rest &= rest - 1) {
-        bytes += slabs[__builtin_ctzll(rest)].touched;
-    }
-    return bytes;
-}
-
 static hak_superslab *nests_new(void)
 {
     hak_superslab *super = take(HAK_SUPERSLAB_NESTS);
     if (!super) return NULL;
-    pool_bytes += touched_free(super);
+    pool_bytes += hak__superslab_retained(super);
     super->heap = NULL;
     link_first(super);
     return super;
@@ -191,7 +181,7 @@ static bool purge_run(hak_superslab *super, uint64_t run)
 static bool purge_nests(hak_superslab *super)
 {
     for (uint64_t rest = super->free, run; rest; rest &= ~run) {
-        run = rest & ~(rest + (rest & -rest)); /* the lowest run of adjacent bits */
+        run = hak__bits_lowest_run(rest);
         if (!purge_run(super, run)) return false;
     }
     if (super->free != ALL_FREE || super->dirty) return true;

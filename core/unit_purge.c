@@ -1,6 +1,7 @@
 #include "unit_purge.h"
 
 #include "accounts.h"
+#include "bits.h"
 #include "superslabs.h"
 #include "units.h"
 
@@ -99,7 +100,7 @@ size_t hak__units_purge(hak_heap *heap, hak_superslab *super, size_t most)
         hak_slab *run = hak__slab_head(&slabs[i]);
         size_t kept = hak__part_in_unit(hak__slab_used(run), (size_t)(&slabs[i] - run), unit_size);
         /* What was never touched before it may go along, but not what is in use. */
-        uint64_t between = hak__units_mask(i) & ~hak__units_mask(gap.last + 1);
+        uint64_t between = hak__bits(0, i) & ~hak__bits(0, gap.last + 1);
         if (kept > 0 || between & ~super->free) {
             given += purge_gap(heap, super, &gap);
             gap.end = 0;

@@ -1,7 +1,7 @@
 #include "units.h"
 
 #include "accounts.h"
-#include "nest.h"
+#include "bits.h"
 #include "os.h"
 #include "reaper.h"
 #include "superslabs.h"
@@ -36,7 +36,7 @@ static hak_superslab *next_part(hak_region *region, size_t *unit, size_t *count,
 {
     hak_superslab *super = &region->supers[*unit / 64];
     size_t first = *unit % 64, here = 64 - first < *count ? 64 - first : *count;
-    *mask = hak__units_mask(here) << first;
+    *mask = hak__bits(first, here);
     *unit += here;
     *count -= here;
     return super;
@@ -108,16 +108,6 @@ void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
 
 /* ------------------------------------------------------------------ superslabs */
 
-size_t hak__units_retained(const hak_superslab *super)
-{
-    const hak_slab *slabs = hak__superslab_slabs(super);
-    size_t bytes = 0;
-    for (uint64_t rest = super->free & super->dirty; rest; rest &= rest - 1) {
-        bytes += slabs[__builtin_ctzll(rest)].touched;
-    }
-    return bytes;
-}
-
 /* Touches the absent pages of a unit, so that it has all that its record says. */
 static void mend(const hak_slab *slab)
 {
@@ -160,7 +150,7 @@ static size_t drop(hak_heap *heap, hak_superslab *super)
 bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
 {
     hak__superslabs_add(heap, super);
-    size_t touched = hak__units_retained(super);
+    size_t touched = hak__superslab_retained(super);
     heap->short_of = hak__short_of(heap, touched);
     heap->retained += touched;
     heap->footprint += touched;
@@ -216,7 +206,7 @@ static size_t prewarm_new(hak_heap *heap, size_t bytes)
 {
     hak_superslab *super = hak__supply_take(heap);
     if (!super || !hak__units_adopt(heap, super)) return 0;
-    size_t touched = hak__units_retained(super);
+    size_t touched = hak__superslab_retained(super);
     if (touched < bytes && super->free & ~super->dirty)
         touched += touch_run(heap, super, within_limit(heap, bytes - touched));
     if (touched == 0) hak__units_return(heap, super, 0);
@@ -226,7 +216,7 @@ static size_t prewarm_new(hak_heap *heap, size_t bytes)
 size_t hak__units_prewarm(hak_heap *heap, size_t bytes)
 {
     bytes = within_limit(heap, bytes);
-    if (bytes == 0 || !hak__nest_ensure_lists(heap)) return 0;
+    if (bytes == 0) return 0;
     hak_superslab *super = hak__superslabs_find_clean(heap);
     return super ? touch_run(heap, super, bytes) : prewarm_new(heap, bytes);
 }
@@ -294,7 +284,7 @@ static bool all_free(const hak_heap *heap, const hak_region *region, size_t unit
 {
     if (heap->region) return hak__room_is_free(&region->room, unit, count);
     if (unit % 64 == 0 || unit % 64 + count > 64) return false;
-    uint64_t mask = hak__units_mask(count) << unit % 64;
+    uint64_t mask = hak__bits(unit % 64, count);
     return (region->supers[unit / 64].free & mask) == mask;
 }
 
@@ -313,7 +303,6 @@ static void set_unused(hak_slab *run, size_t from, size_t end)
 
 hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind)
 {
-    if (!hak__nest_ensure_lists(heap)) return NULL;
     hak_place found = find_run(heap, count, align);
     if (!found.super) {
         if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;

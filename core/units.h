@@ -10,7 +10,7 @@
 
 /* Takes `count` adjacent units, from the heap's superslabs or a new one, as a run of kind `kind`,
  * the first at a multiple of `align` units, a power of two; on a caller's memory, 1. Records are
- * set, nothing is touched. NULL when there is no such run to be had. */
+ * set, nothing is touched. The heap has lists. NULL when there is no such run to be had. */
 hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind);
 
 /* Gives a run back. Its touched pages are retained. */
@@ -37,7 +37,7 @@ bool hak__units_adopt(hak_heap *heap, hak_superslab *super);
 
 /* Touches some of the units that are free and have no pages, of a superslab of the heap or a new
  * one: up to `bytes`, a multiple of the page, as far as the limit allows; returns how many. They
- * are retained. 0: there is no more to be had. */
+ * are retained. The heap has lists. 0: there is no more to be had. */
 size_t hak__units_prewarm(hak_heap *heap, size_t bytes);
 
 /* Takes a superslab from the heap and gives it to the supply, whose pool may keep `pool_max` bytes;
@@ -46,9 +46,6 @@ size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max);
 
 /* The same, but its pages wait for so many milliseconds before they go: reaper.h. */
 size_t hak__units_let_wait(hak_heap *heap, hak_superslab *super, size_t milliseconds);
-
-/* Bytes of a superslab's free units that have been touched. */
-size_t hak__units_retained(const hak_superslab *super);
 
 /* How many of the first `end` bytes of a run lie in its unit number `i`. */
 static inline size_t hak__part_in_unit(size_t end, size_t i, size_t unit_size)
