@@ -87,7 +87,7 @@ size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
 {
     size_t touched = 0;
     bytes &= ~(HAK_PAGE - 1);
-    if (heap->region || bytes == 0 || !hak__nest_ensure_lists(heap)) return 0;
+    if (heap->region || (bytes && !hak__nest_ensure_lists(heap))) bytes = 0;
     while (touched < bytes) {
         size_t more = hak__units_prewarm(heap, bytes - touched);
         if (more == 0) break;

@@ -281,6 +281,27 @@ void support_check_live(const hak_heap *heap, size_t blocks, size_t bytes)
     REQUIRE_THAT(stats.live_bytes == bytes, "%zu live, not %zu", stats.live_bytes, bytes);
 }
 
+/* ------------------------------------------------------------------ shapes of heaps */
+
+size_t support_punched_slab(hak_heap *heap, void *blocks[SUPPORT_PUNCHED_MOST])
+{
+    enum { NEST = 1100, IN_A_PAGE = 64, SIZE = 64 }; /* more blocks than the nest holds */
+    void *page[IN_A_PAGE];
+    size_t n = 0;
+    while (n < NEST) blocks[n++] = hak_heap_alloc(heap, SIZE);
+    /* Until a slab is full, and a fresh one is current with a page that is free. */
+    for (size_t had = support_stats(heap).class_stats[0].slabs;
+         support_stats(heap).class_stats[0].slabs == had;) {
+        REQUIRE(n < SUPPORT_PUNCHED_MOST);
+        blocks[n++] = hak_heap_alloc(heap, SIZE);
+    }
+    hak_heap_free(heap, blocks[--n]);
+    for (size_t i = 0; i < IN_A_PAGE; i++) page[i] = hak_heap_alloc(heap, SIZE);
+    for (size_t i = 0; i < IN_A_PAGE; i++) hak_heap_free(heap, page[i]);
+    hak_heap_free(heap, blocks[--n]); /* the page goes */
+    return n;
+}
+
 /* ------------------------------------------------------------------ children */
 
 /* What cmocka catches it would take for a failure of the parent's test. */

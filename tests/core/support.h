@@ -111,6 +111,14 @@ void support_check_stats(const hak_heap *heap);
 /* Checks that exactly `blocks` blocks of `bytes` usable bytes in all are live. */
 void support_check_live(const hak_heap *heap, size_t blocks, size_t bytes);
 
+/* ------------------------------------------------------------------ shapes of heaps */
+
+#define SUPPORT_PUNCHED_MOST ((size_t)16 * 1024) /* blocks of support_punched_slab */
+
+/* Brings a heap that retains nothing to where the only page of a slab that it allocates from has
+ * been given back, so that the slab has no block, live or free. Returns how many others live. */
+size_t support_punched_slab(hak_heap *heap, void *blocks[SUPPORT_PUNCHED_MOST]);
+
 /* ------------------------------------------------------------------ children */
 
 typedef struct support_child {

@@ -95,23 +95,12 @@ static void giving_back_begins_again(void **state)
 static void a_slab_without_pages_goes(void **state)
 {
     (void)state;
-    enum { NEST = 1100, IN_A_PAGE = 64, SIZE = 64, SPAN = 7 * MIB / 4 };
-    static void *blocks[NEST + 8192], *page[IN_A_PAGE], *spans[4]; /* two in a superslab */
+    enum { SPAN = 7 * MIB / 4 };
+    static void *blocks[SUPPORT_PUNCHED_MOST], *spans[4]; /* two in a superslab */
     hak_heap *heap = hak_heap_new(
         &(hak_heap_options){.profile = "lean", .settings = "retain_least=0 retain_part=0"});
-    size_t n = 0;
     for (size_t i = 0; i < COUNT(spans); i++) spans[i] = hak_heap_alloc(heap, SPAN);
-    while (n < NEST) blocks[n++] = hak_heap_alloc(heap, SIZE); /* the nest is full */
-    /* Until a slab is full, and a fresh one is current with a page that is free. */
-    for (size_t had = support_stats(heap).class_stats[0].slabs;
-         support_stats(heap).class_stats[0].slabs == had;) {
-        assert_true(n < COUNT(blocks));
-        blocks[n++] = hak_heap_alloc(heap, SIZE);
-    }
-    hak_heap_free(heap, blocks[--n]);
-    for (size_t i = 0; i < IN_A_PAGE; i++) page[i] = hak_heap_alloc(heap, SIZE);
-    for (size_t i = 0; i < IN_A_PAGE; i++) hak_heap_free(heap, page[i]);
-    hak_heap_free(heap, blocks[--n]); /* its page goes */
+    size_t n = support_punched_slab(heap, blocks);
     while (n > 0) hak_heap_free(heap, blocks[--n]);
     for (size_t i = 0; i < 2; i++) hak_heap_free(heap, spans[i]);
     refusing = true; /* another superslab has something to give, the first only that slab */

@@ -189,10 +189,72 @@ static void as_a_plain_account(void **state)
     free(m.memory);
 }
 
+/* ------------------------------------------------------------------ records */
+
+#define RECORD(kind_, left, units_, ...) \
+    (&(hak_slab){.kind = kind_, .countdown = (left)-1, .units = units_, __VA_ARGS__})
+#define BLOCKS(carved_, ...) .block_size = 64, .capacity = 100, .carved = carved_, __VA_ARGS__
+
+static void records_are_valid_or_not(void **state)
+{
+    (void)state;
+    static void *last[8], *first[8] = {last}; /* free blocks */
+    static const hak_slab_kind whole[] = {HAK_SPAN, HAK_UNIT_NEST};
+    for (size_t i = 0; i < COUNT(whole); i++) {
+        REQUIRE(hak__slab_valid(RECORD(whole[i], 1, 1)));
+        REQUIRE(!hak__slab_valid(RECORD(whole[i], 2, 1)));
+        REQUIRE(!hak__slab_valid(RECORD(whole[i], 1, 1, .free = last)));
+        REQUIRE(!hak__slab_valid(RECORD(whole[i], 1, 0)));
+    }
+    static const hak_slab_kind unused_[] = {HAK_UNIT_FREE, HAK_UNIT_INTERIOR};
+    for (size_t i = 0; i < COUNT(unused_); i++) {
+        REQUIRE(hak__slab_valid(RECORD(unused_[i], 1, 0)));
+        REQUIRE(!hak__slab_valid(RECORD(unused_[i], 2, 1)));
+        REQUIRE(!hak__slab_valid(RECORD(unused_[i], 1, 1, .free = last)));
+        REQUIRE(!hak__slab_valid(RECORD(unused_[i], 1, 1, .searched = true)));
+    }
+    REQUIRE(hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .absent = 2)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 2, 1, .absent = 2)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .absent = 2, .free = last)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .absent = 0)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 2, .absent = 2)));
+
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_FULL, 2, 1, BLOCKS(100, .asleep = 2))));
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_FULL, 1, 1, BLOCKS(100, .asleep = 2, .free = last))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_FULL, 0, 1, BLOCKS(100, .asleep = 2, .free = first))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_FULL, 1, 1, BLOCKS(100, .asleep = 2))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_FULL, 3, 1, BLOCKS(100, .asleep = 2))));
+
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(1))));
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(100, .absent = 2))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_DRY, 2, 1, BLOCKS(64))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(64, .free = last))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(0))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(100))));
+
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_PARTIAL, 63, 1, BLOCKS(64, .free = last))));
+    REQUIRE(
+        hak__slab_valid(RECORD(HAK_SLAB_PARTIAL, 3, 1, BLOCKS(64, .free = last, .parked = 60))));
+    REQUIRE(
+        !hak__slab_valid(RECORD(HAK_SLAB_PARTIAL, 0, 1, BLOCKS(64, .free = last, .parked = 63))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_PARTIAL, 64, 1, BLOCKS(64))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_PARTIAL, 62, 1, BLOCKS(64, .free = last))));
+
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_CURRENT, HAK_LEFT_FAR, 1, BLOCKS(100))));
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(1, .free = last))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_CURRENT, HAK_LEFT_FAR + 1, 1, BLOCKS(100))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(101))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(1, .free = first))));
+    REQUIRE(
+        !hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(1, .absent = 1, .free = first))));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_INTERIOR + 1, 1, 1)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_a_plain_account),
+        cmocka_unit_test(records_are_valid_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

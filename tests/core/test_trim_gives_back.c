@@ -413,24 +413,12 @@ static void a_leaner_profile_empties_the_pool(void **state)
 static void a_punched_slab_without_a_block_is_given_back(void **state)
 {
     (void)state;
-    enum { NEST = 1100, IN_A_PAGE = 64, SIZE = 64 }; /* more blocks than the nest holds */
-    static void *blocks[NEST + 8192], *page[IN_A_PAGE];
+    static void *blocks[SUPPORT_PUNCHED_MOST + 1];
     for (size_t take_one = 0; take_one < 2; take_one++) {
         hak_heap *heap = hak_heap_new(
             &(hak_heap_options){.profile = "lean", .settings = "retain_least=0 retain_part=0"});
-        size_t n = 0;
-        while (n < NEST) blocks[n++] = hak_heap_alloc(heap, SIZE);
-        /* Until a slab is full, and a fresh one is current with a page that is free. */
-        for (size_t had = support_stats(heap).class_stats[0].slabs;
-             support_stats(heap).class_stats[0].slabs == had;) {
-            assert_true(n < COUNT(blocks));
-            blocks[n++] = hak_heap_alloc(heap, SIZE);
-        }
-        hak_heap_free(heap, blocks[--n]);
-        for (size_t i = 0; i < IN_A_PAGE; i++) page[i] = hak_heap_alloc(heap, SIZE);
-        for (size_t i = 0; i < IN_A_PAGE; i++) hak_heap_free(heap, page[i]);
-        hak_heap_free(heap, blocks[--n]); /* holes are punched */
-        if (take_one) blocks[n++] = hak_heap_alloc(heap, SIZE);
+        size_t n = support_punched_slab(heap, blocks);
+        if (take_one) blocks[n++] = hak_heap_alloc(heap, 64);
         while (n > 0) hak_heap_free(heap, blocks[--n]);
         hak_heap_trim(heap);
         hak_stats after = support_stats(heap);
