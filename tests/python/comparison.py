@@ -23,6 +23,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / os.environ.get("HAK_BUILD", "build")
 
+# Python's own tests start most of their child processes with -E or -I, where hakmem.startup ignores
+# its variable as Python ignores its own. In these processes this line installs hakmem.
+EVEN_ISOLATED = (
+    "import os, sys; sys.flags.ignore_environment and os.environ.get('HAKMEM_PYTHON') == '1'"
+    " and exec('try: import hakmem; hakmem.installed() or hakmem.install()\\nexcept ImportError: pass')\n"
+)
+
 # outcomes: {test: outcome}; ended: the runner's exit status, or else a text that says how
 Run = collections.namedtuple("Run", "outcomes ended seconds")
 
@@ -55,6 +62,7 @@ class Environment:
         site = self.code("import sysconfig; print(sysconfig.get_path('purelib'))")
         shutil.copytree(package, Path(site) / "hakmem")
         self.code("import hakmem.startup; hakmem.startup.enable()")
+        Path(site, "hakmem-even-isolated.pth").write_text(EVEN_ISOLATED, encoding="ascii")
         self.check()
 
     def environ(self, allocator):
