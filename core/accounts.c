@@ -13,7 +13,8 @@ size_t hak__reserve(const hak_heap *heap)
 /* The footprint the heap may have now. */
 static size_t allowance(const hak_heap *heap)
 {
-    if (heap->grace == 0) return heap->limit - heap->held_back;
+    size_t kept = heap->kept_back > heap->held_back ? heap->kept_back : heap->held_back;
+    if (heap->grace == 0) return heap->limit - kept;
     return heap->grace > SIZE_MAX - heap->limit ? SIZE_MAX : heap->limit + heap->grace;
 }
 

@@ -121,6 +121,7 @@ struct hak_heap {
     size_t vacant_bytes; /* of these, in pages found without a block: holes.h */
     size_t limit;        /* SIZE_MAX: none */
     size_t held_back;    /* of the limit, while a class with a slab is served: hak__reserve */
+    size_t kept_back;    /* of the limit, by the adapter, until a request has been refused */
     size_t grace, grace_used;
     size_t short_of;           /* bytes that the limit lacked when it last refused some */
     size_t stepped_peak;       /* the last peak that was a step above the one before */
