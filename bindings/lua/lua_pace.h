@@ -29,9 +29,7 @@ void hak__lua_refused(hak_lua_adapter *adapter);
 static inline void hak__lua_before(hak_heap *heap)
 {
     hak_lua_adapter *adapter = heap->adapter;
-    if (adapter && adapter->mark && hak__lua_colour(adapter) != adapter->colour) {
-        hak__lua_cycle_is_over(adapter);
-    }
+    if (adapter && adapter->mark && hak__lua_has_cycled(adapter)) hak__lua_cycle_is_over(adapter);
 }
 
 static inline void *hak__lua_after(hak_heap *heap, void *block)

@@ -61,6 +61,7 @@ static void watch_colour(hak_lua_adapter *adapter, const sentinel *object)
 void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
 {
     if (adapter->mark) adapter->colour = hak__lua_colour(adapter);
+    adapter->most_kib = 0;
     if (adapter->closing) return;
     hak_heap_settle(adapter->heap);
     /* 5.4 takes no setting while a finalizer runs. */

@@ -28,7 +28,8 @@ typedef struct hak_lua_adapter {
     void *close_frame;  /* where the stack was when it began */
     size_t closing_new; /* bytes asked for since hak__lua_alloc_closing is in place */
     const volatile unsigned char *mark; /* which tells of cycles: lua_sentinel.c; NULL: none does */
-    unsigned char colour;               /* when it was last read */
+    unsigned char colour;               /* when it was last read … */
+    int most_kib;                       /* … and the most that Lua has counted since a cycle */
     bool hosts;                         /* the heap is the host's own, and outlives the state */
     bool has_arena; /* `previous` is LuaJIT's own allocator, which drops its memory as a whole */
     uintptr_t base; /* the heap's, while its blocks take the long way */
@@ -76,6 +77,16 @@ static inline unsigned char hak__lua_colour(const hak_lua_adapter *adapter)
 {
     unsigned char white = *adapter->mark & 3;
     return white ? white : adapter->colour;
+}
+
+/* Whether it has changed. After an even number of cycles it is what it was: then what Lua counts
+ * has become less. */
+static inline bool hak__lua_has_cycled(hak_lua_adapter *adapter)
+{
+    if (hak__lua_colour(adapter) != adapter->colour) return true;
+    int kib = adapter->thread ? lua_gc(adapter->thread, LUA_GCCOUNT, 0) : 0;
+    if (kib > adapter->most_kib) adapter->most_kib = kib;
+    return kib < adapter->most_kib - adapter->most_kib / 8;
 }
 
 /* A cycle is over: the heap gives back what it does not retain. */

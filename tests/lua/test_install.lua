@@ -220,7 +220,7 @@ function TestRunningState:test_c_calls_nest_as_deep_as_ever()
     end
     for _, f in ipairs { deep, nested } do
       for n = 185, 202 do
-        for _ = 1, 30 do
+        for _ = 1, 10 do
           local ok, message = pcall(f, n)
           if not ok then said[#said + 1] = n .. tostring(message) break end
         end
