@@ -3,14 +3,20 @@
 /* What is kept back: a part of the limit, but no more than half of the room that there is. */
 #define KEPT_PART 16
 #define KEPT_MOST ((size_t)1 << 20)
-#define KEEPS     (LUA_VERSION_NUM == 501)
+
+/* LuaJIT does not bear to be refused more often: it crashes where that happens in its collector. */
+static bool keeps(void)
+{
+    return LUA_VERSION_NUM == 501 && !hak__lua_is_luajit();
+}
 
 /* What a step multiplier means. UNIT: with it, the collector does as much work as bytes are
- * allocated. AT_ONCE: a whole cycle in a step, or the most there is. */
+ * allocated. AT_ONCE: a cycle in a step, or as much of it as there can be; LuaJIT, which crashes
+ * where memory runs out in a whole one, gets half a megabyte of work for each kilobyte. */
 #if LUA_VERSION_NUM == 501
 #define UNIT    100
-#define MOST    100000
-#define AT_ONCE 0
+#define MOST    50000
+#define AT_ONCE (hak__lua_is_luajit() ? MOST : 0)
 #elif LUA_VERSION_NUM < 504
 #define UNIT    200
 #define MOST    100000
@@ -39,7 +45,8 @@ static size_t in_use(const hak_heap *heap)
  * Lua waits for a block. 5.4 refuses it while a finalizer runs, with -1. */
 static bool is_faster(int stepmul, int other)
 {
-    return stepmul != other && (stepmul == AT_ONCE || (other != AT_ONCE && stepmul > other));
+    if (LUA_VERSION_NUM == 501 && other == 0) return false; /* a whole cycle in a step */
+    return stepmul > other || (LUA_VERSION_NUM == 501 && stepmul == 0);
 }
 
 static void set_stepmul(hak_lua_adapter *adapter, int stepmul)
@@ -92,7 +99,7 @@ static size_t kept_of(size_t limit, size_t room)
     size_t kept = limit / KEPT_PART;
     if (kept > KEPT_MOST) kept = KEPT_MOST;
     if (kept > room / 2) kept = room / 2;
-    return KEEPS ? kept & ~(HAK_PAGE - 1) : 0;
+    return keeps() ? kept & ~(HAK_PAGE - 1) : 0;
 }
 
 void hak__lua_pace(hak_lua_adapter *adapter)
@@ -125,8 +132,9 @@ void hak__lua_press(hak_lua_adapter *adapter)
 void hak__lua_refused(hak_lua_adapter *adapter)
 {
     hak_heap *heap = adapter->heap;
-    if (heap->limit == SIZE_MAX || !KEEPS) return;
+    if (heap->limit == SIZE_MAX || LUA_VERSION_NUM > 501) return;
     if (heap->limit != adapter->pace.limit) hak__lua_pace(adapter);
+    if (!keeps()) return; /* LuaJIT crashes where memory runs out while it collects */
     if (ask(adapter, AT_ONCE)) adapter->pace.begin_at = SIZE_MAX;
     heap->kept_back = heap->kept_back / 2 & ~(HAK_PAGE - 1);
 }

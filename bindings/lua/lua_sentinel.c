@@ -79,28 +79,16 @@ static bool has_room(const hak_heap *heap)
     return heap->footprint <= heap->limit && heap->limit - heap->footprint >= ROOM;
 }
 
-/* At index 1 is the one that is being finalized. */
-static int place_next(lua_State *L)
-{
-    const sentinel *of = lua_touserdata(L, 1);
-    push_sentinel(L, of->adapter, false);
-    if (lua_getmetatable(L, 1)) lua_setmetatable(L, -2);
-    return 0;
-}
-
 /* Makes sure that the next cycle finalizes one too. A new object does it, which must not be tried
  * where memory is about to run out, since a finalizer must not fail: then 5.4 marks the same one
- * again, which generations would leave alone. LuaJIT, which cannot, tries, with what is kept back
- * of the limit. */
+ * again, which generations would leave alone. LuaJIT, which crashes where memory
+ * runs out in a finalizer, cannot; there, only refusals ask the collector from then on. */
 static void renew(lua_State *L, const hak_heap *heap)
 {
-    if (LUA_VERSION_NUM < 504) {
-        lua_pushcfunction(L, place_next);
-        lua_pushvalue(L, 1);
-        if (lua_pcall(L, 1, 0, 0) != 0) lua_pop(L, 1);
-    } else if (has_room(heap)) {
-        place_next(L);
-    } else if (lua_getmetatable(L, 1)) {
+    if (has_room(heap)) {
+        push_sentinel(L, ((const sentinel *)lua_touserdata(L, 1))->adapter, false);
+        if (lua_getmetatable(L, 1)) lua_setmetatable(L, -2);
+    } else if (LUA_VERSION_NUM >= 504 && lua_getmetatable(L, 1)) {
         lua_setmetatable(L, 1);
     }
 }
