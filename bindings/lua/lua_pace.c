@@ -11,12 +11,12 @@ static bool keeps(void)
 }
 
 /* What a step multiplier means. UNIT: with it, the collector does as much work as bytes are
- * allocated. AT_ONCE: a cycle in a step, or as much of it as there can be; LuaJIT, which crashes
- * where memory runs out in a whole one, gets half a megabyte of work for each kilobyte. */
+ * allocated. MOST: what is set at most. AT_ONCE: a cycle in a step, or as much of it as there can
+ * be. LuaJIT crashes where memory runs out in large steps of its collector, and gets small ones. */
 #if LUA_VERSION_NUM == 501
 #define UNIT    100
-#define MOST    50000
-#define AT_ONCE (hak__lua_is_luajit() ? MOST : 0)
+#define MOST    (hak__lua_is_luajit() ? 2000 : 50000)
+#define AT_ONCE (hak__lua_is_luajit() ? 2000 : 0)
 #elif LUA_VERSION_NUM < 504
 #define UNIT    200
 #define MOST    100000
