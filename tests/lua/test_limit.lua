@@ -24,7 +24,9 @@ local function exhaust(f, ...)
   if not support.collects_when_full then collectgarbage() end
   if ok then error("the limit was not reached", 2) end
   -- The buffers of the string library in 5.3 have a few words more.
-  if not tostring(message):find("not enough memory", 1, true) then error(message, 2) end
+  -- And unpack says of a stack that cannot grow that there is too much to unpack.
+  if not tostring(message):find("not enough memory", 1, true) and
+    not tostring(message):find("too many results to unpack", 1, true) then error(message, 2) end
   return message
 end
 
