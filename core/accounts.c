@@ -13,7 +13,11 @@ size_t hak__reserve(const hak_heap *heap)
 /* The footprint the heap may have now. */
 static size_t allowance(const hak_heap *heap)
 {
-    if (heap->grace == 0) return heap->limit - (heap->holds_back ? hak__reserve(heap) : 0);
+    if (heap->grace == 0) {
+        size_t reserve = heap->holds_back ? hak__reserve(heap) : 0;
+        size_t kept = (size_t)heap->kept_back * HAK_PAGE;
+        return heap->limit - (kept > reserve ? kept : reserve);
+    }
     return heap->grace > SIZE_MAX - heap->limit ? SIZE_MAX : heap->limit + heap->grace;
 }
 

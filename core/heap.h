@@ -149,6 +149,7 @@ struct hak_heap {
     bool stale : 1;      /* pages that count as untouched may hold what was in them */
     bool starved : 1;    /* memory was refused lately: full slabs are used again at once … */
     bool changed : 1;    /* … and since it was searched for, blocks have been freed … */
+    uint16_t kept_back;  /* pages of the limit that the adapter keeps until one is refused */
     uint32_t searched_bins; /* … but in the bins, which had this state: reclaim.c */
     size_t refusals;
     size_t starved_at; /* the work until memory was last searched for after a refusal */

@@ -9,6 +9,7 @@
 #include "units.h"
 
 #define STEP      ((size_t)8)
+#define PAIR      (2 * STEP)
 #define BLOCK_MAX HAK_PAGE
 #define CUT_MIN   ((size_t)64) /* free blocks from this size on are cut for smaller ones */
 
@@ -34,6 +35,13 @@ static size_t up(size_t n, size_t step)
     return (n + step - 1) & ~(step - 1);
 }
 
+/* Whether an offset or a size is no multiple of 16. Blocks whose size is one begin at one: where
+ * blocks have a member that must, C makes their size a multiple, too. */
+static bool is_odd(size_t n)
+{
+    return n % PAIR;
+}
+
 /* Bytes that the heap's lists take. */
 static uint32_t lists_size(const hak_heap *heap)
 {
@@ -48,6 +56,11 @@ static size_t end_of(const hak_nest *nest, size_t offset)
     size_t last = (nest->carved - 1) / STEP / 64;
     while (!rest && word < last) rest = nest->starts[++word];
     return rest ? (word * 64 + (size_t)__builtin_ctzll(rest)) * STEP : nest->carved;
+}
+
+static void begin_block(hak_nest *nest, size_t offset)
+{
+    *word_of(nest, offset) |= bit_of(offset);
 }
 
 static bool begins_at(const hak_nest *nest, size_t offset)
@@ -68,13 +81,19 @@ static uint64_t cut_bit(const hak_heap *heap, unsigned index)
     return index < first ? 0 : (uint64_t)1 << (index - first);
 }
 
-static void push(hak_heap *heap, size_t offset, size_t size)
+static unsigned push_uncut(hak_heap *heap, size_t offset, size_t size)
 {
     hak_nest *nest = &heap->nest;
     unsigned index = hak__class_within(size, heap->granularity);
     *(uint16_t *)(nest->start + offset) = nest->free[index];
     nest->free[index] = (uint16_t)(offset / STEP);
-    nest->to_cut |= cut_bit(heap, index);
+    return index;
+}
+
+static void push(hak_heap *heap, size_t offset, size_t size)
+{
+    unsigned index = push_uncut(heap, offset, size);
+    heap->nest.to_cut |= cut_bit(heap, index);
 }
 
 /* Takes the first free block of a class, which has one. */
@@ -231,18 +250,42 @@ __attribute__((noinline)) static bool open_gap(hak_heap *heap, size_t size)
     if (nest->gap < nest->gap_end) push(heap, nest->gap, nest->gap_end - nest->gap);
     index = cut_first(heap) + (unsigned)__builtin_ctzll(large_enough);
     size_t offset = pop(heap, index);
-    nest->gap = (uint32_t)offset;
     nest->gap_end = (uint32_t)end_of(nest, offset);
+    if (is_odd(offset)) {
+        begin_block(nest, offset + STEP);
+        push(heap, offset, STEP);
+        offset += STEP;
+    }
+    nest->gap = (uint32_t)offset;
     return true;
 }
 
-/* Takes `size` bytes of the gap. */
+/* Takes `size` bytes of the gap, which begins at a multiple of 16: what would not leave one, from
+ * its end. */
 static size_t cut(hak_nest *nest, size_t size)
 {
+    if (is_odd(size)) {
+        nest->gap_end -= (uint32_t)size;
+        begin_block(nest, nest->gap_end);
+        return nest->gap_end;
+    }
     size_t offset = nest->gap;
     nest->gap += (uint32_t)size;
-    if (nest->gap < nest->gap_end) *word_of(nest, nest->gap) |= bit_of(nest->gap);
+    if (nest->gap < nest->gap_end) begin_block(nest, nest->gap);
     return offset;
+}
+
+/* Behind a block with an odd size another one, to be taken next: so that after both of them no
+ * bytes are lost for a block that must not begin here. */
+static void carve_twin(hak_heap *heap, size_t size)
+{
+    hak_nest *nest = &heap->nest;
+    size_t offset = nest->carved, end = offset + size;
+    if (!is_odd(offset) || end > nest->run->span_size || end > nest->end) return;
+    nest->carved = (uint32_t)end;
+    begin_block(nest, offset);
+    uint16_t *reused = &nest->reused[push_uncut(heap, offset, size)];
+    if (*reused) --*reused; /* its first use will count as one */
 }
 
 /* Takes `size` bytes behind all blocks; 0 if there is no room. */
@@ -250,11 +293,17 @@ static size_t carve(hak_heap *heap, size_t size)
 {
     hak_nest *nest = &heap->nest;
     if (nest->end - nest->carved < size && nest->live == 0) reset(heap);
-    size_t offset = nest->carved;
-    size_t end = offset + size;
+    size_t before = nest->carved;
+    size_t offset = is_odd(before) && !is_odd(size) ? before + STEP : before, end = offset + size;
     if (end > nest->end || has_pages(heap, end) || !use(heap, end)) return 0;
     nest->carved = (uint32_t)end;
-    *word_of(nest, offset) |= bit_of(offset);
+    begin_block(nest, offset);
+    if (offset > before) {
+        begin_block(nest, before);
+        push(heap, before, STEP);
+    } else if (is_odd(size)) {
+        carve_twin(heap, size);
+    }
     return offset;
 }
 
@@ -285,7 +334,7 @@ bool hak__nest_give_lists(hak_heap *heap)
     if (end > HAK_PAGE && !use(heap, end)) return false;
     hak__kinds_clear_lists(heap, nest->start + nest->carved);
     hak__kinds_set_lists(heap, nest->start + nest->carved);
-    *word_of(nest, nest->carved) |= bit_of(nest->carved);
+    begin_block(nest, nest->carved);
     nest->carved = (uint32_t)end;
     nest->end += lists_size(heap);
     return true;
@@ -331,9 +380,10 @@ void *hak__nest_take(hak_heap *heap, unsigned index, size_t size)
         offset = pop(heap, index);
     } else if (nest->gap_end - nest->gap >= size) {
         offset = cut(nest, size);
-    } else if (!nest->to_cut && end <= nest->run->span_size && end <= nest->end) {
+    } else if (!nest->to_cut && !is_odd(offset | size) && end <= nest->run->span_size &&
+               end <= nest->end) {
         nest->carved = (uint32_t)end;
-        *word_of(nest, offset) |= bit_of(offset);
+        begin_block(nest, offset);
     } else {
         return NULL;
     }
@@ -429,8 +479,9 @@ bool hak__nest_extend(hak_heap *heap, void *block, size_t size)
     hak_nest *nest = &heap->nest;
     size_t offset = offset_of(heap, block);
     if (size > BLOCK_MAX || end_of(nest, offset) != nest->carved) return false;
-    size_t end =
-        offset + hak__class_size(hak__class_of(size, heap->granularity), heap->granularity);
+    size_t whole = hak__class_size(hak__class_of(size, heap->granularity), heap->granularity);
+    size_t end = offset + whole;
+    if (is_odd(offset) && !is_odd(whole)) return false;
     if (end > nest->end || !use(heap, end)) return false;
     nest->carved = (uint32_t)end;
     return true;

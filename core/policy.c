@@ -22,6 +22,7 @@
 void hak__policy_limit(hak_heap *heap, size_t bytes)
 {
     heap->limit = bytes ? bytes : SIZE_MAX;
+    heap->kept_back = 0;
 }
 
 /* Brings the footprint down to `bytes`: first by what is retained, as much as is needed; then by

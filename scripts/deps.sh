@@ -10,6 +10,9 @@ if [ "${1-}" = --again ]; then
     shift
 fi
 
+# nginx and its Lua module, which tests/docs runs, are not among them: the module wants OpenResty's LuaJIT,
+# for which apt would remove the one that is below. The test unpacks them in build/nginx.
+#
 # One package a line; after a bar, the names it has on other releases.
 packages='
 gcc
@@ -42,6 +45,7 @@ llvm
 libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev
 valgrind
 strace
+curl
 time
 libmimalloc2.0|libmimalloc3
 libmimalloc-dev

@@ -19,7 +19,8 @@ extern "C" {
 #endif
 
 /* A lua_Alloc; `ud` is a hak_heap, of granularity 8 for the least memory. Size 0 frees and returns
- * NULL. Shrinking never fails, as Lua requires. Blocks that are not the heap's go to the allocator
+ * NULL. Shrinking never fails, as Lua requires. A block whose size is a multiple of 16 lies at one.
+ * `old_size` need not be true. Blocks that are not the heap's go to the allocator
  * that was there before hak_lua_install, and abort the process when there was none. */
 HAK_API void *hak_lua_alloc(void *ud, void *block, size_t old_size, size_t new_size);
 
@@ -41,20 +42,23 @@ HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
  * a state from hak_lua_newstate works too and leaks nothing; it is slower.) */
 HAK_API void hak_lua_close(lua_State *L);
 
-/* Makes a new heap the allocator of a running state. Blocks from before stay with their allocator
- * until they are freed. Returns the heap; of a state that has one already, that one, with `options`
- * ignored. NULL with errno as hak_heap_new, or ENOTSUP where the interpreter cannot take foreign
- * memory (LuaJIT without GC64). May raise a Lua error of memory. The heap goes with the state. */
+/* Makes a new heap the allocator of a running state, whatever its allocator was. Blocks from before
+ * stay with that until they are freed or resized. Returns the heap; of a state that has one
+ * already, that one, with `options` ignored: if it is a host's own, lua_newstate(hak_lua_alloc,
+ * heap), the heap follows the state's collector from then on, and outlives it as before. NULL with
+ * errno as hak_heap_new, or ENOTSUP where the interpreter cannot take foreign memory (LuaJIT
+ * without GC64). May raise a Lua error of memory. The heap goes with the state. */
 HAK_API hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options);
 
-/* The state's heap; NULL when its allocator is not hakmem. */
+/* The state's heap, also where a host has set a function of its own that calls ours; NULL when
+ * there is none. */
 HAK_API hak_heap *hak_lua_heap(lua_State *L);
 
 /* Begins to observe the state's heap (hakmem.h, "observing"), or ends it, by exchanging the state's
  * lua_Alloc function: a state that is not observed has hak_lua_alloc in place, as before. At any
  * time, and as often as one likes. False with errno ENOMEM when the OS has no memory for it, EINVAL
- * when the state's allocator is not hakmem, or EBUSY when it is to begin while the state closes.
- * hak_heap_observations and its companions tell what was counted. */
+ * when the state's function is not hakmem's own, or EBUSY when it is to begin while the state
+ * closes. hak_heap_observations and its companions tell what was counted. */
 HAK_API bool hak_lua_observe(lua_State *L, bool on);
 
 /* Whether the state is observed. */

@@ -38,6 +38,7 @@
 %native(options) int hak_lua_control_options(lua_State *L);
 %native(observe) int hak_lua_control_observe(lua_State *L);
 %native(observations) int hak_lua_control_observations(lua_State *L);
+%native(openmetrics) int hak_lua_control_openmetrics(lua_State *L);
 %native(process_stats) int hak_lua_control_process_stats(lua_State *L);
 
 /* The heap of the calling state is no argument. */

@@ -1,8 +1,31 @@
 /* The lua_Alloc function: what Lua calls for every object. */
 #include "lua_alloc.h"
 
+#include "lua_pace.h"
 #include "lua_state.h"
 #include "nest.h"
+
+/* ------------------------------------------------------------------ the long ways */
+
+__attribute__((noinline)) void *hak__lua_alloc_slow(hak_heap *heap, size_t size)
+{
+    hak__lua_before(heap);
+    return hak__lua_after(heap, hak__heap_alloc_slow(heap, size));
+}
+
+__attribute__((noinline)) void *hak__lua_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
+{
+    hak__lua_before(heap);
+    return hak__lua_after(heap, hak__heap_alloc_kind_slow(heap, kind, size));
+}
+
+__attribute__((noinline)) void *hak__lua_realloc(hak_heap *heap, void *block, size_t size)
+{
+    hak__lua_before(heap);
+    return hak__lua_after(heap, hak__heap_realloc(heap, block, size));
+}
+
+/* ------------------------------------------------------------------ blocks of others */
 
 bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
 {
@@ -12,45 +35,52 @@ bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
 
 __attribute__((noinline)) void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size)
 {
-    if (hak__lua_is_foreign(heap, block)) {
-        const hak_lua_adapter *adapter = heap->adapter;
+    const hak_lua_adapter *adapter = heap->adapter;
+    if (adapter && adapter->closing && block == adapter->state_block) {
+        hak__lua_end(heap, block, old_size);
+    } else if (hak__lua_is_foreign(heap, block)) {
         adapter->previous(adapter->previous_ud, block, old_size, 0);
     } else {
         hak__heap_free_outside(heap, block);
     }
 }
 
-/* A block of another allocator moves to this heap, unless it is so large that its own allocator may
- * move pages where we would have to copy. */
+/* What becomes smaller is moved up to this size; from there on its own allocator does it with less
+ * work. */
 #define MOVE_MAX ((size_t)1 << 20)
 
+/* A block of another allocator moves to this heap: within the limit, then. How much of it there is
+ * to copy only its allocator knows, since the old size need not be true; so it resizes first. */
 void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size_t new_size)
 {
     const hak_lua_adapter *adapter = heap->adapter;
-    void *other = old_size <= MOVE_MAX ? hak__heap_alloc(heap, new_size) : NULL;
-    if (!other) {
-        /* It may pass the limit only by shrinking. */
-        if (old_size <= MOVE_MAX && new_size > old_size) return NULL;
-        return adapter->previous(adapter->previous_ud, block, old_size, new_size);
+    bool shrinks = new_size <= old_size;
+    void *other = shrinks && new_size > MOVE_MAX ? NULL : hak__lua_take(heap, new_size);
+    if (!other && !shrinks) return NULL;
+    void *resized = adapter->previous(adapter->previous_ud, block, old_size, new_size);
+    if (!other || !resized) {
+        if (other) hak__heap_free(heap, other);
+        return resized;
     }
-    memcpy(other, block, old_size < new_size ? old_size : new_size);
-    adapter->previous(adapter->previous_ud, block, old_size, 0);
+    memcpy(other, resized, new_size);
+    adapter->previous(adapter->previous_ud, resized, new_size, 0);
     return other;
 }
 
-/* Lua tells the old size, so that it need not be looked for. */
+/* ------------------------------------------------------------------ blocks of the heap */
+
 __attribute__((noinline)) void *hak__lua_resize_in_nest(hak_heap *heap, void *block,
-                                                        size_t old_size, size_t new_size)
+                                                        size_t new_size)
 {
-    if (old_size > HAK_SMALL_MAX || new_size > HAK_SMALL_MAX) {
-        return hak__heap_realloc(heap, block, new_size);
+    size_t granularity = heap->granularity, had = hak__nest_block_size(heap, block);
+    if (had == 0 || had > HAK_SMALL_MAX || new_size > HAK_SMALL_MAX) {
+        return hak__lua_realloc(heap, block, new_size);
     }
-    size_t granularity = heap->granularity;
-    if (hak__class_of(new_size, granularity) == hak__class_of(old_size, granularity)) return block;
-    if (new_size > old_size && hak__nest_extend(heap, block, new_size)) return block;
-    void *other = hak__heap_alloc(heap, new_size);
-    if (!other) return new_size <= old_size ? block : NULL;
-    memcpy(other, block, old_size < new_size ? old_size : new_size);
+    if (hak__class_of(new_size, granularity) == hak__class_within(had, granularity)) return block;
+    if (new_size > had && hak__nest_extend(heap, block, new_size)) return block;
+    void *other = hak__lua_take(heap, new_size);
+    if (!other) return new_size <= had ? block : NULL;
+    memcpy(other, block, had < new_size ? had : new_size);
     hak__heap_free_mapped(heap, block);
     return other;
 }
@@ -64,7 +94,7 @@ __attribute__((noinline)) static void *resize(hak_heap *heap, void *block, size_
 void *hak_lua_alloc(void *ud, void *block, size_t old_size, size_t new_size)
 {
     hak_heap *heap = ud;
-    if (block == NULL) return new_size ? hak__heap_alloc(heap, new_size) : NULL;
+    if (block == NULL) return new_size ? hak__lua_take(heap, new_size) : NULL;
     if (new_size != 0) return resize(heap, block, old_size, new_size);
     hak__lua_free(heap, block, old_size);
     return NULL;

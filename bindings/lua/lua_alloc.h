@@ -15,11 +15,37 @@ bool hak__lua_is_foreign(const hak_heap *heap, const void *block);
 void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size);
 void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size_t new_size);
 
-/* Resizes one that lies in the nest of a heap that does not keep kinds apart. */
-void *hak__lua_resize_in_nest(hak_heap *heap, void *block, size_t old_size, size_t new_size);
+/* The long way of an allocation, which sees to the collector: hak__heap_alloc_slow, and the same
+ * for a heap that may keep kinds apart. */
+void *hak__lua_alloc_slow(hak_heap *heap, size_t size);
+void *hak__lua_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
 
-/* Resizes any block to a size other than 0. `by_kind`, a constant, says whether the heap may keep
- * kinds apart; then the block stays with its own. */
+/* hak__heap_realloc, likewise. */
+void *hak__lua_realloc(hak_heap *heap, void *block, size_t size);
+
+/* Resizes one that lies in the nest of a heap that does not keep kinds apart. */
+void *hak__lua_resize_in_nest(hak_heap *heap, void *block, size_t new_size);
+
+/* hak__heap_alloc. */
+static inline void *hak__lua_take(hak_heap *heap, size_t size)
+{
+    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
+        hak_slab *slab = heap->bin[(size + 7) / 8];
+        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
+    }
+    return hak__lua_alloc_slow(heap, size);
+}
+
+/* hak__heap_alloc_kind. */
+static inline void *hak__lua_take_kind(hak_heap *heap, unsigned kind, size_t size)
+{
+    void *block = hak__heap_take_kind(heap, kind, size);
+    return HAK_LIKELY(block != NULL) ? block : hak__lua_alloc_kind_slow(heap, kind, size);
+}
+
+/* Resizes any block to a size other than 0. What a block of ours holds is what its record says:
+ * callers beside Lua itself pass any old size. `by_kind`, a constant, says whether the heap may
+ * keep kinds apart; then the block stays with its own. */
 static inline __attribute__((always_inline)) void *
 hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, bool by_kind)
 {
@@ -27,20 +53,21 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
         hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
         if (HAK_LIKELY(slab->block_size && new_size <= HAK_MEDIUM_MAX)) {
             if (hak__class_of(new_size, heap->granularity) == slab->size_class) return block;
-            void *other = by_kind ? hak__heap_alloc_kind(heap, slab->block_kind, new_size)
-                                  : hak__heap_alloc(heap, new_size);
-            if (!other) return new_size <= old_size ? block : NULL;
-            memcpy(other, block, old_size < new_size ? old_size : new_size);
+            size_t had = slab->block_size;
+            void *other = by_kind ? hak__lua_take_kind(heap, slab->block_kind, new_size)
+                                  : hak__lua_take(heap, new_size);
+            if (!other) return new_size <= had ? block : NULL;
+            memcpy(other, block, had < new_size ? had : new_size);
             hak__heap_free_mapped(heap, block);
             return other;
         }
         if (!by_kind && !heap->kinds && slab == heap->nest.run) {
-            return hak__lua_resize_in_nest(heap, block, old_size, new_size);
+            return hak__lua_resize_in_nest(heap, block, new_size);
         }
     } else if (hak__lua_is_foreign(heap, block)) {
         return hak__lua_resize_foreign(heap, block, old_size, new_size);
     }
-    return hak__heap_realloc(heap, block, new_size);
+    return hak__lua_realloc(heap, block, new_size);
 }
 
 /* Frees any block but NULL. */

@@ -3,19 +3,23 @@
  * A sentinel in the registry (lua_sentinel.c) is finalized when the state is closed, usually as the
  * last object, so that all that remains is plain memory. hak_lua_close leaves lua_close at that
  * point, and drops the heap. Where lua_close has to go on, the sentinel has put
- * hak__lua_alloc_closing in place, which drops the heap at the very end. */
+ * hak__lua_alloc_closing in place, which drops the heap at the very end; or, where a host's
+ * function stands before ours, it has seen to it that each free takes the long way, which does the
+ * same. */
 #include <lauxlib.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 
 #include "heap.h"
+#include "lua_alloc.h"
 #include "lua_state.h"
 
 static const char probe_key; /* in the registry */
 
 /* ------------------------------------------------------------------ the state's own block */
 
-/* NULL where the interpreter does not tell (5.1 and LuaJIT, asked by a coroutine). */
-static lua_State *main_thread_of(lua_State *L)
+lua_State *hak__lua_main_thread(lua_State *L)
 {
 #ifdef LUA_RIDX_MAINTHREAD
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
@@ -36,45 +40,70 @@ void *hak__lua_state_block(lua_State *main_thread)
 #endif
 }
 
+/* ------------------------------------------------------------------ LuaJIT's own allocator */
+
+/* A state for whose end it is needed: its blocks are malloc's. */
+typedef struct helper {
+    lua_State *state;
+    void *state_block;
+    size_t live;
+    bool closing;
+    lua_Alloc own; /* LuaJIT's allocator, with … */
+    void *arena;   /* … what is to be dropped */
+} helper;
+
+static void *helper_alloc(void *ud, void *block, size_t old_size, size_t new_size)
+{
+    helper *h = ud;
+    (void)old_size;
+    if (new_size == 0) {
+        if (!block) return NULL;
+        free(block);
+        if (--h->live == 1 && h->closing) lua_setallocf(h->state, h->own, h->arena);
+        return NULL;
+    }
+    void *result = realloc(block, new_size);
+    if (!block && result) {
+        h->live++;
+        if (!h->state_block) h->state_block = result;
+    }
+    return result;
+}
+
+/* LuaJIT's own allocator has an arena for each state, and drops it whole: when lua_close finds it
+ * in place at the very end, with nothing left but the state's block. No other call does it. So
+ * another state is closed for that, whose every block is counted, and which ends with this arena in
+ * place. Without memory for it the arena stays. */
+static void drop_arena(lua_Alloc own, void *arena)
+{
+    helper h = {.own = own, .arena = arena};
+    h.state = lua_newstate(helper_alloc, &h);
+    if (!h.state) return;
+    h.closing = true;
+    lua_close(h.state);
+    free(h.state_block);
+}
+
 /* ------------------------------------------------------------------ lua_close to its end */
 
 /* Finalizers that still run may churn; this much of what they free may stay until the heap goes. */
 #define CLOSING_KEEP ((size_t)1 << 20)
 
-static void free_state_block(hak_heap *heap, void *block, size_t size)
+void hak__lua_end(hak_heap *heap, void *state_block, size_t size)
 {
     hak_lua_adapter adapter = *(hak_lua_adapter *)heap->adapter;
-    bool ours = hak_heap_owns(heap, block);
+    bool ours = hak_heap_owns(heap, state_block);
+    if (adapter.hosts) {
+        heap->base = adapter.base;
+        hak_heap_free(heap, heap->adapter);
+        heap->adapter = NULL;
+        hak_heap_free(heap, state_block);
+        return;
+    }
     hak_heap_destroy(heap);
-    if (!ours) adapter.previous(adapter.previous_ud, block, size, 0);
-}
-
-/* LuaJIT's own allocator drops its arena whole, if lua_close finds it in place at the very end:
- * after hak_lua_install it must be back when only the state's block is left. */
-static void *learn_size(void *ud, void *block, size_t old_size, size_t new_size)
-{
-    (void)block, (void)old_size;
-    *(size_t *)ud = new_size;
-    return NULL;
-}
-
-static void count_left(lua_State *L, hak_lua_adapter *adapter)
-{
-    if (!hak__lua_is_luajit()) return;
-    size_t state_size = 0;
-    lua_newstate(learn_size, &state_size); /* fails at once, having asked for the state's block */
-    size_t all = (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
-    adapter->closing_left = all - state_size;
-}
-
-static void count_change(hak_heap *heap, size_t old_size, size_t new_size)
-{
-    hak_lua_adapter *adapter = heap->adapter;
-    if (!adapter->previous || !hak__lua_is_luajit()) return;
-    adapter->closing_left += new_size - old_size;
-    if (adapter->closing_left != 0) return;
-    lua_setallocf(adapter->state_block, adapter->previous, adapter->previous_ud);
-    hak_heap_destroy(heap);
+    if (ours) return;
+    if (adapter.has_arena) drop_arena(adapter.previous, adapter.previous_ud);
+    else adapter.previous(adapter.previous_ud, state_block, size, 0);
 }
 
 void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_size)
@@ -85,19 +114,22 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
         void *result = hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
         /* Out of memory, Lua collects and tries again: then freed blocks are wanted. */
         adapter->closing_new += result ? new_size : CLOSING_KEEP;
-        if (result) count_change(heap, block ? old_size : 0, new_size);
         return result;
     }
     if (block == adapter->state_block) {
-        free_state_block(heap, block, old_size);
-        return NULL;
-    }
-    if (adapter->closing_new >= CLOSING_KEEP ||
-        (adapter->previous && !hak_heap_owns(heap, block))) {
+        hak__lua_end(heap, block, old_size);
+    } else if (adapter->closing_new >= CLOSING_KEEP ||
+               (adapter->previous && !hak_heap_owns(heap, block))) {
         hak_lua_alloc(ud, block, old_size, 0);
     }
-    count_change(heap, old_size, 0);
     return NULL;
+}
+
+/* No block is in the range of the hot path any more. */
+static void take_the_long_way(hak_lua_adapter *adapter)
+{
+    adapter->base = adapter->heap->base;
+    adapter->heap->base = (uintptr_t)1 << 63;
 }
 
 /* ------------------------------------------------------------------ leaving lua_close early */
@@ -130,6 +162,68 @@ static bool prepare(lua_State *L)
 #endif
 }
 
+/* ------------------------------------------------------------------ how deep the stack is */
+
+/* In 5.4, lua_close forgets the calls that were going on: where a finalizer ends the process by
+ * os.exit(code, true), it is called within itself, and must return, to exit. From there the stack
+ * is deeper: how deep it is otherwise tells a state that is closed to see it. */
+#if LUA_VERSION_NUM >= 504
+static __attribute__((noinline)) void close_noting(lua_State *L, void **frame)
+{
+    *frame = __builtin_frame_address(0);
+    lua_close(L);
+    __asm__ volatile("" ::: "memory"); /* no jump in place of the call */
+}
+
+typedef struct depth {
+    void *begin, *end;
+} depth;
+
+static int note_depth(lua_State *L)
+{
+    (*(depth **)lua_touserdata(L, 1))->end = __builtin_frame_address(0);
+    return 0;
+}
+
+/* 0 where it cannot be known. */
+static ptrdiff_t usual_depth(void)
+{
+    static ptrdiff_t known;
+    ptrdiff_t result = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (result) return result;
+    depth seen = {0};
+    lua_State *L = luaL_newstate();
+    if (!L) return 0;
+    lua_pushcfunction(L, note_depth);
+    *(depth **)lua_newuserdatauv(L, sizeof(depth *), 0) = &seen;
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    close_noting(L, &seen.begin);
+    result = (char *)seen.begin - (char *)seen.end;
+    __atomic_store_n(&known, result, __ATOMIC_RELAXED);
+    return result;
+}
+
+static bool at_usual_depth(const hak_lua_adapter *adapter, const void *frame)
+{
+    return (char *)adapter->close_frame - (const char *)frame == usual_depth();
+}
+#else
+static void close_noting(lua_State *L, void **frame)
+{
+    (void)frame;
+    lua_close(L);
+}
+
+static bool at_usual_depth(const hak_lua_adapter *adapter, const void *frame)
+{
+    (void)adapter, (void)frame;
+    return true;
+}
+#endif
+
 /* Whether the sentinel's finalizer, which calls this, is the last to run. Not if it was called by a
  * collection that another finalizer asked for; and not if there was a cycle since hak_lua_close,
  * which may have found garbage with further finalizers. */
@@ -146,12 +240,19 @@ static bool nothing_left_to_finalize(lua_State *L)
 /* LuaJIT's lua_close searches repeatedly for finalizers, and unmaps machine code at its end. */
 static bool may_leave_early(const hak_lua_adapter *adapter)
 {
-    return adapter && !adapter->previous && !hak__lua_is_luajit();
+    return adapter && !adapter->previous && !adapter->hosts && !hak__lua_is_luajit();
+}
+
+/* The heap whose function the state has itself; not where a host's stands before it. */
+static hak_heap *heap_in_place(lua_State *L)
+{
+    void *ud;
+    return hak__lua_is_ours(lua_getallocf(L, &ud)) ? ud : NULL;
 }
 
 void hak_lua_close(lua_State *L)
 {
-    hak_heap *heap = hak_lua_heap(L);
+    hak_heap *heap = heap_in_place(L);
     hak_lua_adapter *adapter = heap ? heap->adapter : NULL;
     if (!may_leave_early(adapter) || !prepare(L)) {
         lua_close(L);
@@ -159,20 +260,23 @@ void hak_lua_close(lua_State *L)
     }
     jmp_buf leave;
     adapter->leave = &leave;
-    if (setjmp(leave) == 0) lua_close(L);
+    if (setjmp(leave) == 0) close_noting(L, &adapter->close_frame);
     else hak_heap_destroy(heap);
 }
 
 /* ------------------------------------------------------------------ when it is closed */
 
-void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter)
+void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter, void *frame)
 {
-    void *ud;
-    if (adapter->leave && nothing_left_to_finalize(L)) longjmp(*adapter->leave, 1);
-    lua_State *main_thread = main_thread_of(L);
+    hak_heap *heap = adapter->heap;
+    bool in_place = heap_in_place(L) == heap;
+    if (adapter->leave && in_place && at_usual_depth(adapter, frame) && nothing_left_to_finalize(L))
+        longjmp(*adapter->leave, 1);
+    adapter->mark = NULL;
+    lua_State *main_thread = hak__lua_main_thread(L);
     if (main_thread) adapter->state_block = hak__lua_state_block(main_thread);
-    if (adapter->state_block && hak__lua_is_ours(lua_getallocf(L, &ud))) {
-        count_left(L, adapter);
-        lua_setallocf(L, hak__lua_alloc_closing, ud);
-    }
+    adapter->closing = adapter->state_block != NULL;
+    if (!adapter->closing) return;
+    if (in_place && !adapter->hosts) lua_setallocf(L, hak__lua_alloc_closing, heap);
+    else take_the_long_way(adapter);
 }

@@ -1,5 +1,7 @@
+#define _GNU_SOURCE /* dladdr */
 #include "lua_control.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdbool.h>
@@ -80,17 +82,53 @@ static void check_names(lua_State *L)
 {
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-        static const char *const names[] = {"profile", "limit", "name", "settings"};
+        static const char *const names[] = {"profile", "limit", "name", "settings", "over"};
+        const size_t count = sizeof names / sizeof *names;
         size_t i = 0;
-        while (i < 4 && !(name && strcmp(name, names[i]) == 0)) i++;
-        if (i < 4) continue;
-        luaL_error(L, "unknown option '%s', accepted are: profile, limit, name, settings",
+        while (i < count && !(name && strcmp(name, names[i]) == 0)) i++;
+        if (i < count) continue;
+        luaL_error(L, "unknown option '%s', accepted are: profile, limit, name, settings, over",
                    name ? name : luaL_typename(L, -2));
     }
 }
 
+static bool flag_option(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
+        luaL_error(L, "option '%s' must be true or false, not a %s", name, luaL_typename(L, -1));
+    }
+    bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+/* Whether the state has another allocator than Lua's own: its host's, which may count or limit what
+ * the state has, and may rely on seeing each block freed. Pushes what to say then. */
+static bool is_of_host(lua_State *L)
+{
+    void *ud;
+    lua_Alloc function = lua_getallocf(L, &ud), own = hak__lua_own_alloc();
+    if (!own) luaL_error(L, "not enough memory");
+    if (function == own) return false;
+    Dl_info info;
+    union {
+        lua_Alloc function;
+        const void *address;
+    } where = {function};
+    const char *file = dladdr(where.address, &info) && info.dli_fname ? info.dli_fname : "";
+    const char *slash = strrchr(file, '/');
+    lua_pushfstring(L,
+                    "hakmem is not installed: the allocator of this state is not Lua's own but its "
+                    "host's%s%s%s, which may limit or count its memory; install{over = true} "
+                    "takes over all the same",
+                    *file ? " (in " : "", slash ? slash + 1 : file, *file ? ")" : "");
+    return true;
+}
+
 int hak_lua_control_install(lua_State *L)
 {
+    bool over = false;
     hak_heap_options options = {0};
     if (!lua_isnoneornil(L, 1)) {
         luaL_checktype(L, 1, LUA_TTABLE);
@@ -98,12 +136,18 @@ int hak_lua_control_install(lua_State *L)
         options.profile = string_option(L, "profile");
         options.name = string_option(L, "name");
         options.limit = size_option(L, "limit");
+        over = flag_option(L, "over");
         lua_getfield(L, 1, "settings");
         if (!lua_isnil(L, -1)) options.settings = hak_lua_settings(L, lua_gettop(L));
     }
     if (hak_lua_heap(L)) {
         lua_pushboolean(L, 0);
         return 1;
+    }
+    if (!over && is_of_host(L)) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
     }
     if (!hak_lua_install(L, &options)) {
         char why[384];
@@ -135,7 +179,11 @@ HAK_API int luaopen_hakmem_auto(lua_State *L)
 {
     hak_lua_control_begin(L);
     lua_settop(L, 0);
-    return hak_lua_control_install(L);
+    int count = hak_lua_control_install(L);
+    if (count == 1) return 1;
+    fprintf(stderr, "hakmem.auto: %s\n", lua_tostring(L, -1));
+    lua_pushboolean(L, 0);
+    return 1;
 }
 
 static void set_text(lua_State *L, const char *name, const char *text)
@@ -255,7 +303,10 @@ int hak_lua_control_observe(lua_State *L)
     if (!hak_lua_heap(L)) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
     bool before = hak_lua_observing(L);
     if (!hak_lua_observe(L, lua_toboolean(L, 1))) {
-        return luaL_error(L, errno == EBUSY ? "this state is being closed"
+        return luaL_error(L, "%s",
+                          errno == EBUSY    ? "this state is being closed"
+                          : errno == EINVAL ? "the host's allocator stands before hakmem's in this "
+                                              "state: observe before it is set, or have it ended"
                                             : "not enough memory to observe");
     }
     lua_pushboolean(L, before);

@@ -26,11 +26,16 @@ static unsigned kind_of(size_t what)
     return HAK_LIKELY(what < sizeof kinds) ? kinds[what] : OTHER;
 }
 
+void hak__lua_name_kinds(hak_heap *heap)
+{
+    hak__kinds_name(heap, names, COUNT);
+}
+
 /* Blocks come from here at first, so that whoever has made the heap, its kinds have names. */
 __attribute__((noinline)) static void *alloc_slow(hak_heap *heap, unsigned kind, size_t size)
 {
-    hak__kinds_name(heap, names, COUNT);
-    return hak__heap_alloc_kind_slow(heap, kind, size);
+    hak__lua_name_kinds(heap);
+    return hak__lua_alloc_kind_slow(heap, kind, size);
 }
 
 static void *alloc(hak_heap *heap, unsigned kind, size_t size)

@@ -35,9 +35,10 @@ bool hak_lua_observe(lua_State *L, bool on)
 {
     void *ud;
     hak_heap *heap = hak_lua_heap(L);
-    bool closing = !hak__lua_is_ours(lua_getallocf(L, &ud));
-    if (!heap || (closing && on)) {
-        errno = heap ? EBUSY : EINVAL;
+    lua_Alloc function = lua_getallocf(L, &ud);
+    bool closing = function == hak__lua_alloc_closing;
+    if (!heap || ud != heap || (closing && on)) {
+        errno = heap && closing ? EBUSY : EINVAL;
         return false;
     }
     if (on && !hak__observe_begin(heap)) return false;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "heap.h"
+#include "lua_pace.h"
 
 static int panic(lua_State *L)
 {
@@ -61,7 +62,9 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
     hak_lua_adapter *adapter = hak__heap_zalloc(heap, 1, sizeof *adapter);
     if (!adapter) return NULL;
     adapter->heap = heap;
+    adapter->pace = (hak_lua_pace){heap->limit, SIZE_MAX, SIZE_MAX, 0, -1};
     heap->adapter = adapter;
+    hak__lua_name_kinds(heap);
     return adapter;
 }
 
@@ -114,7 +117,10 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
     int status = place_sentinels(L, adapter);
     bool fits = hak_heap_grace_used(heap) == 0;
     hak_heap_grace(heap, 0);
-    if (status == 0 && fits) return L;
+    if (status == 0 && fits) {
+        hak__lua_pace(adapter);
+        return L;
+    }
 
     lua_close(L);
     if (status != 0) hak_heap_destroy(heap); /* without a sentinel it has not gone with the state */
@@ -141,9 +147,40 @@ bool hak__lua_takes_foreign_memory(lua_State *L)
     return !hak__lua_is_luajit() || (uintptr_t)L >> 32 != 0;
 }
 
+/* ------------------------------------------------------------------ taking states over */
+
+lua_Alloc hak__lua_own_alloc(void)
+{
+    static lua_Alloc known;
+    lua_Alloc own = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (own) return own;
+    lua_State *fresh = luaL_newstate();
+    if (!fresh) return NULL;
+    own = lua_getallocf(fresh, NULL);
+    lua_close(fresh);
+    __atomic_store_n(&known, own, __ATOMIC_RELAXED);
+    return own;
+}
+
+/* A state that its host has made in a heap of its own. */
+static void adopt(lua_State *L, hak_heap *heap)
+{
+    hak_lua_adapter *adapter = adapter_new(heap);
+    if (!adapter) luaL_error(L, "not enough memory");
+    adapter->hosts = true;
+    if (place_sentinels(L, adapter) == 0) {
+        hak__lua_pace(adapter);
+        return;
+    }
+    heap->adapter = NULL;
+    hak_heap_free(heap, adapter);
+    lua_error(L);
+}
+
 hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 {
     hak_heap *heap = hak_lua_heap(L);
+    if (heap && !heap->adapter) adopt(L, heap);
     if (heap) return heap;
     if (!hak__lua_takes_foreign_memory(L)) {
         errno = ENOTSUP;
@@ -157,13 +194,24 @@ hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
         lua_error(L);
     }
     adapter->previous = lua_getallocf(L, &adapter->previous_ud);
+    adapter->has_arena = hak__lua_is_luajit() && adapter->previous == hak__lua_own_alloc();
     lua_setallocf(L, hak__lua_function(heap), heap);
+    hak__lua_pace(adapter);
     return heap;
+}
+
+static hak_heap *heap_of(lua_State *L)
+{
+    void *ud;
+    lua_Alloc function = lua_getallocf(L, &ud);
+    if (hak__lua_is_ours(function) || function == hak__lua_alloc_closing) return ud;
+    const hak_lua_adapter *adapter = hak__lua_adapter_of(L);
+    return adapter ? adapter->heap : NULL;
 }
 
 hak_heap *hak_lua_heap(lua_State *L)
 {
-    void *ud;
-    lua_Alloc function = lua_getallocf(L, &ud);
-    return hak__lua_is_ours(function) || function == hak__lua_alloc_closing ? ud : NULL;
+    hak_heap *heap = heap_of(L);
+    if (heap) hak__lua_before(heap);
+    return heap;
 }

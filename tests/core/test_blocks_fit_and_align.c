@@ -130,6 +130,68 @@ static void size_0_gives_distinct_blocks_of_the_smallest_class(void **state)
     }
 }
 
+static uint64_t drawn = 88172645463325252u;
+
+static size_t below(size_t n)
+{
+    drawn ^= drawn << 13, drawn ^= drawn >> 7, drawn ^= drawn << 17;
+    return (size_t)(drawn % n);
+}
+
+static size_t alignment_for(size_t size)
+{
+    return size && size % 16 == 0 ? 16 : 8;
+}
+
+/* As C has it of malloc, where it matters: what has a member that must lie at a multiple of 16 has
+ * a size that is one. From the first block on, and after blocks were freed, cut, and resized. */
+static void keep_multiples_of_16_aligned(const hak_heap_options *options, size_t largest)
+{
+    enum { SLOTS = 300 };
+    noted slots[SLOTS] = {{0}};
+    for (size_t round = 0; round < 40; round++) {
+        hak_heap *heap = hak_heap_new(options);
+        assert_non_null(heap);
+        for (size_t i = 0; i < 4000; i++) {
+            noted *slot = &slots[below(SLOTS)];
+            size_t size = 1 + below(below(4) ? 136 : largest);
+            if (below(3) == 0) size = (size + 15) & ~(size_t)15;
+            if (!slot->start) {
+                slot->start = hak_heap_alloc(heap, size);
+            } else if (below(3) == 0) {
+                unsigned char *other = hak_heap_realloc(heap, slot->start, size);
+                if (!other) continue;
+                slot->start = other;
+            } else {
+                hak_heap_free(heap, slot->start);
+                slot->start = NULL;
+            }
+            if (!slot->start) continue;
+            if ((uintptr_t)slot->start % alignment_for(size)) {
+                fail_msg("round %zu, operation %zu: %zu bytes at %p", round, i, size,
+                         (void *)slot->start);
+            }
+        }
+        support_check_stats(heap);
+        hak_heap_destroy(heap);
+        memset(slots, 0, sizeof slots);
+    }
+}
+
+static void sizes_that_are_multiples_of_16_lie_at_one(void **state)
+{
+    (void)state;
+    static char memory[300000];
+    keep_multiples_of_16_aligned(&(hak_heap_options){.granularity = 8}, 600);
+    keep_multiples_of_16_aligned(&(hak_heap_options){.granularity = 8}, 5000);
+    keep_multiples_of_16_aligned(&(hak_heap_options){.granularity = 8, .settings = "kinds=1"}, 600);
+    for (size_t i = 0; i < 16; i += 5) {
+        const hak_heap_options options = {
+            .granularity = 8, .memory = memory + i, .memory_size = sizeof memory - i};
+        keep_multiples_of_16_aligned(&options, 300);
+    }
+}
+
 /* All powers of two up to `most`, at all sizes up to `largest`, `together` blocks alive at once. */
 static void aligned_fits(hak_heap *heap, size_t most, size_t largest, size_t together)
 {
@@ -371,6 +433,7 @@ int main(void)
         TEST(blocks_fit_at_granularity_8),
         TEST(blocks_fit_at_granularity_16),
         TEST(the_default_granularity_is_16),
+        TEST(sizes_that_are_multiples_of_16_lie_at_one),
         TEST(slab_blocks_waste_an_eighth_at_most),
         TEST(size_0_gives_distinct_blocks_of_the_smallest_class),
         TEST(aligned_blocks_fit_up_to_4_mib),

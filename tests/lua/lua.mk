@@ -2,7 +2,7 @@
 
 LT         := $(B)/tests/lua
 LT_SUPPORT := tests/lua/support.h bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
-LT_EACH    := test_close test_kinds test_observe test_state test_threads run_state
+LT_EACH    := test_close test_company test_kinds test_observe test_state test_threads run_state
 
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
 define lua_tests
@@ -29,12 +29,12 @@ test-lua-5.4: $(LT)/5.4/test_alloc
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1
 test-lua: test-lua-jit-5.1
-test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(LT)/jit-5.1/test_kinds $(B)/lua/5.1/hakmem.so
+test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(LT)/jit-5.1/test_company $(LT)/jit-5.1/test_kinds $(B)/lua/5.1/hakmem.so
 	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1 tests/lua/test_control.lua \
 		tests/lua/test_install.lua tests/lua/test_kinds.lua tests/lua/test_observe.lua
 
 # The fast path's length, compiled as the module is.
-LT_FAST := tests/lua/instructions.c $(filter-out %/lua_control.c,$(LUA_C)) $(CORE)
+LT_FAST := tests/lua/instructions.c $(filter-out %/lua_control.c %/lua_metrics.c,$(LUA_C)) $(CORE)
 $(LT)/instructions: $(LT_FAST) $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
 	$(CC) $(HAK_CFLAGS) $(PIC) $(MODULE_LTO) -Ibindings/lua $$(pkg-config --cflags lua5.4) $(LT_FAST) \

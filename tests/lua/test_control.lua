@@ -91,7 +91,7 @@ function TestInstall:test_bad_options_are_errors_that_say_what_is_accepted()
       assert(not hakmem.installed())
     end]]
   local expected = {
-    "unknown option 'limits', accepted are: profile, limit, name, settings",
+    "unknown option 'limits', accepted are: profile, limit, name, settings, over",
     "unknown option 'number', accepted are: profile, limit, name",
     "unknown option 'boolean', accepted are: profile, limit, name",
     "unknown profile 'quick', accepted are: speed, balanced, lean",
@@ -572,6 +572,53 @@ function TestTrim:test_functions_refuse_arguments_they_do_not_have()
   for _, name in ipairs { "trim", "stats", "stats_json", "heap_name" } do
     fails_with("no value expected", hakmem[name], 1)
   end
+end
+
+-- The text of openmetrics(): tests/docs compares its names with Python's.
+TestMetrics = {}
+
+function TestMetrics:test_the_text_has_every_number()
+  luaunit.assertEquals(support.run [[
+    local hakmem = require "hakmem"
+    hakmem.install { limit = 2^30 }
+    local keep = {}
+    for i = 1, 3000 do keep[i] = ("x"):rep(i) end
+    collectgarbage("stop")
+    local text = hakmem.openmetrics()
+    local stats, process = hakmem.stats(), hakmem.process_stats()
+    assert(text:sub(-6) == "# EOF\n")
+    local values, families = {}, {}
+    for line in text:gmatch("[^\n]+") do
+      local family = line:match("^# TYPE (%S+) %a+$")
+      if family then
+        assert(not families[family], family)
+        families[family] = true
+      elseif line:sub(1, 1) ~= "#" then
+        local name, value = line:match("^(hakmem_[%w_]+)%S* (%d[%d.]*)$")
+        values[assert(name, line)] = tonumber(value)
+      end
+    end
+    local function has(prefix, name)
+      for _, suffix in ipairs { "", "_bytes", "_total" } do
+        if values[prefix .. name .. suffix] then return values[prefix .. name .. suffix] end
+      end
+      error(name)
+    end
+    for name, number in pairs(stats) do
+      if type(number) == "number" and name ~= "fragmentation" then has("hakmem_", name) end
+    end
+    for name, number in pairs(process) do
+      if type(number) == "number" then has("hakmem_process_", name) end
+    end
+    assert(has("hakmem_", "limit") == 2^30 and has("hakmem_", "fragmentation_ratio") <= 1)
+    assert(has("hakmem_", "live_bytes") > 4e6 and has("hakmem_", "os_calls") >= 0)
+    assert(has("hakmem_class_", "live_blocks") >= 0)
+    print((pcall(hakmem.openmetrics, 1)))]], "false\n")
+end
+
+function TestMetrics:test_without_a_heap_it_is_an_error()
+  luaunit.assertStrContains(support.run [[
+    print(pcall(require "hakmem".openmetrics))]], "call hakmem.install() first")
 end
 
 support.finish(luaunit)

@@ -201,6 +201,35 @@ function TestRunningState:test_large_old_blocks_grow_and_shrink()
   luaunit.assertEquals(output, "10\t208893\tpart 20000\n")
 end
 
+-- Nothing of ours is called where a cycle ends: so C calls may be nested as deep as without us, with
+-- cycles at any depth.
+function TestRunningState:test_c_calls_nest_as_deep_as_ever()
+  local code = [[
+    if arg[1] == "install" then require "hakmem".install() end
+    local function churn() local t for i = 1, 3000 do t = { i, { i } } end return t end
+    local gsub, said = string.gsub, {}
+    local function deep(n)
+      if n == 0 then churn() return 1 end
+      return (gsub("a", "a", function() deep(n - 1) return "x" end))
+    end
+    local function nested(n)
+      if n == 0 then churn() return 1 end
+      local ok, message = pcall(nested, n - 1)
+      if not ok then error(message, 0) end
+      return 1
+    end
+    for _, f in ipairs { deep, nested } do
+      for n = 185, 202 do
+        for _ = 1, 10 do
+          local ok, message = pcall(f, n)
+          if not ok then said[#said + 1] = n .. tostring(message) break end
+        end
+      end
+    end
+    print(table.concat(said, "\n"))]]
+  luaunit.assertEquals(support.run(code, "", "install"), support.run(code, "", "stock"))
+end
+
 -- Endings: the whole transcript, on stdout, on stderr and in the status, is that of the stock
 -- interpreter.
 TestEndings = {}

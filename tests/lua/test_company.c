@@ -1,0 +1,493 @@
+/* What else has to do with a state's allocator: libraries that take memory by it, hosts that have
+ * one of their own, or set a function before ours, and scripts with another copy of the library. In
+ * each case every block ends where it is from, and nothing is left of a state that is closed. */
+#include <sys/wait.h>
+
+#include "support.h"
+
+/* ------------------------------------------------------------------ lives */
+
+static size_t heaps(void)
+{
+    hak_process_stats stats;
+    hak_process_stats_read(&stats);
+    return stats.heaps;
+}
+
+static lua_State *make_installed(void)
+{
+    lua_State *L = luaL_newstate();
+    if (L && !hak_lua_install(L, NULL)) abort();
+    return L;
+}
+
+static lua_State *(*const makers[])(void) = {make_hakmem, make_installed, make_with_kinds};
+static void (*const enders[])(lua_State *) = {lua_close, hak_lua_close};
+
+enum { MAKERS = 3, ENDERS = 2 };
+
+/* Where a module of this version lies, for scripts that load a copy of their own. */
+static void set_cpath(lua_State *L)
+{
+    char path[512];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    assert_true(length > 0);
+    path[length] = 0;
+    *strrchr(path, '/') = 0;
+    char *version = strrchr(path, '/');
+    *version++ = 0;
+    if (strncmp(version, "jit-", 4) == 0) version += 4;
+    lua_getglobal(L, "package");
+    lua_pushfstring(L, "%s/../../lua/%s/?.so", path, version);
+    lua_setfield(L, -2, "cpath");
+    lua_pop(L, 1);
+}
+
+/* ------------------------------------------------------------------ libraries */
+
+typedef struct raw {
+    void *block;
+    size_t size;
+} raw;
+
+static int free_raw(lua_State *L)
+{
+    raw *r = lua_touserdata(L, 1);
+    void *ud;
+    lua_Alloc alloc = lua_getallocf(L, &ud);
+    if (r->block) alloc(ud, r->block, r->size, 0);
+    r->block = NULL;
+    return 0;
+}
+
+/* Memory by the state's allocator, as pattern matchers and packers take it: freed by a finalizer.
+ */
+static void keep_raw(lua_State *L, size_t size)
+{
+    raw *r = lua_newuserdata(L, sizeof *r);
+    *r = (raw){NULL, size};
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, free_raw);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    luaL_ref(L, LUA_REGISTRYINDEX);
+    void *ud;
+    lua_Alloc alloc = lua_getallocf(L, &ud);
+    r->block = alloc(ud, NULL, 0, size);
+    assert_non_null(r->block);
+    memset(r->block, 'x', size);
+}
+
+static void memory_that_libraries_hold_ends_at_its_owner(void **unused)
+{
+    (void)unused;
+    static const char work[] = "t = {} for i = 1, 200 do t[i] = {i, tostring(i)} end";
+    size_t before = heaps();
+    for (size_t end = 0; end < ENDERS; end++) {
+        for (size_t size = 20004; size <= 20104; size++) {
+            lua_State *L = luaL_newstate();
+            luaL_openlibs(L);
+            keep_raw(L, size);
+            assert_non_null(hak_lua_install(L, NULL));
+            run(L, work);
+            keep_raw(L, size % 100 + 1);
+            enders[end](L);
+            assert_int_equal(heaps(), before);
+        }
+        counted count = {.refuse_after = -1};
+        lua_State *L = lua_newstate(counted_alloc, &count);
+        if (!L) continue; /* LuaJIT without GC64 */
+        keep_raw(L, 5000);
+        hak_heap *heap = hak_lua_install(L, NULL);
+        assert_non_null(heap);
+        keep_raw(L, 7000);
+        enders[end](L);
+        assert_int_equal(count.live, 0);
+        assert_int_equal(heaps(), before);
+    }
+}
+
+/* The old size that is passed may be anything. */
+static void what_a_block_holds_is_not_what_its_caller_says(void **unused)
+{
+    (void)unused;
+    static const size_t sizes[][2] = {{40, 60},       {40, 4000},       {100, 50},
+                                      {900, 1000},    {1000, 900},      {5000, 9000},
+                                      {9000, 5000},   {100000, 200000}, {200000, 1000},
+                                      {300, 3000000}, {3000000, 4000},  {3000000, 9000000}};
+    static const size_t lies[] = {0, 1, 17, 100000, 10000000};
+    for (size_t make = 0; make < MAKERS; make++) {
+        for (size_t busy = 0; busy < 2; busy++) {
+            lua_State *L = makers[make]();
+            luaL_openlibs(L);
+            if (busy) run(L, "t = {} for i = 1, 20000 do t[i] = {i, tostring(i)} end");
+            void *ud;
+            lua_Alloc alloc = lua_getallocf(L, &ud);
+            for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+                for (size_t lie = 0; lie < sizeof lies / sizeof *lies; lie++) {
+                    size_t had = sizes[i][0], wanted = sizes[i][1];
+                    char *block = alloc(ud, NULL, 0, had);
+                    assert_non_null(block);
+                    for (size_t at = 0; at < had; at++) block[at] = (char)(at * 7 + i);
+                    block = alloc(ud, block, lies[lie], wanted);
+                    assert_non_null(block);
+                    for (size_t at = 0; at < had && at < wanted; at++) {
+                        if (block[at] == (char)(at * 7 + i)) continue;
+                        fail_msg("%zu to %zu bytes, said to be %zu: byte %zu is wrong", had, wanted,
+                                 lies[lie], at);
+                    }
+                    memset(block, 'y', wanted);
+                    alloc(ud, block, lies[lie], 0);
+                }
+            }
+            hak_lua_close(L);
+        }
+    }
+}
+
+/* The same of a block from before: only its own allocator knows. */
+static void nor_is_what_a_block_from_before_holds(void **unused)
+{
+    (void)unused;
+    static const size_t lies[] = {0, 60, 9000, 100000000};
+    for (size_t lie = 0; lie < sizeof lies / sizeof *lies; lie++) {
+        lua_State *L = luaL_newstate();
+        void *ud;
+        lua_Alloc alloc = lua_getallocf(L, &ud);
+        unsigned char *blocks[40];
+        size_t size = 10;
+        for (size_t i = 0; i < 40; i++, size = size * 4 / 3 + 1) {
+            blocks[i] = alloc(ud, NULL, 0, size);
+            memset(blocks[i], (int)i + 1, size);
+        }
+        assert_non_null(hak_lua_install(L, NULL));
+        alloc = lua_getallocf(L, &ud);
+        size = 10;
+        for (size_t i = 0; i < 40; i++, size = size * 4 / 3 + 1) {
+            size_t wanted = i % 2 ? size * 2 : size / 2;
+            blocks[i] = alloc(ud, blocks[i], lies[lie], wanted);
+            assert_non_null(blocks[i]);
+            for (size_t at = 0; at < size && at < wanted; at++)
+                assert_int_equal(blocks[i][at], i + 1);
+            memset(blocks[i], 'z', wanted);
+            alloc(ud, blocks[i], lies[lie], 0);
+        }
+        lua_close(L);
+    }
+}
+
+/* ------------------------------------------------------------------ userdata */
+
+#if LUA_54
+#define newuserdata(L, size) lua_newuserdatauv(L, size, 0)
+#else
+#define newuserdata(L, size) lua_newuserdata(L, size)
+#endif
+
+/* Lua's own objects, as the C library's malloc would align them. */
+static void userdata_are_aligned_as_in_a_stock_state(void **unused)
+{
+    (void)unused;
+    for (size_t make = 0; make < MAKERS; make++) {
+        for (size_t size = 16; size <= 112; size += 8) {
+            lua_State *stock = make_stock(), *ours = makers[make]();
+            if (IS_LUAJIT && make == 0) luaL_openlibs(ours);
+            size_t always = 0, got = 0;
+            for (size_t i = 0; i < 500; i++) {
+                always += (uintptr_t)newuserdata(stock, size) % 16 == 0;
+                lua_pop(stock, 1);
+                lua_pushfstring(ours, "string %d", (int)i);
+                got += (uintptr_t)newuserdata(ours, size) % 16 == 0;
+                lua_pop(ours, i % 3 ? 2 : 1);
+                lua_settop(ours, lua_gettop(ours) > 10 ? 0 : lua_gettop(ours));
+            }
+            /* A block whose size is no multiple of 16 may lie anywhere. */
+            if (always == 500 && got < 500 && (IS_LUAJIT || (LUA_54 && size % 16 == 0)))
+                fail_msg("%zu bytes: %zu of 500 are aligned", size, got);
+            lua_close(stock);
+            lua_close(ours);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ hosts with a function of their
+ * own */
+
+typedef struct wrapper {
+    lua_Alloc alloc;
+    void *ud;
+    long blocks;
+} wrapper;
+
+static void *count_blocks(void *ud, void *block, size_t old_size, size_t new_size)
+{
+    wrapper *w = ud;
+    void *result = w->alloc(w->ud, block, old_size, new_size);
+    if (!block && result) w->blocks++;
+    if (block && new_size == 0) w->blocks--;
+    return result;
+}
+
+static void wrap(lua_State *L, wrapper *w)
+{
+    w->blocks = 0;
+    w->alloc = lua_getallocf(L, &w->ud);
+    lua_setallocf(L, count_blocks, w);
+}
+
+static void a_heap_ends_although_its_function_was_wrapped(void **unused)
+{
+    (void)unused;
+    size_t before = heaps(), resident = 0;
+    wrapper w;
+    for (size_t round = 0; round < 300; round++) {
+        if (round == 30) resident = rss();
+        for (size_t make = 0; make < MAKERS; make++) {
+            lua_State *L = makers[make]();
+            hak_heap *heap = hak_lua_heap(L);
+            wrap(L, &w);
+            luaL_openlibs(L);
+            run(L, "t = {} for i = 1, 300 do t[i] = {i} end u = ('x'):rep(50000)");
+            assert_ptr_equal(hak_lua_heap(L), heap);
+            assert_ptr_equal(hak_lua_install(L, NULL), heap);
+            assert_true(lua_getallocf(L, NULL) == count_blocks);
+            enders[round % 2](L);
+            assert_int_equal(heaps(), before);
+        }
+    }
+    assert_true(rss() <= resident + MIB);
+}
+
+/* What finalizers do until then works. */
+static void finalizers_of_a_wrapped_state_may_allocate(void **unused)
+{
+    (void)unused;
+    size_t before = heaps();
+    for (size_t make = 0; make < MAKERS; make++) {
+        wrapper w;
+        lua_State *L = makers[make]();
+        wrap(L, &w);
+        luaL_openlibs(L);
+        run(L,
+            "local function f() local t = {} for i = 1, 20000 do t[i] = {i, tostring(i)} end\n"
+            "  assert(t[20000][2] == '20000') end\n"
+            "for i = 1, 5 do if newproxy then local p = newproxy(true) getmetatable(p).__gc = f\n"
+            "  _G['k' .. i] = p else _G['k' .. i] = setmetatable({}, {__gc = f}) end end");
+        hak_lua_close(L);
+        assert_int_equal(heaps(), before);
+    }
+}
+
+static size_t footprint_after_a_burst(bool wrapped)
+{
+    wrapper w;
+    lua_State *L = hak_lua_newstate(&(hak_heap_options){.profile = "lean"});
+    hak_heap *heap = hak_lua_heap(L);
+    if (wrapped) wrap(L, &w);
+    luaL_openlibs(L);
+    run(L, "t = {} for i = 1, 60000 do t[i] = {i, {}, tostring(i)} end\n"
+           "for i = 1, 60000 do if i % 100 ~= 0 then t[i] = false end end\n"
+           "collectgarbage() for i = 1, 3000 do local s = {} end collectgarbage()\n"
+           "for i = 1, 3000 do local s = {} end");
+    hak_stats stats;
+    hak_heap_stats(heap, &stats);
+    lua_close(L);
+    return stats.footprint;
+}
+
+static void cycles_are_noticed_in_a_wrapped_state(void **unused)
+{
+    (void)unused;
+    size_t plain = footprint_after_a_burst(false), wrapped = footprint_after_a_burst(true);
+    if (wrapped > plain + plain / 16) fail_msg("%zu bytes, wrapped %zu", plain, wrapped);
+}
+
+static void a_wrapped_state_is_not_observed(void **unused)
+{
+    (void)unused;
+    wrapper w;
+    lua_State *L = make_hakmem();
+    luaL_openlibs(L);
+    lua_pushcfunction(L, luaopen_hakmem);
+    assert_int_equal(0, lua_pcall(L, 0, 1, 0));
+    lua_setglobal(L, "hakmem");
+    wrap(L, &w);
+    assert_false(hak_lua_observe(L, true));
+    assert_true(lua_getallocf(L, NULL) == count_blocks);
+    run(L, "local ok, message = pcall(hakmem.observe, true)\n"
+           "assert(not ok and message:find('stands before'), message)\n"
+           "assert(hakmem.installed() and hakmem.stats().live_blocks > 0)");
+    hak_lua_close(L);
+}
+
+/* A heap of the host's goes on when its state is closed, with nothing in it. */
+static void a_heap_of_the_hosts_outlives_its_state(void **unused)
+{
+    (void)unused;
+    for (size_t wrapped = 0; wrapped < 2; wrapped++) {
+        wrapper w;
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
+        for (size_t round = 0; round < 20; round++) {
+            lua_State *L = lua_newstate(hak_lua_alloc, heap);
+            if (!L) skip();
+            assert_ptr_equal(hak_lua_install(L, NULL), heap);
+            if (wrapped) wrap(L, &w);
+            luaL_openlibs(L);
+            run(L, "t = {} for i = 1, 20000 do t[i] = {i} end t = nil collectgarbage()");
+            enders[round % 2](L);
+            hak_stats stats;
+            hak_heap_stats(heap, &stats);
+            assert_int_equal(stats.live_blocks, 0);
+            hak_heap_free(heap, hak_heap_alloc(heap, 100));
+        }
+        hak_heap_destroy(heap);
+    }
+}
+
+/* ------------------------------------------------------------------ scripts that install */
+
+static const char script_installs[] =
+    "local hakmem = ...\n"
+    "local done, why = hakmem.install { limit = 2^24 }\n"
+    "assert(done == nil and not hakmem.installed(), tostring(done))\n"
+    "assert(why:find('allocator of this state is not Lua\\'s own', 1, true), why)\n"
+    "assert(why:find('install{over = true}', 1, true) and not why:find('\\n'), why)\n"
+    "assert(not pcall(hakmem.install, { over = 1 }))\n";
+
+static void a_script_leaves_its_hosts_allocator_alone(void **unused)
+{
+    (void)unused;
+    for (size_t over = 0; over < 2; over++) {
+        counted count = {.refuse_after = -1};
+        lua_State *L = lua_newstate(counted_alloc, &count);
+        if (!L) skip();
+        luaL_openlibs(L);
+        assert_int_equal(0, luaL_loadstring(L, script_installs));
+        lua_pushcfunction(L, luaopen_hakmem);
+        assert_int_equal(0, lua_pcall(L, 0, 1, 0));
+        lua_pushvalue(L, -1);
+        lua_setglobal(L, "hakmem");
+        if (lua_pcall(L, 1, 0, 0) != 0) fail_msg("%s", lua_tostring(L, -1));
+        assert_true(lua_getallocf(L, NULL) == counted_alloc);
+        if (over) run(L, "assert(hakmem.install { over = true } == true and hakmem.installed())");
+        run(L, "t = {} for i = 1, 1000 do t[i] = {i} end");
+        lua_close(L);
+        assert_int_equal(count.live, 0);
+    }
+}
+
+/* The limit of a host that counts goes on to hold. */
+static void the_hosts_limit_goes_on_to_hold(void **unused)
+{
+    (void)unused;
+    counted count = {.refuse_after = -1};
+    lua_State *L = lua_newstate(counted_alloc, &count);
+    if (!L) skip();
+    luaL_openlibs(L);
+    set_cpath(L);
+    run(L, "require 'hakmem'.install()");
+    count.refuse_after = 100;
+    assert_int_equal(try_run(L, "t = {} for i = 1, 10000 do t[i] = {i} end"), LUA_ERRMEM);
+    count.refuse_after = -1;
+    lua_close(L);
+    assert_int_equal(count.live, 0);
+}
+
+static void loading_auto_says_so_on_stderr(void **unused)
+{
+    (void)unused;
+    counted count = {.refuse_after = -1};
+    lua_State *L = lua_newstate(counted_alloc, &count);
+    if (!L) skip();
+    luaL_openlibs(L);
+    set_cpath(L);
+    capture errors = capture_begin();
+    int status = try_run(L, "require 'hakmem.auto'");
+    char *said = capture_end(errors);
+    assert_int_equal(status, 0);
+    assert_true(lua_getallocf(L, NULL) == counted_alloc);
+    assert_ptr_equal(strstr(said, "hakmem.auto: hakmem is not installed: "), said);
+    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+    free(said);
+    lua_close(L);
+    assert_int_equal(count.live, 0);
+}
+
+/* Another copy of the library is another allocator, which takes over only when it is told to. */
+static void two_copies_leave_nothing(void **unused)
+{
+    (void)unused;
+    size_t before = heaps(), resident = 0;
+    for (size_t round = 0; round < 200; round++) {
+        if (round == 20) resident = rss();
+        lua_State *L = make_hakmem();
+        luaL_openlibs(L);
+        set_cpath(L);
+        if (round % 4 == 0) {
+            run(L, "local done, why = require 'hakmem'.install() assert(done == nil and why)");
+        } else {
+            run(L, "assert(require 'hakmem'.install { over = true })");
+        }
+        run(L, "t = {} for i = 1, 3000 do t[i] = {i} end");
+        enders[round % 2](L);
+        assert_int_equal(heaps(), before);
+    }
+    if (rss() > resident + MIB) fail_msg("%zu KiB more", (rss() - resident) / KIB);
+}
+
+/* ------------------------------------------------------------------ ending the process */
+
+/* os.exit(7, true) closes the state first, within whatever is going on. */
+static const char *const exits[] = {
+    "on_gc(function() os.exit(7, true) end)",
+    "on_gc(function() coroutine.wrap(function() os.exit(7, true) end)() end)",
+    "on_gc(function() pcall(function() string.gsub('a', 'a', function() os.exit(7, true) end) end) "
+    "end) on_gc(function() end) on_gc(collectgarbage)",
+    "on_gc(function() on_gc(function() os.exit(7, true) end) collectgarbage() os.exit(7, true) "
+    "end)",
+};
+
+static void os_exit_while_a_state_is_closed_ends_the_process(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
+        for (size_t make = 0; make < MAKERS; make++) {
+            pid_t pid = fork();
+            if (pid == 0) {
+                lua_State *L = makers[make]();
+                luaL_openlibs(L);
+                run(L, "keep = {} function on_gc(f) local o if newproxy then o = newproxy(true)\n"
+                       "  getmetatable(o).__gc = f else o = setmetatable({}, {__gc = f}) end\n"
+                       "  keep[#keep + 1] = o end");
+                run(L, exits[i]);
+                hak_lua_close(L);
+                _exit(9);
+            }
+            int status;
+            waitpid(pid, &status, 0);
+            if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+                fail_msg("%s: status %x", exits[i], (unsigned)status);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(os_exit_while_a_state_is_closed_ends_the_process),
+        cmocka_unit_test(memory_that_libraries_hold_ends_at_its_owner),
+        cmocka_unit_test(what_a_block_holds_is_not_what_its_caller_says),
+        cmocka_unit_test(nor_is_what_a_block_from_before_holds),
+        cmocka_unit_test(userdata_are_aligned_as_in_a_stock_state),
+        cmocka_unit_test(a_heap_ends_although_its_function_was_wrapped),
+        cmocka_unit_test(finalizers_of_a_wrapped_state_may_allocate),
+        cmocka_unit_test(cycles_are_noticed_in_a_wrapped_state),
+        cmocka_unit_test(a_wrapped_state_is_not_observed),
+        cmocka_unit_test(a_heap_of_the_hosts_outlives_its_state),
+        cmocka_unit_test(a_script_leaves_its_hosts_allocator_alone),
+        cmocka_unit_test(the_hosts_limit_goes_on_to_hold),
+        cmocka_unit_test(loading_auto_says_so_on_stderr),
+        cmocka_unit_test(two_copies_leave_nothing),
+    };
+    return cmocka_run_group_tests_name("in company", tests, NULL, NULL);
+}
