@@ -457,21 +457,24 @@ for name, work in pairs(WORK) do
 end
 
 function TestPace:test_the_scripts_settings_are_back_when_there_is_room()
-  luaunit.assertEquals(support.run [[
-    local hakmem = require "hakmem"
-    hakmem.install { limit = 6 * 1024 * 1024 }
-    if _VERSION == "Lua 5.4" then collectgarbage("incremental") end
-    collectgarbage("setstepmul", 260)
-    collectgarbage("setpause", 180)
-    local live = {}
-    for i = 1, 20000 do live[i] = { i, "s" .. i } end
-    for r = 1, 200000 do live[r % 20000 + 1] = { r, "s" .. r } end
-    live = nil
-    collectgarbage()
-    local s = hakmem.stats()
-    local t = {}
-    for i = 1, 2000 do t[i] = { i } end
-    print(collectgarbage("setstepmul", 200), collectgarbage("setpause", 200))]], "260\t180\n")
+  -- What is set meanwhile depends on how much is live; Lua 5.4 keeps a quarter of it.
+  for live = 18000, 21500, 500 do
+    luaunit.assertEquals(support.run(([[
+      local hakmem = require "hakmem"
+      hakmem.install { limit = 6 * 1024 * 1024 }
+      if _VERSION == "Lua 5.4" then collectgarbage("incremental") end
+      collectgarbage("setstepmul", 260)
+      collectgarbage("setpause", 180)
+      local live = {}
+      for i = 1, %d do live[i] = { i, "s" .. i } end
+      for r = 1, 200000 do live[r %% %d + 1] = { r, "s" .. r } end
+      live = nil
+      collectgarbage()
+      local t = {}
+      for i = 1, 2000 do t[i] = { i } end
+      print(collectgarbage("setstepmul", 200), collectgarbage("setpause", 200))]]):format(live, live)),
+      "260\t180\n")
+  end
 end
 
 function TestPace:test_a_stopped_collector_stays_stopped()
