@@ -149,7 +149,9 @@ static hak_slab *choose(hak_heap *heap, hak_bin_class class)
     slab = hak__partial_choose(heap, class);
     if (slab) return slab;
     const hak_slab *current = hak__heap_current(heap, class);
-    return has_more(current) ? NULL : hak__partial_first_dry(current);
+    hak_slab *dry = hak__partial_first_dry(current);
+    bool fills_first = has_more(current) && (current->absent || !dry || !dry->absent);
+    return fills_first ? NULL : dry;
 }
 
 /* Makes a partial or dry slab current. False, and no change, when a dry one would pass the limit.

@@ -60,6 +60,8 @@ static size_t length_of(const hak_slab *first, hak_slab_kind kind, unsigned inde
     for (const hak_slab *slab = first; slab; slab = slab->next, length++) {
         HAK_ASSERT(slab->kind == kind && slab->size_class == index);
         HAK_ASSERT(slab->next ? slab->next->prev == slab : first->prev == slab);
+        bool in_order = kind != HAK_SLAB_DRY || !slab->next || slab->absent || !slab->next->absent;
+        HAK_ASSERT(in_order);
     }
     return length;
 }

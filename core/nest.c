@@ -310,6 +310,8 @@ static size_t carve(hak_heap *heap, size_t size)
 bool hak__nest_come_back(hak_heap *heap)
 {
     hak_nest *nest = &heap->nest;
+    /* It would take pages as slabs do, and the heap's own page beside them. */
+    if (heap->super_count && nest->run && !nest->run->span_size) return false;
     bool found = nest->gap < nest->gap_end || nest->to_cut;
     for (unsigned index = 1; index < HAK_CLASSES; index++) {
         nest->reused[index] = 0;

@@ -23,6 +23,15 @@ static void append(hak_slab **list, hak_slab *slab)
     }
 }
 
+static void prepend(hak_slab **list, hak_slab *slab)
+{
+    hak_slab *second = *list;
+    slab->next = second;
+    slab->prev = second ? second->prev : slab;
+    if (second) second->prev = slab;
+    *list = slab;
+}
+
 static void take_out(hak_slab **list, hak_slab *slab)
 {
     if (slab->next) slab->next->prev = slab->prev;
@@ -57,7 +66,8 @@ void hak__partial_link_dry(hak_heap *heap, hak_slab *slab)
     }
     slab->kind = HAK_SLAB_DRY;
     hak__slab_set_left(slab, 1);
-    append(dry, slab);
+    if (slab->absent) prepend(dry, slab);
+    else append(dry, slab);
     HAK_ASSERT(hak__slab_valid(slab));
 }
 
