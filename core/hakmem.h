@@ -41,7 +41,7 @@ typedef struct hak_heap_options {
                            * or 16 (malloc, CPython). Default 16. */
     size_t limit;         /* footprint limit in bytes, see hak_heap_set_limit. Default: none. */
     const char *profile;  /* "speed", "balanced" or "lean". Default: the environment's
-                           * HAKMEM_PROFILE, else "speed". */
+                           * HAKMEM_PROFILE, else "balanced". */
     const char *settings; /* refines the profile, which is then called "custom": see
                            * hak_heap_configure. Default: none. */
     const char *name;     /* for statistics; the first 31 bytes are copied. Default: "heap". */

@@ -16,7 +16,7 @@
 #define MOST    ((size_t)1 << 40) /* of bytes */
 #define NOWHERE SIZE_MAX          /* not a field of profiles */
 
-#define DEFAULT_PROFILE "speed"
+#define DEFAULT_PROFILE "balanced"
 #define TRACE_USUAL     65536     /* events */
 #define WARM_SUPERSLAB  (4 * MIB) /* what the warm pool counts in */
 

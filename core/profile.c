@@ -8,7 +8,7 @@ static const hak_profile profiles[] = {
     {.name = "speed", HAK_PROFILE_speed},
     {.name = "balanced", HAK_PROFILE_balanced},
     {.name = "lean", HAK_PROFILE_lean},
-    {.name = "custom", HAK_PROFILE_speed},
+    {.name = "custom", HAK_PROFILE_balanced},
 };
 
 /* Names from before this allocator. */

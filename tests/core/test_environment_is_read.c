@@ -1,5 +1,5 @@
 /* HAKMEM_PROFILE chooses the profile of heaps whose options name none; a name that is no profile is
- * answered by one line on stderr, once, and "speed". */
+ * answered by one line on stderr, once, and "balanced". */
 #include "support.h"
 
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void a_profile_is_taken_silently(void **state)
     static const setting settings[] = {
         {"speed", "speed"}, {"balanced", "balanced"}, {"lean", "lean"},
         {"Lean", "lean"},   {"BALANCED", "balanced"}, {"mixed_tinyv3_c7_balanced", "balanced"},
-        {"", "speed"},      {NULL, "speed"}};
+        {"", "balanced"},   {NULL, "balanced"}};
     for (size_t i = 0; i < COUNT(settings); i++) {
         support_child child = support_fork(make_heaps, (void *)&settings[i], 10);
         REQUIRE_THAT(child.signal == 0 && child.code == 0, "%s", child.text);
@@ -53,14 +53,14 @@ static void an_unknown_profile_is_answered_once(void **state)
     static const char *const unknown[] = {"fast",           "Speeds", "lean ",
                                           "speed,balanced", "\n",     "%s%n"};
     for (size_t i = 0; i < COUNT(unknown); i++) {
-        setting of = {unknown[i], "speed"};
+        setting of = {unknown[i], "balanced"};
         support_child child = support_fork(make_heaps, &of, 10);
         REQUIRE_THAT(child.signal == 0 && child.code == 0, "%s", child.text);
         REQUIRE_THAT(child.lines == 1, "it says %s", child.text);
         assert_int_equal(strncmp(child.text, "hakmem: ", 8), 0);
         assert_int_equal(child.text[strlen(child.text) - 1], '\n');
         assert_non_null(strstr(child.text, "HAKMEM_PROFILE is '"));
-        assert_non_null(strstr(child.text, "speed"));
+        assert_non_null(strstr(child.text, "using balanced"));
         assert_non_null(strstr(child.text, hak_profile_names()));
     }
 }

@@ -23,7 +23,7 @@ static void defaults_are_as_documented(void **state)
     for (size_t i = 0; i < COUNT(heaps); i++) {
         assert_non_null(heaps[i]);
         assert_string_equal(hak_heap_name(heaps[i]), "heap");
-        assert_string_equal(hak_heap_profile(heaps[i]), "speed");
+        assert_string_equal(hak_heap_profile(heaps[i]), "balanced");
         assert_int_equal(hak_heap_limit(heaps[i]), 0);
         assert_int_equal(hak_heap_grace_used(heaps[i]), 0);
         support_check_live(heaps[i], 0, 0);

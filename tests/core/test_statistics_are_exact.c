@@ -386,7 +386,7 @@ static void what_heaps_leave_is_pooled(void **state)
 static void end_with_a_line(void *context)
 {
     if (context) setenv("HAKMEM_SS_OS_STATS", context, 1);
-    hak_heap *heap = hak_heap_new(NULL);
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
     hak_heap_free(heap, hak_heap_alloc(heap, 3 * MIB));
     hak_heap_new(NULL);
     exit(0);

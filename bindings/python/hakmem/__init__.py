@@ -109,7 +109,7 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
 
     domains: "obj" (objects) and "mem" (buffers), one or both.
     profile: "speed", "balanced", "lean" or "custom"; by default the environment's
-        HAKMEM_PROFILE, else "speed".
+        HAKMEM_PROFILE, else "balanced".
     limit: bytes the heap's pages may take, at least 65536; 0 for no limit.
 
     Returns True if something was taken over, False if all was before: then a
