@@ -16,7 +16,7 @@ static void a_state_gets_a_heap_of_its_own_with_lua_defaults(void **unused)
     assert_non_null(heap);
     assert_ptr_not_equal(heap, hak_lua_heap(other));
     assert_string_equal(hak_heap_name(heap), "lua");
-    assert_string_equal(hak_heap_profile(heap), "speed");
+    assert_string_equal(hak_heap_profile(heap), "balanced");
     assert_int_equal(hak_heap_limit(heap), 0);
     assert_true(hak_heap_owns(heap, L));
     assert_false(hak_heap_owns(hak_lua_heap(other), L));

@@ -341,7 +341,7 @@ static void wrong_options(void)
     refuse(&changes, EINVAL, "unknown profile");
     CHECK(hak_py_installed() == HAK_PY_OBJ);
     CHECK(stats().limit == 64 * MIB);
-    CHECK(strcmp(hak_heap_profile(hak_py_heap()), "speed") == 0);
+    CHECK(strcmp(hak_heap_profile(hak_py_heap()), "balanced") == 0);
 
     changes = (hak_py_options){.profile = "lean", .limit = 32 * MIB};
     install(&changes);

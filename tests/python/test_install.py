@@ -191,7 +191,7 @@ except ValueError as error:
 else:
     raise SystemExit("no error")
 assert hakmem.installed() == ("obj",)
-assert hakmem.limit() == 512 << 20 and hakmem.profile() == "speed"
+assert hakmem.limit() == 512 << 20 and hakmem.profile() == "balanced"
 assert hakmem.install(domains="obj", limit=0) is False
 assert hakmem.limit() == 0
 """
@@ -264,7 +264,7 @@ def test_a_profile_for_a_while(python):
                 raise KeyError
         except KeyError:
             pass
-        assert hakmem.profile() == "speed"
+        assert hakmem.profile() == "balanced"
         """
     )
 

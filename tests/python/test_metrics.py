@@ -257,6 +257,6 @@ def test_statistics_and_trim_go_on_after_uninstalling(python):
         del kept
         assert hakmem.trim() > 1 << 20
         assert "hakmem_live_bytes " in hakmem.openmetrics()
-        assert hakmem.profile() == "speed" and hakmem.limit(1 << 30) == 1 << 30
+        assert hakmem.profile() == "balanced" and hakmem.limit(1 << 30) == 1 << 30
         """
     )
