@@ -98,7 +98,12 @@ static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
     slab->block_size = (uint32_t) class.size;
     slab->size_class = (uint8_t) class.index;
     slab->block_kind = (uint8_t) class.kind;
-    slab->capacity = (uint16_t)(count * hak__heap_unit_size(heap) / class.size);
+    size_t bytes = count * hak__heap_unit_size(heap);
+    slab->capacity = (uint16_t)(bytes / class.size);
+    if (heap->traits->coloured && class.size <= HAK_SMALL_MAX) {
+        size_t unit = (size_t)(slab - hak__region_of_run(heap, slab)->slabs);
+        hak__slab_set_colour(slab, unit, bytes, heap->granularity);
+    }
     if (add_blocks(heap, slab)) return slab;
     hak__units_give(heap, slab);
     return NULL;

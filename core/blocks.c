@@ -172,10 +172,10 @@ void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
         return NULL;
     }
     if (alignment <= heap->granularity) return hak__heap_alloc(heap, size);
-    /* Slabs begin at a multiple of the page, so that every block of a class whose size is a
-     * multiple of the alignment is aligned. */
+    /* Slabs begin at a multiple of the page, unless they have colours, so that every block of a
+     * class whose size is a multiple of the alignment is aligned. */
     if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
-        unsigned index = hak__class_aligned(size, alignment, heap->granularity);
+        unsigned index = hak__heap_class_aligned(heap, size, alignment);
         void *block;
         WITH_RETRY(heap, block, alloc_from_slab(heap, hak__class_in(heap, 0, index)));
         return block;

@@ -100,7 +100,7 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
     if (record->kind == HAK_UNIT_FREE) return 0;
     HAK_ASSERT((size_t)(record - run) < run->units);
     if (record == run) {
-        HAK_ASSERT(run->start == hak__superslab_start(super) + unit * unit_size);
+        HAK_ASSERT(hak__slab_base(run) == hak__superslab_start(super) + unit * unit_size);
         if (run->block_size) add_slab(heap, run, found);
     }
     return hak__part_in_unit(hak__slab_used(run), (size_t)(record - run), unit_size);

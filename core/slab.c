@@ -7,7 +7,7 @@ const hak_slab hak__no_slab;
 /* Blocks to carve: as many as end within the pages that `bytes` more would touch. */
 static uint32_t carve_count(const hak_slab *slab, size_t bytes)
 {
-    size_t begin = (size_t)slab->carved * slab->block_size;
+    size_t begin = hak__slab_colour(slab) + (size_t)slab->carved * slab->block_size;
     size_t end = (begin + bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
     size_t count = (end - begin) / slab->block_size;
     size_t room = slab->capacity - slab->carved;
@@ -17,7 +17,8 @@ static uint32_t carve_count(const hak_slab *slab, size_t bytes)
 
 size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes)
 {
-    size_t end = ((size_t)slab->carved + carve_count(slab, bytes)) * slab->block_size;
+    size_t count = (size_t)slab->carved + carve_count(slab, bytes);
+    size_t end = hak__slab_colour(slab) + count * slab->block_size;
     return (end + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
 }
 
@@ -47,8 +48,33 @@ void hak__slab_carve(hak_slab *slab, size_t bytes)
     *(void **)last = NULL;
 }
 
+#define COLOURS_MOST 8
+#define LOST_PART    128 /* a block may be lost of a slab of that many */
+
+/* The sum of a number's digits, where a digit has as many values as there are colours, or some more
+ * up to a power of two: as many neighbours differ, at every distance that is a power of two. */
+static size_t sum_of_digits(size_t number, size_t colours)
+{
+    size_t sum = 0, digit = 1;
+    while (digit < colours) digit *= 2;
+    for (; number; number /= digit) sum += number % digit;
+    return sum;
+}
+
+void hak__slab_set_colour(hak_slab *slab, size_t unit, size_t bytes, size_t step)
+{
+    size_t size = slab->block_size, colours = size / step, rest = bytes % size;
+    if (colours > COLOURS_MOST) colours = COLOURS_MOST;
+    if ((colours - 1) * step > rest) {
+        if (slab->capacity >= LOST_PART) slab->capacity--;
+        else colours = rest / step + 1;
+    }
+    if (colours > 1) slab->start += sum_of_digits(unit, colours) % colours * step;
+}
+
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
 {
+    offset += hak__slab_colour(slab);
     size_t first = offset / HAK_PAGE, last = (offset + slab->block_size - 1) / HAK_PAGE;
     return ((uint32_t)2 << last) - ((uint32_t)1 << first);
 }
@@ -56,9 +82,9 @@ uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
 /* The blocks that lie in a page, wholly or in part: from *first up to *end. */
 static void blocks_in_page(const hak_slab *slab, unsigned page, size_t *first, size_t *end)
 {
-    size_t begin = page * HAK_PAGE, size = slab->block_size;
-    *first = begin / size;
-    *end = (begin + HAK_PAGE + size - 1) / size;
+    size_t colour = hak__slab_colour(slab), begin = page * HAK_PAGE, size = slab->block_size;
+    *first = begin > colour ? (begin - colour) / size : 0;
+    *end = (begin + HAK_PAGE - colour + size - 1) / size;
     if (*end > slab->carved) *end = slab->carved;
 }
 

@@ -50,7 +50,7 @@ typedef struct hak_slab {
     void *free;                   /* list of free blocks, linked through their first word */
     int32_t countdown;            /* frees until the slow path looks at this slab, less one */
     uint32_t block_size;          /* bytes; 0 for spans */
-    char *start;                  /* first byte of the run */
+    char *start;                  /* first byte of the run; of a slab, its first block */
     struct hak_slab *next, *prev; /* PARTIAL, DRY: in a list; CURRENT: next is the first dry one */
     union {
         struct {
@@ -113,11 +113,35 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
 /* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
 size_t hak__slab_used(const hak_slab *slab);
 
+/* A slab's colour: how many bytes from the start of its run its first block lies. Runs begin at a
+ * multiple of the page, and colours are smaller. */
+static inline size_t hak__slab_colour(const hak_slab *slab)
+{
+    return (uintptr_t)slab->start & (HAK_PAGE - 1);
+}
+
+/* The first byte of a slab's or span's run. */
+static inline char *hak__slab_base(const hak_slab *slab)
+{
+    return slab->start - hak__slab_colour(slab);
+}
+
+/* Where the slab's carved blocks end, in bytes from the start of the run. */
+static inline size_t hak__slab_carved_end(const hak_slab *slab)
+{
+    return slab->carved ? hak__slab_colour(slab) + (size_t)slab->carved * slab->block_size : 0;
+}
+
 /* The same of a slab. */
 static inline size_t hak__slab_carved_pages(const hak_slab *slab)
 {
-    return ((size_t)slab->carved * slab->block_size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+    return (hak__slab_carved_end(slab) + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
 }
+
+/* Gives a slab that has no block yet, in the `unit`-th unit of its region, its colour: a multiple
+ * of `step`, so that slabs whose distance is a power of two begin differently. A hash of addresses
+ * then tells their blocks apart. Of its `bytes` at most one block is lost, where that is little. */
+void hak__slab_set_colour(hak_slab *slab, size_t unit, size_t bytes, size_t step);
 
 /* Bytes of pages that are given as bits of `absent`. */
 static inline size_t hak__bytes_of_pages(uint32_t pages)
@@ -137,7 +161,7 @@ static inline size_t hak__slab_missing(const hak_slab *slab)
     return slab->kind == HAK_UNIT_REMNANT ? hak__bytes_of_pages(slab->absent) : 0;
 }
 
-/* The pages that a block lies in, as bits of `absent`. */
+/* The pages that a block lies in, `offset` bytes from the first, as bits of `absent`. */
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset);
 
 /* How many carved blocks lie in absent pages, wholly or in part: neither free nor with the program.

@@ -68,7 +68,7 @@ static void touch_ahead(hak_heap *heap, hak_slab *run, size_t end)
     if (run->kind != HAK_SLAB_CURRENT || run->units > 1 || heap->footprint < AHEAD_FROM) return;
     if (ahead > unit_size - end) ahead = unit_size - end;
     if (ahead == 0 || run->touched > end || !hak__may_charge(heap, ahead)) return;
-    if (!hak__os_touch(run->start + end, ahead)) return;
+    if (!hak__os_touch(hak__slab_base(run) + end, ahead)) return;
     run->touched = (uint32_t)(end + ahead);
     heap->retained += ahead;
     hak__charge_always(heap, ahead);
@@ -112,7 +112,7 @@ void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
 static void mend(const hak_slab *slab)
 {
     for (uint32_t rest = slab->absent; rest; rest &= rest - 1) {
-        hak__os_touch(slab->start + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
+        hak__os_touch(hak__slab_base(slab) + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
     }
 }
 
@@ -339,7 +339,7 @@ static void give_punched(hak_heap *heap, hak_region *region, hak_slab *run)
         return;
     }
     *run = (hak_slab){
-        .start = run->start,
+        .start = hak__slab_base(run),
         .touched = run->touched,
         .absent = run->absent,
         .units = 1,
