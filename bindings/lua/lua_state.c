@@ -75,7 +75,7 @@ static hak_heap *heap_new(const hak_heap_options *options)
     if (!filled.granularity) filled.granularity = 8;
     if (!filled.name) filled.name = "lua";
     hak_heap *heap = hak_heap_new(&filled);
-    if (heap) heap->traits = &hak__traits_coloured;
+    if (heap && hak__lua_is_luajit()) heap->traits = &hak__traits_coloured;
     if (heap && !adapter_new(heap)) {
         hak_heap_destroy(heap);
         heap = NULL;
