@@ -4,6 +4,7 @@
 
 #include "bins.h"
 #include "holes.h"
+#include "layout.h"
 #include "nest.h"
 #include "os.h"
 #include "partial.h"
@@ -26,7 +27,8 @@ static void check_free_list(const hak_slab *slab)
     size_t count = 0;
     for (char *block = slab->free; block; block = *(char **)block) {
         size_t offset = (size_t)(block - slab->start);
-        HAK_ASSERT(offset % slab->block_size == 0 && offset / slab->block_size < slab->carved);
+        size_t index = hak__layout_end_within(slab, offset);
+        HAK_ASSERT(index < slab->carved && hak__layout_offset(slab, index) == offset);
         HAK_ASSERT(!(hak__slab_pages(slab, offset) & slab->absent));
         HAK_ASSERT(++count <= slab->carved);
     }

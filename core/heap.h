@@ -26,12 +26,14 @@ typedef struct hak_traits {
     /* Milliseconds that memory which it has let go waits before it goes back to the OS, by a thread
      * of hakmem's own: 0, at once, where a thread is not welcome. */
     size_t decay;
-    /* Slabs of small blocks have colours: slab.h. It pays where addresses are hashed, and the bits
-     * that are the same for each slab's n-th block are most of what the hash uses. */
+    /* Slabs of small blocks have colours: layout.h. It pays where addresses are hashed, and the
+     * bits that are the same for each slab's n-th block are most of what the hash uses. */
     bool coloured;
+    /* Such slabs have gaps, and lie apart: scatter.h. For LuaJIT. */
+    bool scattered;
 } hak_traits;
 
-extern const hak_traits hak__traits_default, hak__traits_coloured;
+extern const hak_traits hak__traits_default;
 
 /* Goes over the heap's units a few at a time. */
 typedef struct hak_hand {

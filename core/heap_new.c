@@ -18,7 +18,6 @@
 #include "units.h"
 
 const hak_traits hak__traits_default = {.work_most = SIZE_MAX};
-const hak_traits hak__traits_coloured = {.work_most = SIZE_MAX, .coloured = true};
 
 static bool bad(void)
 {

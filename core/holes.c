@@ -3,6 +3,7 @@
 #include "accounts.h"
 #include "bins.h"
 #include "bits.h"
+#include "layout.h"
 #include "partial.h"
 #include "unit_purge.h"
 
@@ -22,13 +23,18 @@ static void add_block(uint32_t *bytes, size_t begin, size_t size)
 static uint32_t pages_without_block(const hak_slab *slab, size_t *frees)
 {
     size_t size = slab->block_size, colour = hak__slab_colour(slab);
-    size_t end = hak__slab_carved_end(slab);
+    size_t end = hak__layout_carved_end(slab);
     const char *base = hak__slab_base(slab);
     uint32_t bytes[HAK_UNIT_PAGES] = {(uint32_t)colour};
+    for (size_t i = hak__layout_group(slab); slab->has_gaps && i < slab->carved;
+         i += hak__layout_group(slab)) {
+        add_block(bytes, colour + hak__layout_offset(slab, i) - HAK_GAP, HAK_GAP);
+    }
     for (void *block = slab->free; block; block = *(void **)block) {
         add_block(bytes, (size_t)((char *)block - base), size);
     }
-    for (size_t offset = 0; slab->absent && offset + colour < end; offset += size) {
+    for (size_t i = 0; slab->absent && i < slab->carved; i++) {
+        size_t offset = hak__layout_offset(slab, i);
         if (hak__slab_pages(slab, offset) & slab->absent) add_block(bytes, offset + colour, size);
     }
     uint32_t pages = 0;
@@ -226,8 +232,8 @@ bool hak__holes_fill(hak_heap *heap, hak_slab *slab)
 {
     size_t page = (size_t)__builtin_ctz(slab->absent);
     size_t begin = page * HAK_PAGE, colour = hak__slab_colour(slab);
-    size_t block = begin > colour ? (begin - colour) / slab->block_size : 0;
-    uint32_t pages = hak__slab_pages(slab, block * slab->block_size) & slab->absent;
+    size_t block = begin > colour ? hak__layout_end_within(slab, begin - colour) : 0;
+    uint32_t pages = hak__slab_pages(slab, hak__layout_offset(slab, block)) & slab->absent;
     if (!hak__charge(heap, hak__bytes_of_pages(pages))) return false;
     hak__slab_restore(slab, pages);
     return true;

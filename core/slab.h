@@ -68,7 +68,8 @@ typedef struct hak_slab {
     uint16_t asleep;    /* FULL: blocks that will be free when it wakes */
     uint16_t absent;    /* bit for each of its pages that was given back while it is in use */
     uint8_t block_kind; /* what its blocks are for: kinds.h */
-    bool searched;      /* PARTIAL: `vacant` has all such pages, until the countdown has run out */
+    bool searched : 1;  /* PARTIAL: `vacant` has all such pages, until the countdown has run out */
+    bool has_gaps : 1;  /* between groups of its blocks: layout.h */
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
@@ -112,36 +113,6 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
 
 /* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
 size_t hak__slab_used(const hak_slab *slab);
-
-/* A slab's colour: how many bytes from the start of its run its first block lies. Runs begin at a
- * multiple of the page, and colours are smaller. */
-static inline size_t hak__slab_colour(const hak_slab *slab)
-{
-    return (uintptr_t)slab->start & (HAK_PAGE - 1);
-}
-
-/* The first byte of a slab's or span's run. */
-static inline char *hak__slab_base(const hak_slab *slab)
-{
-    return slab->start - hak__slab_colour(slab);
-}
-
-/* Where the slab's carved blocks end, in bytes from the start of the run. */
-static inline size_t hak__slab_carved_end(const hak_slab *slab)
-{
-    return slab->carved ? hak__slab_colour(slab) + (size_t)slab->carved * slab->block_size : 0;
-}
-
-/* The same of a slab. */
-static inline size_t hak__slab_carved_pages(const hak_slab *slab)
-{
-    return (hak__slab_carved_end(slab) + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
-}
-
-/* Gives a slab that has no block yet, in the `unit`-th unit of its region, its colour: a multiple
- * of `step`, so that slabs whose distance is a power of two begin differently. A hash of addresses
- * then tells their blocks apart. Of its `bytes` at most one block is lost, where that is little. */
-void hak__slab_set_colour(hak_slab *slab, size_t unit, size_t bytes, size_t step);
 
 /* Bytes of pages that are given as bits of `absent`. */
 static inline size_t hak__bytes_of_pages(uint32_t pages)
