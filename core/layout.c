@@ -56,7 +56,8 @@ void hak__layout_colour(hak_slab *slab, size_t unit, size_t bytes, size_t granul
                         bool wants_gaps)
 {
     size_t size = slab->block_size, rest = bytes % size, step = size % 16 ? granularity : 16;
-    size_t gaps = wants_gaps ? (slab->capacity - (size_t)1) / hak__layout_group(slab) * HAK_GAP : 0;
+    bool needs_gaps = wants_gaps && (size & -size) > HAK_GAP;
+    size_t gaps = needs_gaps ? (slab->capacity - (size_t)1) / hak__layout_group(slab) * HAK_GAP : 0;
     size_t colours = least(size / step, COLOURS_MOST);
     size_t needed = (colours - 1) * step + gaps, lost = 0;
     if (needed > rest) lost = (needed - rest + size - 1) / size;

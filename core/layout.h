@@ -7,8 +7,9 @@
 
 #include "slab.h"
 
-/* A group is as many blocks as fit the bytes of a period. LuaJIT's hash does not use the bits from
- * there up to some that all of a slab's blocks have in common. */
+/* LuaJIT's hash does not use the bits of an address from 16 KiB up to some that all of a slab's
+ * blocks have in common. So a group is as many blocks as differ below; a gap of 16 bytes, and the
+ * next group differs from it. */
 #define HAK_PERIOD ((size_t)16 * 1024)
 #define HAK_GAP    ((size_t)16)
 
@@ -34,7 +35,7 @@ static inline char *hak__slab_base(const hak_slab *slab)
 /* The blocks of a group. */
 static inline size_t hak__layout_group(const hak_slab *slab)
 {
-    return HAK_PERIOD / slab->block_size;
+    return HAK_PERIOD / (slab->block_size & -slab->block_size);
 }
 
 /* Where a block begins, in bytes from the first. */
