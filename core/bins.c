@@ -2,6 +2,7 @@
 
 #include "accounts.h"
 #include "holes.h"
+#include "layout.h"
 #include "nest.h"
 #include "partial.h"
 #include "purge.h"
@@ -93,12 +94,20 @@ static size_t slab_units(const hak_heap *heap, size_t block_size)
 static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
 {
     size_t count = slab_units(heap, class.size);
-    hak_slab *slab = hak__units_take(heap, count, 1, HAK_SLAB_CURRENT);
+    bool scattered = heap->traits->scattered && count == 1 && class.size <= HAK_SMALL_MAX;
+    hak_slab *slab = scattered ? hak__units_take_scattered(heap, hak__heap_current(heap, class),
+                                                           HAK_SLAB_CURRENT)
+                               : hak__units_take(heap, count, 1, HAK_SLAB_CURRENT);
     if (!slab) return NULL;
     slab->block_size = (uint32_t) class.size;
     slab->size_class = (uint8_t) class.index;
     slab->block_kind = (uint8_t) class.kind;
-    slab->capacity = (uint16_t)(count * hak__heap_unit_size(heap) / class.size);
+    size_t bytes = count * hak__heap_unit_size(heap);
+    slab->capacity = (uint16_t)(bytes / class.size);
+    if (heap->traits->coloured && class.size <= HAK_SMALL_MAX) {
+        size_t unit = (size_t)(slab - hak__region_of_run(heap, slab)->slabs);
+        hak__layout_colour(slab, unit, bytes, heap->granularity, heap->traits->scattered);
+    }
     if (add_blocks(heap, slab)) return slab;
     hak__units_give(heap, slab);
     return NULL;

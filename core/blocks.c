@@ -8,6 +8,7 @@
 #include "check.h"
 #include "kinds.h"
 #include "large.h"
+#include "layout.h"
 #include "nest.h"
 #include "reclaim.h"
 
@@ -38,10 +39,11 @@ static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
 /* Ends the process if no block of a slab begins there: what the record can tell. */
 static void check_place(const hak_slab *slab, const void *block)
 {
-    uint32_t size = slab->block_size;
-    if (!size) return; /* not one of a slab */
-    uint32_t offset = (uint32_t)((const char *)block - slab->start), index = offset / size;
-    if (index * size != offset) hak__fatal("free", block, "points into a block, not at its start");
+    if (!slab->block_size) return; /* not one of a slab */
+    size_t offset = (size_t)((const char *)block - slab->start);
+    size_t index = hak__layout_end_within(slab, offset);
+    if (hak__layout_offset(slab, index) != offset)
+        hak__fatal("free", block, "points into a block, not at its start");
     if (index >= slab->carved) hak__fatal("free", block, "no block has been handed out there");
     if (slab->absent && hak__slab_pages(slab, offset) & slab->absent)
         hak__fatal("free", block, "this block is free already");
@@ -172,10 +174,10 @@ void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
         return NULL;
     }
     if (alignment <= heap->granularity) return hak__heap_alloc(heap, size);
-    /* Slabs begin at a multiple of the page, so that every block of a class whose size is a
-     * multiple of the alignment is aligned. */
+    /* Slabs begin at a multiple of the page, unless they have colours, so that every block of a
+     * class whose size is a multiple of the alignment is aligned. */
     if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
-        unsigned index = hak__class_aligned(size, alignment, heap->granularity);
+        unsigned index = hak__heap_class_aligned(heap, size, alignment);
         void *block;
         WITH_RETRY(heap, block, alloc_from_slab(heap, hak__class_in(heap, 0, index)));
         return block;
@@ -259,7 +261,7 @@ static size_t size_of(const hak_heap *heap, location at, const void *p)
     if (at.slab->kind == HAK_UNIT_NEST) return hak__nest_block_size(heap, p);
     if (!at.slab->block_size) return at.slab->span_size;
     size_t offset = (size_t)((const char *)p - at.slab->start);
-    return offset < (size_t)at.slab->carved * at.slab->block_size ? at.slab->block_size : 0;
+    return offset < hak__layout_offset(at.slab, at.slab->carved) ? at.slab->block_size : 0;
 }
 
 size_t hak__heap_block_size(const hak_heap *heap, const void *p)

@@ -4,6 +4,7 @@
 
 #include "bins.h"
 #include "holes.h"
+#include "layout.h"
 #include "nest.h"
 #include "os.h"
 #include "partial.h"
@@ -26,7 +27,8 @@ static void check_free_list(const hak_slab *slab)
     size_t count = 0;
     for (char *block = slab->free; block; block = *(char **)block) {
         size_t offset = (size_t)(block - slab->start);
-        HAK_ASSERT(offset % slab->block_size == 0 && offset / slab->block_size < slab->carved);
+        size_t index = hak__layout_end_within(slab, offset);
+        HAK_ASSERT(index < slab->carved && hak__layout_offset(slab, index) == offset);
         HAK_ASSERT(!(hak__slab_pages(slab, offset) & slab->absent));
         HAK_ASSERT(++count <= slab->carved);
     }
@@ -100,7 +102,7 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
     if (record->kind == HAK_UNIT_FREE) return 0;
     HAK_ASSERT((size_t)(record - run) < run->units);
     if (record == run) {
-        HAK_ASSERT(run->start == hak__superslab_start(super) + unit * unit_size);
+        HAK_ASSERT(hak__slab_base(run) == hak__superslab_start(super) + unit * unit_size);
         if (run->block_size) add_slab(heap, run, found);
     }
     return hak__part_in_unit(hak__slab_used(run), (size_t)(record - run), unit_size);

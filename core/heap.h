@@ -26,6 +26,11 @@ typedef struct hak_traits {
     /* Milliseconds that memory which it has let go waits before it goes back to the OS, by a thread
      * of hakmem's own: 0, at once, where a thread is not welcome. */
     size_t decay;
+    /* Slabs of small blocks have colours: layout.h. It pays where addresses are hashed, and the
+     * bits that are the same for each slab's n-th block are most of what the hash uses. */
+    bool coloured;
+    /* Such slabs have gaps, and lie apart: scatter.h. For LuaJIT. */
+    bool scattered;
 } hak_traits;
 
 extern const hak_traits hak__traits_default;
@@ -284,6 +289,14 @@ static inline void hak__heap_free(hak_heap *heap, void *block)
     } else {
         hak__heap_free_outside(heap, block);
     }
+}
+
+/* The class whose blocks of `size` bytes lie at a multiple of `alignment`, above the granularity:
+ * slabs with colours have none. */
+static inline unsigned hak__heap_class_aligned(const hak_heap *heap, size_t size, size_t alignment)
+{
+    if (heap->traits->coloured && size <= HAK_SMALL_MAX) size = HAK_SMALL_MAX + 1;
+    return hak__class_aligned(size, alignment, heap->granularity);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include "accounts.h"
 #include "bins.h"
 #include "bits.h"
+#include "layout.h"
 #include "partial.h"
 #include "unit_purge.h"
 
@@ -21,13 +22,20 @@ static void add_block(uint32_t *bytes, size_t begin, size_t size)
  * be freed at least before there can be another, SIZE_MAX: all of them. */
 static uint32_t pages_without_block(const hak_slab *slab, size_t *frees)
 {
-    size_t size = slab->block_size, end = slab->carved * size;
-    uint32_t bytes[HAK_UNIT_PAGES] = {0};
-    for (void *block = slab->free; block; block = *(void **)block) {
-        add_block(bytes, (size_t)((char *)block - slab->start), size);
+    size_t size = slab->block_size, colour = hak__slab_colour(slab);
+    size_t end = hak__layout_carved_end(slab);
+    const char *base = hak__slab_base(slab);
+    uint32_t bytes[HAK_UNIT_PAGES] = {(uint32_t)colour};
+    for (size_t i = hak__layout_group(slab); slab->has_gaps && i < slab->carved;
+         i += hak__layout_group(slab)) {
+        add_block(bytes, colour + hak__layout_offset(slab, i) - HAK_GAP, HAK_GAP);
     }
-    for (size_t offset = 0; slab->absent && offset < end; offset += size) {
-        if (hak__slab_pages(slab, offset) & slab->absent) add_block(bytes, offset, size);
+    for (void *block = slab->free; block; block = *(void **)block) {
+        add_block(bytes, (size_t)((char *)block - base), size);
+    }
+    for (size_t i = 0; slab->absent && i < slab->carved; i++) {
+        size_t offset = hak__layout_offset(slab, i);
+        if (hak__slab_pages(slab, offset) & slab->absent) add_block(bytes, offset + colour, size);
     }
     uint32_t pages = 0;
     *frees = SIZE_MAX;
@@ -70,7 +78,7 @@ static uint32_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     uint32_t kept = 0;
     for (uint32_t rest = pages, run; rest; rest &= ~run) {
         run = (uint32_t)hak__bits_lowest_run(rest);
-        char *start = slab->start + (size_t)__builtin_ctz(run) * HAK_PAGE;
+        char *start = hak__slab_base(slab) + (size_t)__builtin_ctz(run) * HAK_PAGE;
         if (!hak__give_pages(heap, start, hak__bytes_of_pages(run))) kept |= run;
     }
     if (kept) hak__slab_restore(slab, kept);
@@ -223,8 +231,9 @@ size_t hak__holes_punch_slab(hak_heap *heap, hak_slab *slab, size_t *read)
 bool hak__holes_fill(hak_heap *heap, hak_slab *slab)
 {
     size_t page = (size_t)__builtin_ctz(slab->absent);
-    size_t block = page * HAK_PAGE / slab->block_size;
-    uint32_t pages = hak__slab_pages(slab, block * slab->block_size) & slab->absent;
+    size_t begin = page * HAK_PAGE, colour = hak__slab_colour(slab);
+    size_t block = begin > colour ? hak__layout_end_within(slab, begin - colour) : 0;
+    uint32_t pages = hak__slab_pages(slab, hak__layout_offset(slab, block)) & slab->absent;
     if (!hak__charge(heap, hak__bytes_of_pages(pages))) return false;
     hak__slab_restore(slab, pages);
     return true;

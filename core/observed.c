@@ -29,8 +29,8 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
     bool is_power = alignment && !(alignment & (alignment - 1));
     if (is_power && alignment > heap->granularity) {
         bool in_slab = alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment;
-        sight.hit = in_slab && hak__observe_hit(
-                                   heap, 0, hak__class_aligned(size, alignment, heap->granularity));
+        sight.hit =
+            in_slab && hak__observe_hit(heap, 0, hak__heap_class_aligned(heap, size, alignment));
     }
     void *block = hak__heap_aligned_alloc(heap, alignment, size);
     if (block || is_power) hak__observe_after(heap, &sight, block);

@@ -1,6 +1,7 @@
 #include "partial.h"
 
 #include "bins.h"
+#include "layout.h"
 
 #define LOOK_AT 16 /* partial slabs, before one is chosen */
 

@@ -2,22 +2,29 @@
 
 #include <string.h>
 
+#include "layout.h"
+
 const hak_slab hak__no_slab;
 
-/* Blocks to carve: as many as end within the pages that `bytes` more would touch. */
+/* Blocks to carve: as many as end within the pages that `bytes` more would touch, of one group. */
 static uint32_t carve_count(const hak_slab *slab, size_t bytes)
 {
-    size_t begin = (size_t)slab->carved * slab->block_size;
+    size_t begin = hak__slab_colour(slab) + hak__layout_offset(slab, slab->carved);
     size_t end = (begin + bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
     size_t count = (end - begin) / slab->block_size;
     size_t room = slab->capacity - slab->carved;
+    if (slab->has_gaps) {
+        size_t group = hak__layout_group(slab), of_group = group - slab->carved % group;
+        if (of_group < room) room = of_group;
+    }
     if (count == 0) count = 1;
     return (uint32_t)(count < room ? count : room);
 }
 
 size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes)
 {
-    size_t end = ((size_t)slab->carved + carve_count(slab, bytes)) * slab->block_size;
+    size_t begin = hak__slab_colour(slab) + hak__layout_offset(slab, slab->carved);
+    size_t end = begin + carve_count(slab, bytes) * slab->block_size;
     return (end + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
 }
 
@@ -39,7 +46,7 @@ void hak__slab_carve(hak_slab *slab, size_t bytes)
     HAK_ASSERT(!slab->free && slab->carved < slab->capacity);
     uint32_t count = carve_count(slab, bytes);
     size_t size = slab->block_size;
-    char *block = slab->start + slab->carved * size;
+    char *block = slab->start + hak__layout_offset(slab, slab->carved);
     char *last = block + (count - 1) * size;
     slab->free = block;
     slab->carved = (uint16_t)(slab->carved + count);
@@ -49,6 +56,7 @@ void hak__slab_carve(hak_slab *slab, size_t bytes)
 
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
 {
+    offset += hak__slab_colour(slab);
     size_t first = offset / HAK_PAGE, last = (offset + slab->block_size - 1) / HAK_PAGE;
     return ((uint32_t)2 << last) - ((uint32_t)1 << first);
 }
@@ -56,9 +64,9 @@ uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
 /* The blocks that lie in a page, wholly or in part: from *first up to *end. */
 static void blocks_in_page(const hak_slab *slab, unsigned page, size_t *first, size_t *end)
 {
-    size_t begin = page * HAK_PAGE, size = slab->block_size;
-    *first = begin / size;
-    *end = (begin + HAK_PAGE + size - 1) / size;
+    size_t colour = hak__slab_colour(slab), begin = page * HAK_PAGE;
+    *first = begin > colour ? hak__layout_end_within(slab, begin - colour) : 0;
+    *end = hak__layout_begin_within(slab, begin + HAK_PAGE - colour);
     if (*end > slab->carved) *end = slab->carved;
 }
 
@@ -87,7 +95,7 @@ void hak__slab_restore(hak_slab *slab, uint32_t pages)
         size_t last = end - 1;
         if (end > done) end = done;
         for (size_t i = end; i-- > first;) {
-            size_t offset = i * slab->block_size;
+            size_t offset = hak__layout_offset(slab, i);
             /* Only the first and the last can reach into another page. */
             bool is_inside = i > first && i < last;
             if (!is_inside && hak__slab_pages(slab, offset) & slab->absent) continue;
@@ -107,14 +115,15 @@ void hak__slab_sort(hak_slab *slab)
     /* Dividing by multiplying: exact for a dividend below 2^32 / size, as offsets in a unit are. */
     uint64_t inverse = ((uint64_t)1 << 32) / size + 1;
     for (void *block = slab->free; block; block = *(void **)block) {
-        uint64_t i = (uint64_t)((char *)block - slab->start) * inverse >> 32;
+        uint64_t offset = (uint64_t)((char *)block - slab->start);
+        uint64_t i = slab->has_gaps ? hak__layout_end_within(slab, offset) : offset * inverse >> 32;
         is_free[i / 64] |= (uint64_t)1 << i % 64;
     }
     void **link = &slab->free;
     for (size_t i = 0; i < words; i++) {
         for (uint64_t rest = is_free[i]; rest; rest &= rest - 1) {
             size_t block = i * 64 + (size_t)__builtin_ctzll(rest);
-            *link = slab->start + block * size;
+            *link = slab->start + hak__layout_offset(slab, block);
             link = *link;
         }
     }

@@ -50,7 +50,7 @@ typedef struct hak_slab {
     void *free;                   /* list of free blocks, linked through their first word */
     int32_t countdown;            /* frees until the slow path looks at this slab, less one */
     uint32_t block_size;          /* bytes; 0 for spans */
-    char *start;                  /* first byte of the run */
+    char *start;                  /* first byte of the run; of a slab, its first block */
     struct hak_slab *next, *prev; /* PARTIAL, DRY: in a list; CURRENT: next is the first dry one */
     union {
         struct {
@@ -68,7 +68,8 @@ typedef struct hak_slab {
     uint16_t asleep;    /* FULL: blocks that will be free when it wakes */
     uint16_t absent;    /* bit for each of its pages that was given back while it is in use */
     uint8_t block_kind; /* what its blocks are for: kinds.h */
-    bool searched;      /* PARTIAL: `vacant` has all such pages, until the countdown has run out */
+    bool searched : 1;  /* PARTIAL: `vacant` has all such pages, until the countdown has run out */
+    bool has_gaps : 1;  /* between groups of its blocks: layout.h */
 } hak_slab;
 
 _Static_assert(sizeof(hak_slab) == 64, "a slab record is one cache line");
@@ -113,12 +114,6 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
 /* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
 size_t hak__slab_used(const hak_slab *slab);
 
-/* The same of a slab. */
-static inline size_t hak__slab_carved_pages(const hak_slab *slab)
-{
-    return ((size_t)slab->carved * slab->block_size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
-}
-
 /* Bytes of pages that are given as bits of `absent`. */
 static inline size_t hak__bytes_of_pages(uint32_t pages)
 {
@@ -137,7 +132,7 @@ static inline size_t hak__slab_missing(const hak_slab *slab)
     return slab->kind == HAK_UNIT_REMNANT ? hak__bytes_of_pages(slab->absent) : 0;
 }
 
-/* The pages that a block lies in, as bits of `absent`. */
+/* The pages that a block lies in, `offset` bytes from the first, as bits of `absent`. */
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset);
 
 /* How many carved blocks lie in absent pages, wholly or in part: neither free nor with the program.

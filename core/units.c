@@ -2,8 +2,10 @@
 
 #include "accounts.h"
 #include "bits.h"
+#include "layout.h"
 #include "os.h"
 #include "reaper.h"
+#include "scatter.h"
 #include "superslabs.h"
 #include "supply.h"
 #include "unit_purge.h"
@@ -68,7 +70,7 @@ static void touch_ahead(hak_heap *heap, hak_slab *run, size_t end)
     if (run->kind != HAK_SLAB_CURRENT || run->units > 1 || heap->footprint < AHEAD_FROM) return;
     if (ahead > unit_size - end) ahead = unit_size - end;
     if (ahead == 0 || run->touched > end || !hak__may_charge(heap, ahead)) return;
-    if (!hak__os_touch(run->start + end, ahead)) return;
+    if (!hak__os_touch(hak__slab_base(run) + end, ahead)) return;
     run->touched = (uint32_t)(end + ahead);
     heap->retained += ahead;
     hak__charge_always(heap, ahead);
@@ -112,7 +114,7 @@ void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
 static void mend(const hak_slab *slab)
 {
     for (uint32_t rest = slab->absent; rest; rest &= rest - 1) {
-        hak__os_touch(slab->start + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
+        hak__os_touch(hak__slab_base(slab) + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
     }
 }
 
@@ -301,16 +303,15 @@ static void set_unused(hak_slab *run, size_t from, size_t end)
     for (size_t i = from; i < end; i++) run[i] = (hak_slab){.touched = run[i].touched};
 }
 
-hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind)
+static hak_superslab *take_superslab(hak_heap *heap)
 {
-    hak_place found = find_run(heap, count, align);
-    if (!found.super) {
-        if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
-        hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
-        found.super = hak__supply_take(heap);
-        if (!found.super) return NULL;
-        if (!hak__units_adopt(heap, found.super)) return NULL;
-    }
+    hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
+    hak_superslab *super = hak__supply_take(heap);
+    return super && hak__units_adopt(heap, super) ? super : NULL;
+}
+
+static hak_slab *take_at(hak_heap *heap, hak_place found, size_t count, hak_slab_kind kind)
+{
     hak_region *region = found.super->region;
     size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;
     hak_slab *run = &region->slabs[unit];
@@ -323,6 +324,27 @@ hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_k
     };
     set_interior(run, 1, count);
     return run;
+}
+
+hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind)
+{
+    hak_place found = find_run(heap, count, align);
+    if (!found.super) {
+        if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
+        found.super = take_superslab(heap);
+        if (!found.super) return NULL;
+    }
+    return take_at(heap, found, count, kind);
+}
+
+hak_slab *hak__units_take_scattered(hak_heap *heap, const hak_slab *last, hak_slab_kind kind)
+{
+    hak_place found = find_run(heap, 1, 1);
+    bool has_pages = found.super && found.super->dirty >> found.bit & 1;
+    if (heap->region || !last->start || has_pages) return hak__units_take(heap, 1, 1, kind);
+    hak_superslab *more = hak__scatter_needs_another(heap, last) ? take_superslab(heap) : NULL;
+    hak_place other = more ? (hak_place){more, 0} : hak__scatter(last);
+    return other.super ? take_at(heap, other, 1, kind) : hak__units_take(heap, 1, 1, kind);
 }
 
 /* A unit is accounted for up to the last page it has touched, without holes. So one with absent
@@ -339,7 +361,7 @@ static void give_punched(hak_heap *heap, hak_region *region, hak_slab *run)
         return;
     }
     *run = (hak_slab){
-        .start = run->start,
+        .start = hak__slab_base(run),
         .touched = run->touched,
         .absent = run->absent,
         .units = 1,

@@ -13,6 +13,10 @@
  * set, nothing is touched. The heap has lists. NULL when there is no such run to be had. */
 hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind);
 
+/* Takes one unit for a slab of the class whose current slab is `last`, or an empty record: where
+ * scatter.h says, but that units with pages come first. */
+hak_slab *hak__units_take_scattered(hak_heap *heap, const hak_slab *last, hak_slab_kind kind);
+
 /* Gives a run back. Its touched pages are retained. */
 void hak__units_give(hak_heap *heap, hak_slab *run);
 

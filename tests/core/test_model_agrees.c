@@ -3,9 +3,7 @@
  * when it is freed or resized; now and then no two blocks overlap, and the statistics are those of
  * the model. For both granularities, on the caller's memory, under a limit, and for heaps in turn.
  */
-#ifdef TEST_CPYTHON
 #include "heap.h"
-#endif
 #include "support.h"
 
 #include <errno.h>
@@ -34,7 +32,10 @@ typedef struct model {
 /* ------------------------------------------------------------------ the model */
 
 #ifdef TEST_CPYTHON
-static const hak_traits traits = {.in_order = true, .work_most = 64};
+static const hak_traits cpython = {.in_order = true, .work_most = 64, .coloured = true};
+static const hak_traits *traits = &cpython;
+#else
+static const hak_traits *traits = &hak__traits_default;
 #endif
 
 #define LARGE_ALIGNMENTS 10 /* 8 KiB to 4 MiB */
@@ -51,9 +52,7 @@ static model model_new(const hak_heap_options *options, uint64_t salt)
         .most_bytes = 48 * MIB,
     };
     REQUIRE(made.heap);
-#ifdef TEST_CPYTHON
-    made.heap->traits = &traits;
-#endif
+    made.heap->traits = traits;
     made.blocks = malloc(made.room * sizeof *made.blocks);
     made.sorted = malloc(made.room * sizeof *made.sorted);
     REQUIRE(made.blocks && made.sorted);
@@ -312,6 +311,26 @@ static void when_lean(void **state)
           support_scaled(500000), 3);
 }
 
+/* As a heap for LuaJIT is: with gaps between its blocks. */
+static void when_scattered(void **state)
+{
+    (void)state;
+    static const hak_traits scattered = {
+        .work_most = SIZE_MAX, .coloured = true, .scattered = true};
+    static const char *const profiles[] = {"speed", "lean"};
+    const hak_traits *others = traits;
+    traits = &scattered;
+    for (size_t i = 0; i < COUNT(profiles); i++) {
+        agree(&(hak_heap_options){.profile = support_profile(profiles[i]), .granularity = 8},
+              support_scaled(700000), 20 + i);
+        agree(&(hak_heap_options){.profile = support_profile(profiles[i]),
+                                  .granularity = 8,
+                                  .limit = MIB},
+              support_scaled(200000), 30 + i);
+    }
+    traits = others;
+}
+
 static void under_limits(void **state)
 {
     (void)state;
@@ -392,6 +411,7 @@ int main(void)
         cmocka_unit_test(at_granularity_8),
         cmocka_unit_test(at_granularity_16),
         cmocka_unit_test(when_lean),
+        cmocka_unit_test(when_scattered),
         cmocka_unit_test(under_limits),
         cmocka_unit_test(on_the_callers_memory),
         cmocka_unit_test(with_a_limit_on_the_callers_memory),

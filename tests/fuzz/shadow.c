@@ -17,7 +17,9 @@ size_t shadow_time_left;
 
 static uint64_t stamps;
 
-static const hak_traits traits_in_order = {.in_order = true, .work_most = 64};
+static const hak_traits traits_of_cpython = {.in_order = true, .work_most = 64, .coloured = true};
+static const hak_traits traits_of_luajit = {
+    .work_most = SIZE_MAX, .coloured = true, .scattered = true};
 
 static const char *const kind_names[HAK_KINDS] = {"0", "1", "2", "3", "4", "5"};
 
@@ -67,6 +69,8 @@ static void note(shadow *s, void *start, size_t size, size_t alignment, unsigned
     REQUIRE_THAT(errno == 0, "errno %d after a success", errno);
     REQUIRE_THAT((uintptr_t)start % s->granularity == 0, "%p", start);
     REQUIRE_THAT((uintptr_t)start % alignment == 0, "%p at %zu", start, alignment);
+    bool needs_16 = size > 0 && size % 16 == 0;
+    REQUIRE_THAT(!needs_16 || (uintptr_t)start % 16 == 0, "%p of %zu bytes", start, size);
     size_t usable = hak_heap_usable_size(s->heap, start);
     REQUIRE_THAT(usable >= size && usable > 0, "%zu for %zu", usable, size);
     block *added = &s->blocks[s->count++];
@@ -210,7 +214,7 @@ void shadow_churn(shadow *s, size_t size, size_t times)
 #define GUARD      64
 #define GUARD_BYTE 0xc3
 
-bool shadow_new(shadow *s, hak_heap_options options, bool in_order, size_t offset)
+bool shadow_new(shadow *s, hak_heap_options options, bool for_vm, size_t offset)
 {
     size_t before = os_refusals();
     unsigned char *allocation = NULL;
@@ -247,7 +251,7 @@ bool shadow_new(shadow *s, hak_heap_options options, bool in_order, size_t offse
     s->prewarmed = getenv("HAKMEM_PREWARM") ? shadow_stats(s).retained : 0;
     s->ceiling = options.limit;
     hak__kinds_name(heap, kind_names, HAK_KINDS);
-    if (in_order) heap->traits = &traits_in_order;
+    if (for_vm) heap->traits = s->granularity == 8 ? &traits_of_luajit : &traits_of_cpython;
     REQUIRE(hak_heap_limit(heap) == options.limit);
     shadow_check(s);
     return true;

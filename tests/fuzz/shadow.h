@@ -51,7 +51,7 @@ void shadow_spend(size_t time);
 
 /* A new heap in a free place; false if it was refused. `offset` is where in its page the caller's
  * memory begins. */
-bool shadow_new(shadow *s, hak_heap_options options, bool in_order, size_t offset);
+bool shadow_new(shadow *s, hak_heap_options options, bool for_vm, size_t offset);
 void shadow_destroy(shadow *s);
 
 bool shadow_alloc(shadow *s, size_t size, unsigned kind);
