@@ -127,6 +127,19 @@ static void size_0_gives_distinct_blocks_of_the_smallest_class(void **state)
         }
         check_and_free(heap);
         hak_heap_destroy(heap);
+        /* Where a heap begins, there is no more room: from slabs of two classes. */
+        heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
+        for (size_t i = 0; i < 80; i++) note(heap, hak_heap_alloc(heap, 1000), 1000, granularity);
+        for (size_t i = 0; i < 1000; i++) {
+            note(heap, hak_heap_alloc(heap, 0), 0, granularity);
+            assert_int_equal(blocks[block_count - 1].usable, granularity);
+            note(heap, hak_heap_alloc(heap, granularity + 1), granularity + 1, granularity);
+            assert_int_equal(blocks[block_count - 1].usable, 2 * granularity);
+        }
+        hak_stats stats = support_stats(heap);
+        assert_true(stats.class_stats[0].slabs > 0 && stats.class_stats[1].slabs > 0);
+        check_and_free(heap);
+        hak_heap_destroy(heap);
     }
 }
 

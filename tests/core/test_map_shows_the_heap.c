@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kept.h"
 #include "kinds.h"
-#include "slab.h"
 
 /* The page, in memory of its own. */
 static char *map_of(const hak_heap *heap)
@@ -206,6 +206,7 @@ static void check_map(const hak_heap *heap)
     REQUIRE(strncmp(page, "<!DOCTYPE html>", 15) == 0 && strstr(page, "</html>"));
     REQUIRE(check_rows(page, "superslab") == stats.superslabs);
     REQUIRE(count(page, "<svg class=\"nestrow\"") == 1 && count(page, ">the nest") == 1);
+    REQUIRE(count(page, "<svg class=\"nestrow\" width=\"960\" height=\"22\">") == 1);
     REQUIRE(count(page, ">one block of ") == stats.large_blocks - stats.huge_blocks);
     REQUIRE(count(page, ">a huge block of ") == stats.huge_blocks);
     REQUIRE(check_rows(page, "hugeblock") ==
@@ -227,6 +228,7 @@ static void check_map(const hak_heap *heap)
         REQUIRE_THAT(count(page, text) == 1, "no line %s", text);
     }
     REQUIRE(count(page, "<title>blocks of ") == slabs);
+    REQUIRE(count(page, "<tr><td>") == stats.classes && count(page, "</table>") == 1);
     check_colours(page, &stats);
     check_cells(page, heap);
     REQUIRE_THAT(shown_live <= live, "%zu blocks are shown, %zu live", shown_live, live);
@@ -269,6 +271,31 @@ static void everything_is_shown(void **state)
         check_map(heap);
         hak_heap_destroy(heap);
     }
+}
+
+/* Huge blocks that are kept are shown whatever their size, though they lie in several lists. */
+static void kept_blocks_of_all_sizes_are_shown(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {300 * KIB, 400 * KIB, 3 * MIB, 20 * MIB};
+    void *blocks[COUNT(sizes)];
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "retain_least=100m"});
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        blocks[i] = hak_heap_alloc(heap, 100 * KIB);
+        REQUIRE(hak_heap_alloc(heap, 100 * KIB)); /* so that it cannot grow where it is */
+        REQUIRE(blocks[i] = hak_heap_realloc(heap, blocks[i], sizes[i]));
+    }
+    hak_heap_free(heap, blocks[0]);
+    hak__kept_purge_some(heap, 200 * KIB);
+    for (size_t i = 1; i < COUNT(sizes); i++) hak_heap_free(heap, blocks[i]);
+    for (unsigned list = 0; list < HAK_KEPT; list++) REQUIRE(heap->supers->kept[list]);
+    heap->supers->hand.super = heap->supers->owned; /* which lies behind the lists */
+    char *page = map_of(heap);
+    check_cells(page, heap);
+    REQUIRE(count(page, ">a free, kept, huge block of ") == COUNT(sizes));
+    REQUIRE(count(page, ">a free, kept, huge block of 400 KiB") == 1);
+    free(page);
+    hak_heap_destroy(heap);
 }
 
 /* A slab says what its blocks are for, where the heap keeps them apart. */
@@ -336,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_shown),
+        cmocka_unit_test(kept_blocks_of_all_sizes_are_shown),
         cmocka_unit_test(kinds_are_named),
         cmocka_unit_test(on_the_callers_memory),
         cmocka_unit_test(a_name_cannot_break_the_page),

@@ -219,6 +219,7 @@ static void used_again(void *context)
     char *zeros = hak_heap_zalloc(other, 1, SIZE);
     REQUIRE(zeros == block && support_zeros(zeros, SIZE) == SIZE);
     REQUIRE(pooled() == 0 && hak_heap_owns(other, zeros + 5 * MIB));
+    for (size_t at = 0; at < SIZE; at += MIB) REQUIRE(hak_owns(zeros + at));
     REQUIRE(support_stats(other).footprint >= SIZE);
     hak_heap_free(other, zeros);
     /* It may be a little larger than what is asked for; one that is too large goes. */

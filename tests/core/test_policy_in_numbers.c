@@ -138,6 +138,32 @@ static void what_was_not_needed_lately_is_told(void **state)
     assert_int_equal(heap.recent_peak, 5 * MIB);
 }
 
+/* ------------------------------------------------------------------ while it is freed from */
+
+/* What partial slabs have, beyond the bound, is looked at; then again when there is a quarter more,
+ * and as much more as the bound. */
+static void loose_pages_are_looked_at_by_and_by(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t loose, look_at; /* the next time, in thousands */
+    } steps[] = {{1000, 0},     {1001, 2001},  {2000, 2001}, {2001, 3001},
+                 {8000, 10000}, {9999, 10000}, {4000, 5000}, {10000, 12500},
+                 {100, 1100},   {1001, 1100},  {1100, 2100}};
+    static hak_region callers; /* where there is nothing to be found */
+    hak_heap heap = heap_with(1000000, 1000000, 0);
+    heap.region = &callers;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        heap.loose = steps[i].loose * 1000;
+        hak__purge_loose(&heap);
+        REQUIRE_THAT(heap.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i, heap.loose_at);
+    }
+    heap.refusals_in_a_row = 1; /* then the OS is not asked */
+    heap.loose = 20000000;
+    hak__purge_loose(&heap);
+    assert_true(heap.loose_at == 2100000 && heap.purges_skipped == 1);
+}
+
 /* ------------------------------------------------------------------ before a peak */
 
 static hak_heap heap_at_its_peak(size_t footprint)
@@ -300,6 +326,7 @@ int main(void)
         cmocka_unit_test(what_is_soon_needed_again_is_kept),
         cmocka_unit_test(releases_are_reckoned_together),
         cmocka_unit_test(what_was_not_needed_lately_is_told),
+        cmocka_unit_test(loose_pages_are_looked_at_by_and_by),
         cmocka_unit_test(a_look_has_to_be_worth_it),
         cmocka_unit_test(growth_in_earnest_is_a_step),
         cmocka_unit_test(a_look_takes_its_share),

@@ -28,6 +28,8 @@ static void a_word_is_one_of_several_in_any_case(void **state)
     } cases[] = {{"no", 2, 0},  {"NO", 2, 0},   {"yeS", 3, 1},  {"on", 2, 2},  {"one", 3, 3},
                  {"one", 2, 2}, {"ones", 3, 3}, {"ones", 4, 4}, {"o", 1, 4},   {"", 0, 4},
                  {"n\0", 2, 4}, {"ye", 2, 4},   {"nn", 2, 4},   {"yes ", 4, 4}};
+    size_t unused;
+    assert_false(hak__word_among(words, 3, "one", 3, &unused)); /* it is the fourth */
     for (size_t i = 0; i < COUNT(cases); i++) {
         size_t place = 99;
         bool known = hak__word_among(words, COUNT(words), cases[i].text, cases[i].length, &place);

@@ -63,12 +63,15 @@ def embed(python, program, case, env={}):
         "observed_calls",
         "observed_again",
         "observed_below_a_hook",
+        "memory_errors",
         "limit",
         "wrong_options",
         "builtin_module",
         "other_copy",
         "other_copy_first",
         "sub_interpreter",
+        "locked",
+        "locked_while_observed",
     ],
 )
 def test_embedding(python, program, case):
