@@ -78,6 +78,33 @@ static void the_calls_are_few(void **state)
     }
 }
 
+/* A purge of many pieces ends with the fourth that is refused in a row. */
+static void four_refusals_end_a_purge(void **state)
+{
+    (void)state;
+    static void *blocks[40];
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "retain_least=100m"});
+    hak_heap_trim(heap);
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        assert_non_null(blocks[i] = hak_heap_alloc(heap, 60000));
+    }
+    for (size_t i = 0; i < COUNT(blocks); i += 2) hak_heap_free(heap, blocks[i]);
+    size_t retained = support_stats(heap).retained, purges = support_stats(heap).purges;
+    for (size_t i = 0; i < 2; i++) {
+        refusing = true;
+        asked = 0;
+        REQUIRE(hak_heap_trim(heap) == 0 && support_stats(heap).retained == retained);
+        REQUIRE_THAT(asked == 4, "%zu times", asked);
+        REQUIRE(support_stats(heap).purges == purges);
+        refusing = false;
+    }
+    asked = 0;
+    REQUIRE(hak_heap_trim(heap) == retained && support_stats(heap).retained == 0);
+    REQUIRE_THAT(asked == 20, "%zu times", asked);
+    REQUIRE(support_stats(heap).purges == purges + 20);
+    hak_heap_destroy(heap);
+}
+
 /* Once it relents, policy gives back again, though not at once. */
 static void giving_back_begins_again(void **state)
 {
@@ -267,7 +294,23 @@ static void a_superslab_beyond_the_limit_stays_pooled(void **state)
     hak_heap_destroy(heap);
 }
 
-/* The records of a superslab that goes back go too; where they stay, they say that it is clean. */
+/* The records of a superslab that goes back go too. */
+static void records_go_with_their_superslab(void **state)
+{
+    (void)state;
+    unsigned char page[1];
+    hak_heap *heap = hak_heap_new(NULL);
+    void *block = hak_heap_alloc(heap, 100000);
+    REQUIRE(block);
+    const hak_slab *records = hak__superslab_slabs(hak__superslab_of(hak__region_shared(), block));
+    REQUIRE(hak__os_resident((void *)records, PAGE, page) && page[0] & 1);
+    hak_heap_free(heap, block);
+    hak_heap_trim(heap);
+    REQUIRE(hak__os_resident((void *)records, PAGE, page) && !(page[0] & 1));
+    hak_heap_destroy(heap);
+}
+
+/* Where they stay, they say that it is clean. */
 static void records_that_stay_are_clean(void **state)
 {
     (void)state;
@@ -293,6 +336,8 @@ int main(void)
         cmocka_unit_test(giving_back_begins_again),
         cmocka_unit_test(a_slab_without_pages_goes),
         cmocka_unit_test(a_heap_may_go_meanwhile),
+        cmocka_unit_test(four_refusals_end_a_purge),
+        cmocka_unit_test(records_go_with_their_superslab),
         cmocka_unit_test(records_that_stay_are_clean),
         cmocka_unit_test(what_is_pooled_has_no_holes),
         cmocka_unit_test(beginnings_are_asked_for_once),
