@@ -40,7 +40,7 @@ T_debug   := test_births_are_known test_blocks_fit_and_align test_environment_is
 	test_refused_purges_pause test_reports_are_lines test_room_is_found \
 	test_runs_of_bits_are_found test_settings_are_checked test_slabs_agree test_statistics_are_exact \
 	test_superslabs_are_found test_words_are_compared test_zalloc_zeroes
-T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \
+T_cpython := test_blocks_fit_and_align test_heaps_are_small test_limit_holds test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
 T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
 T_thread  := test_heaps_are_independent
@@ -120,7 +120,7 @@ $(addprefix $(F)/lua$(1)/,run_state $(T_lua$(1))): $(F)/lua$(1)/%: $(F)/lua$(1)/
 		$(shell pkg-config --libs lua$(1)) -lcmocka -pthread
 endef
 T_lua5.4 := test_alloc test_close test_kinds test_observe test_state test_threads
-T_lua5.1 := test_close test_observe test_state
+T_lua5.1 := test_close test_luajit test_observe test_state
 $(eval $(call lua_group,5.4))
 $(eval $(call lua_group,5.1))
 

@@ -327,6 +327,17 @@ static void a_block_from_before_grows_within_the_limit_and_shrinks_at_it(void **
     assert_non_null(b.p);
     check(&b, 5 * KIB, 64 * KIB);
     hak_lua_alloc(heap, b.p, 5 * KIB, 0);
+    /* Those of more than 1 MiB are the other's, which may move their pages. */
+    for (size_t size = MIB; size <= MIB + KIB; size += KIB) {
+        b = (block){counted_alloc(&before, NULL, 0, size), size, 8};
+        fill(&b);
+        void *grown = hak_lua_alloc(heap, b.p, size, 2 * size);
+        assert_true(!grown == (size == MIB));
+        if (grown) b.p = grown, b.size = 2 * size;
+        check(&b, size, size);
+        assert_false(hak_heap_owns(heap, b.p));
+        hak_lua_alloc(heap, b.p, b.size, 0);
+    }
     lua_close(L);
     assert_int_equal(before.live, 0);
 }
