@@ -353,6 +353,7 @@ def test_kinds_are_told_where_they_are_kept_apart(python):
 import hakmem
 assert "kinds" not in hakmem.stats()
 hakmem.install()
+kept = [[i] for i in range(1000)]
 stats = hakmem.stats()
 [other] = stats["kinds"]
 assert other["name"] == "other" and other["live_bytes"] > 1000
