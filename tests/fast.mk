@@ -39,7 +39,8 @@ T_debug   := test_births_are_known test_blocks_fit_and_align test_environment_is
 	test_pool_is_exact test_realloc_keeps_contents test_refusal_changes_nothing \
 	test_refused_purges_pause test_reports_are_lines test_room_is_found \
 	test_runs_of_bits_are_found test_settings_are_checked test_slabs_agree test_statistics_are_exact \
-	test_superslabs_are_found test_words_are_compared test_zalloc_zeroes
+	test_superslabs_are_found test_what_waits_goes_in_order test_words_are_compared \
+	test_zalloc_zeroes
 T_cpython := test_blocks_fit_and_align test_heaps_are_small test_limit_holds test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
 T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported

@@ -3,8 +3,10 @@
  * call. A thread gives them back, also while the program does nothing; a fork never meets it. */
 #include "support.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -53,6 +55,13 @@ static bool threads_are(size_t count)
 {
     size_t now = support_status("Threads:") / KIB; /* it counts in KiB */
     return support_sanitized || now == count + 1;
+}
+
+static size_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (size_t)now.tv_sec * 1000 + (size_t)now.tv_nsec / 1000000;
 }
 
 static void sleep_ms(long milliseconds)
@@ -136,7 +145,10 @@ static void pages_go_while_nothing_happens(void *context)
     end(heap, &held);
     REQUIRE(threads_are(1));
     if (size == sizes[0]) {
-        UNTIL(threads_are(0) && pooled() == 0);
+        UNTIL(pooled() == 0);
+        size_t idle = now_ms();
+        UNTIL(threads_are(0));
+        REQUIRE_THAT(support_sanitized || now_ms() - idle > 1000, "%zu ms", now_ms() - idle);
         REQUIRE(pooled() == 0);
     }
     begin(heap, &held, size); /* it can be had again */
@@ -164,6 +176,81 @@ static void idle_programs_get_small(void **state)
     in_children(pages_go_while_nothing_happens);
 }
 
+/* Whole blocks wait for as long as the heap says, and not much longer: a thread looks every 50 ms.
+ */
+static void wait_so_long(void *context)
+{
+    (void)context;
+    hak_heap *heap = heap_with(SHORT), *other = heap_with(NOTHING "decay=400");
+    char *block = hak_heap_alloc(heap, 5 * MIB), *longer = hak_heap_alloc(other, 6 * MIB);
+    REQUIRE(block && longer);
+    size_t begin = now_ms();
+    hak_heap_free(heap, block);
+    hak_heap_free(other, longer);
+    REQUIRE(pooled() == 11 * MIB);
+    UNTIL(pooled() <= 6 * MIB);
+    size_t took = now_ms() - begin;
+    REQUIRE_THAT(took >= DECAY_MS - 10, "%zu ms", took);
+    UNTIL(pooled() == 0);
+    took = now_ms() - begin;
+    REQUIRE_THAT(took >= 390, "%zu ms", took);
+    hak_heap_destroy(heap);
+    hak_heap_destroy(other);
+}
+
+static void they_wait_for_so_long(void **state)
+{
+    (void)state;
+    support_in_child(wait_so_long, NULL, 60);
+}
+
+/* The signals that a thread blocks, a bit for each. */
+static size_t blocked_by(const char *thread)
+{
+    char path[SUPPORT_PATH], line[256];
+    unsigned long mask = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
+    FILE *status = fopen(path, "r");
+    while (status && fgets(line, sizeof line, status)) sscanf(line, "SigBlk: %lx", &mask);
+    if (status) fclose(status);
+    return mask;
+}
+
+/* The program's signals are the program's, and so is its address space. */
+static void make_the_thread(void *context)
+{
+    (void)context;
+    char self[32];
+    snprintf(self, sizeof self, "%d", getpid());
+    hak_heap *heap = heap_with(LONG);
+    char *block = hak_heap_alloc(heap, 5 * MIB);
+    size_t mask = blocked_by(self), space = support_status("VmSize:");
+    hak_heap_free(heap, block);
+    REQUIRE(pooled() == 5 * MIB && threads_are(1));
+    REQUIRE(blocked_by(self) == mask);
+    REQUIRE_THAT(support_sanitized || support_status("VmSize:") < space + 2 * MIB, "%zu, then %zu",
+                 space, support_status("VmSize:"));
+    size_t others = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    REQUIRE(tasks);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        if (task->d_name[0] == '.' || strcmp(task->d_name, self) == 0) continue;
+        others++;
+        /* But for SIGKILL, SIGSTOP and the two of libc's own. */
+        size_t free = ~blocked_by(task->d_name) & ~((size_t)1 << 8 | (size_t)1 << 18);
+        REQUIRE_THAT(support_sanitized || !(free & ~((size_t)3 << 31)), "%zx", free);
+    }
+    closedir(tasks);
+    REQUIRE(support_sanitized || others == 1);
+    hak_heap_destroy(heap);
+}
+
+static void the_thread_is_in_nobodys_way(void **state)
+{
+    (void)state;
+    support_in_child(make_the_thread, NULL, 60);
+}
+
 /* ------------------------------------------------------------------ what takes them at once */
 
 static void others_want_them(void *context)
@@ -173,9 +260,11 @@ static void others_want_them(void *context)
     for (size_t i = 0; i < COUNT(sizes); i++) {
         begin(heap, &held, sizes[i]);
         end(heap, &held);
+        size_t before = pooled() + support_stats(heap).footprint;
         REQUIRE(pooled() > BURST / 2);
-        REQUIRE(hak_heap_trim(heap) > BURST / 2);
-        REQUIRE(pooled() == 0);
+        size_t given = hak_heap_trim(heap), left = support_stats(heap).footprint;
+        REQUIRE_THAT(given == before - left, "%zu given, not %zu", given, before - left);
+        REQUIRE(pooled() == 0 && given > BURST / 2);
 
         begin(heap, &held, sizes[i]);
         end(heap, &held);
@@ -297,13 +386,16 @@ static void fork_and_look(void *context)
     REQUIRE(child >= 0);
     REQUIRE(pooled() == 0);
     WITHIN(1, threads_are(0)); /* sooner than it ends by itself */
+    pid_t second = fork();     /* where there is no thread */
+    if (second == 0) _exit(pooled() != 0);
+    int status;
+    REQUIRE(waitpid(second, &status, 0) == second && status == 0);
     REQUIRE(hak_heap_configure(heap, SHORT, NULL, 0));
     begin(heap, &held, 640);
     end(heap, &held);
     UNTIL(pooled() == 0);
     hak_heap_destroy(heap);
     if (child == 0) _exit(0);
-    int status;
     REQUIRE(waitpid(child, &status, 0) == child && status == 0);
 }
 
@@ -401,6 +493,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bursts_are_free),
         cmocka_unit_test(idle_programs_get_small),
+        cmocka_unit_test(they_wait_for_so_long),
+        cmocka_unit_test(the_thread_is_in_nobodys_way),
         cmocka_unit_test(trims_profiles_and_limits_take_them),
         cmocka_unit_test(huge_blocks_are_used_again),
         cmocka_unit_test(new_pages_come_in_place_of_waiting_ones),
