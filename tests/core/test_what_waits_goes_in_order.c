@@ -131,10 +131,29 @@ static void what_waits_is_taken_in_order(void **state)
     assert_true(!hak__waiting_has_slabs() && hak__waiting_bytes() == 0);
 }
 
+/* Among the last sixteen huge blocks one is found, and no further. */
+static void few_are_looked_at(void **state)
+{
+    (void)state;
+    enum { WAITING = 20 };
+    for (size_t i = 0; i < WAITING; i++) {
+        supers[i].region = &region;
+        supers[i].kind = HAK_SUPERSLAB_HUGE;
+        hak__waiting_put(&supers[i], (i + 1) * PAGE, 1);
+    }
+    size_t last = WAITING - LOOK_AT;
+    assert_null(hak__waiting_take_huge(last * PAGE, PAGE, last * PAGE));
+    assert_ptr_equal(hak__waiting_take_huge((last + 1) * PAGE, PAGE, (last + 1) * PAGE),
+                     &supers[last]);
+    while (hak__waiting_take_first(false)) continue;
+    assert_int_equal(hak__waiting_bytes(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_waits_is_taken_in_order),
+        cmocka_unit_test(few_are_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
