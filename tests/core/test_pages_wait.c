@@ -71,10 +71,10 @@ static void sleep_ms(long milliseconds)
 }
 
 /* Waits until that is so, or too long. */
-#define WITHIN(seconds, holds)                                                       \
-    do {                                                                             \
-        for (size_t i = 0; !(holds) && i < (seconds)*100; i++) sleep_ms(10);         \
-        REQUIRE_THAT(holds, "after %d s; %zu bytes wait", (int)(seconds), pooled()); \
+#define WITHIN(seconds, holds)                                                        \
+    do {                                                                              \
+        for (int looks = (seconds)*100; !(holds) && looks > 0; looks--) sleep_ms(10); \
+        REQUIRE_THAT(holds, "after %d s; %zu bytes wait", seconds, pooled());         \
     } while (0)
 #define UNTIL(holds) WITHIN(PATIENCE_S, holds)
 
@@ -176,26 +176,25 @@ static void idle_programs_get_small(void **state)
     in_children(pages_go_while_nothing_happens);
 }
 
-/* Whole blocks wait for as long as the heap says, and not much longer: a thread looks every 50 ms.
- */
+/* Whole blocks wait for at least as long as the heap says. */
 static void wait_so_long(void *context)
 {
     (void)context;
-    hak_heap *heap = heap_with(SHORT), *other = heap_with(NOTHING "decay=400");
-    char *block = hak_heap_alloc(heap, 5 * MIB), *longer = hak_heap_alloc(other, 6 * MIB);
-    REQUIRE(block && longer);
-    size_t begin = now_ms();
-    hak_heap_free(heap, block);
-    hak_heap_free(other, longer);
-    REQUIRE(pooled() == 11 * MIB);
-    UNTIL(pooled() <= 6 * MIB);
-    size_t took = now_ms() - begin;
-    REQUIRE_THAT(took >= DECAY_MS - 10, "%zu ms", took);
-    UNTIL(pooled() == 0);
-    took = now_ms() - begin;
-    REQUIRE_THAT(took >= 390, "%zu ms", took);
-    hak_heap_destroy(heap);
-    hak_heap_destroy(other);
+    static const struct {
+        const char *settings;
+        size_t decay; /* milliseconds */
+    } cases[] = {{SHORT, DECAY_MS}, {NOTHING "decay=400", 400}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = heap_with(cases[i].settings);
+        char *block = hak_heap_alloc(heap, 5 * MIB);
+        REQUIRE(block);
+        size_t begin = now_ms();
+        hak_heap_free(heap, block);
+        UNTIL(pooled() == 0);
+        size_t took = now_ms() - begin;
+        REQUIRE_THAT(took + 10 >= cases[i].decay, "%zu ms", took);
+        hak_heap_destroy(heap);
+    }
 }
 
 static void they_wait_for_so_long(void **state)
@@ -395,6 +394,9 @@ static void fork_and_look(void *context)
     end(heap, &held);
     UNTIL(pooled() == 0);
     hak_heap_destroy(heap);
+    if (child == 0) _exit(0);
+    REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+    child = fork(); /* once more: a thread that has ended would count as lost at the exit */
     if (child == 0) _exit(0);
     REQUIRE(waitpid(child, &status, 0) == child && status == 0);
 }
