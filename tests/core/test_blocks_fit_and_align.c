@@ -169,6 +169,22 @@ static void aligned_blocks_fit_up_to_4_mib(void **state)
     }
 }
 
+/* Up to a page, aligned blocks are of whole pages only where they come near to 16 KiB. */
+static void aligned_blocks_lie_in_slabs(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t alignment = 32; alignment <= 4096; alignment *= 2) {
+        void *block = hak_heap_aligned_alloc(heap, alignment, 16 * KIB - alignment);
+        assert_true(block && (uintptr_t)block % alignment == 0);
+        assert_int_equal(support_stats(heap).large_blocks, 0);
+        hak_heap_free(heap, block);
+    }
+    void *block = hak_heap_aligned_alloc(heap, 8192, 100);
+    assert_true(block && support_stats(heap).large_blocks == 1);
+    hak_heap_destroy(heap);
+}
+
 static void a_bad_alignment_is_einval(void **state)
 {
     (void)state;
@@ -387,6 +403,7 @@ int main(void)
         TEST(slab_blocks_waste_an_eighth_at_most),
         TEST(size_0_gives_distinct_blocks_of_the_smallest_class),
         TEST(aligned_blocks_fit_up_to_4_mib),
+        TEST(aligned_blocks_lie_in_slabs),
         TEST(a_bad_alignment_is_einval),
         TEST(an_aligned_block_is_reallocated_like_any_other),
         TEST(blocks_fit_in_the_callers_memory),

@@ -381,9 +381,10 @@ static void fork_and_look(void *context)
     begin(heap, &held, 640);
     end(heap, &held);
     REQUIRE(threads_are(1) && pooled() > 0);
+    size_t before = now_ms();
     pid_t child = fork();
     REQUIRE(child >= 0);
-    REQUIRE(pooled() == 0);
+    REQUIRE(pooled() == 0 && now_ms() - before < PATIENCE_S * 1000);
     WITHIN(1, threads_are(0)); /* sooner than it ends by itself */
     pid_t second = fork();     /* where there is no thread */
     if (second == 0) _exit(pooled() != 0);
@@ -412,12 +413,15 @@ static void without_threads(void *context)
     (void)context;
     refusing = true;
     hak_heap *heap = heap_with(LONG);
+    size_t before = support_resident();
     for (size_t i = 0; i < COUNT(sizes); i++) {
         begin(heap, &held, sizes[i]);
         errno = EXDEV;
         end(heap, &held);
         REQUIRE(errno == EXDEV);
         REQUIRE_THAT(pooled() == 0 && threads_are(0), "%zu bytes wait", pooled());
+        size_t left = before + support_stats(heap).footprint + LITTLE;
+        REQUIRE_THAT(support_sanitized || support_resident() < left, "%zu", support_resident());
     }
     refusing = false;
     begin(heap, &held, 640);

@@ -642,6 +642,27 @@ static void the_bound_itself_stays(void **state)
     }
 }
 
+/* Of a caller's memory nothing goes back to the OS, but it counts no more. */
+static void pages_of_the_callers_memory_count_no_more(void **state)
+{
+    (void)state;
+    static char memory[4 * MIB];
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = sizeof memory});
+    held all = hold(heap, 2000, 1000), spans = hold(heap, 10, 40000);
+    size_t full = support_stats(heap).footprint;
+    for (size_t i = 1; i < all.count; i++) hak_heap_free(heap, all.blocks[i]);
+    let_go(heap, &spans);
+    size_t before = support_stats(heap).footprint, given = hak_heap_trim(heap);
+    size_t after = support_stats(heap).footprint;
+    assert_true(full > 2 * MIB && after < 100 * KIB);
+    assert_int_equal(given, before - after);
+    assert_int_equal(hak_heap_trim(heap), 0);
+    assert_int_equal(support_intact(all.blocks[0], 1000, 0), 1000);
+    munmap(all.blocks, all.count * sizeof(void *));
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -667,6 +688,7 @@ int main(void)
         cmocka_unit_test(another_profile_begins_with_what_is_in_use),
         cmocka_unit_test(holes_are_counted_exactly),
         cmocka_unit_test(the_bound_itself_stays),
+        cmocka_unit_test(pages_of_the_callers_memory_count_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

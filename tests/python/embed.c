@@ -565,10 +565,29 @@ static void *run_errand(void *context)
     case 0: to->block = with->malloc(with->ctx, 100); break;
     case 1: to->block = with->calloc(with->ctx, 10, 10); break;
     case 2: to->block = with->realloc(with->ctx, to->block, 10000); break;
-    default: with->free(with->ctx, to->block); to->block = NULL;
+    case 3:
+        with->free(with->ctx, to->block);
+        to->block = NULL;
+        break;
+    case 4: hak_py_uninstall(); break;
+    default: install(NULL);
     }
     atomic_store(&to->done, true);
     return NULL;
+}
+
+static void check_that_it_waits(errand *to, int function)
+{
+    pthread_t thread;
+    to->function = function;
+    atomic_store(&to->done, false);
+    bool entered = hak_py_enter();
+    CHECK(entered);
+    CHECK(pthread_create(&thread, NULL, run_errand, to) == 0);
+    usleep(10000);
+    CHECK(!atomic_load(&to->done));
+    hak_py_leave(entered);
+    CHECK(pthread_join(thread, NULL) == 0 && atomic_load(&to->done));
 }
 
 /* Every function waits for whoever uses the heap. */
@@ -577,20 +596,8 @@ static void check_that_all_wait(void)
     for (int d = 0; d < 2; d++) {
         errand to = {0};
         PyMem_GetAllocator(domains[d], &to.with);
-        for (int i = 0; i < 4; i++) {
-            pthread_t thread;
-            bool last = to.function == 3;
-            static const int order[] = {0, 2, 3, 1};
-            to.function = order[i];
-            atomic_store(&to.done, false);
-            bool entered = hak_py_enter();
-            CHECK(entered && (!last || !to.block));
-            CHECK(pthread_create(&thread, NULL, run_errand, &to) == 0);
-            usleep(10000);
-            CHECK(!atomic_load(&to.done));
-            hak_py_leave(entered);
-            CHECK(pthread_join(thread, NULL) == 0 && atomic_load(&to.done));
-        }
+        static const int order[] = {0, 2, 3, 1, 4, 5};
+        for (int i = 0; i < 6; i++) check_that_it_waits(&to, order[i]);
         CHECK(hak_heap_owns(hak_py_heap(), to.block));
         to.with.free(to.with.ctx, to.block);
     }
