@@ -105,6 +105,55 @@ static void four_refusals_end_a_purge(void **state)
     hak_heap_destroy(heap);
 }
 
+/* Nor is a page given back that the OS could take when it wants, but has refused. */
+static void nothing_is_given_back_lazily_then(void **state)
+{
+    (void)state;
+    static void *blocks[40];
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.settings = "decommit=FREE retain_least=0 retain_part=0"});
+    hak_heap_trim(heap);
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        assert_non_null(blocks[i] = hak_heap_alloc(heap, 60000));
+    }
+    size_t full = support_stats(heap).footprint, purges = support_stats(heap).purges;
+    refusing = true;
+    for (size_t i = 0; i < COUNT(blocks); i += 2) hak_heap_free(heap, blocks[i]);
+    REQUIRE(support_stats(heap).footprint == full && support_stats(heap).purges == purges);
+    refusing = false;
+    REQUIRE(hak_heap_trim(heap) == 20 * 15 * PAGE);
+    hak_heap_destroy(heap);
+}
+
+/* A block does not grow into what cannot be given back for it. */
+static void a_limit_holds_where_nothing_can_be_given_back(void **state)
+{
+    (void)state;
+    static void *blocks[40];
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.limit = 9 * MIB, .settings = "retain_least=100m"});
+    hak_heap_trim(heap);
+    char *huge = hak_heap_alloc(heap, 5 * MIB);
+    REQUIRE(huge);
+    support_fill_pages(huge, 5 * MIB, 1);
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        assert_non_null(blocks[i] = hak_heap_alloc(heap, 60000));
+    }
+    for (size_t i = 1; i < COUNT(blocks); i++) hak_heap_free(heap, blocks[i]);
+    size_t footprint = support_stats(heap).footprint;
+    refusing = true;
+    errno = 0;
+    REQUIRE(!hak_heap_realloc(heap, huge, 8 * MIB) && errno == ENOMEM);
+    REQUIRE(support_stats(heap).footprint == footprint);
+    REQUIRE(!hak_heap_alloc(heap, 5 * MIB));
+    support_check_stats(heap);
+    refusing = false;
+    REQUIRE(huge = hak_heap_realloc(heap, huge, 8 * MIB));
+    REQUIRE(support_intact_pages(huge, 5 * MIB, 1) == 5 * MIB);
+    support_check_stats(heap);
+    hak_heap_destroy(heap);
+}
+
 /* Once it relents, policy gives back again, though not at once. */
 static void giving_back_begins_again(void **state)
 {
@@ -337,6 +386,8 @@ int main(void)
         cmocka_unit_test(a_slab_without_pages_goes),
         cmocka_unit_test(a_heap_may_go_meanwhile),
         cmocka_unit_test(four_refusals_end_a_purge),
+        cmocka_unit_test(nothing_is_given_back_lazily_then),
+        cmocka_unit_test(a_limit_holds_where_nothing_can_be_given_back),
         cmocka_unit_test(records_go_with_their_superslab),
         cmocka_unit_test(records_that_stay_are_clean),
         cmocka_unit_test(what_is_pooled_has_no_holes),

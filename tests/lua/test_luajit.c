@@ -80,14 +80,27 @@ static void a_state_in_low_memory_is_refused(void **unused)
     "end\n"                                                  \
     "for i = 1, 5000 do ended['s' .. i] = {i, tostring(i)} end"
 
+static lua_State *watched;
+static bool is_back; /* with the state, when it frees the state's own block */
+
+static void *watching_alloc(void *ud, void *block, size_t old_size, size_t new_size)
+{
+    void *other;
+    if (block && block == watched && new_size == 0) {
+        is_back = lua_getallocf(watched, &other) == watching_alloc && other == ud;
+    }
+    return counted_alloc(ud, block, old_size, new_size);
+}
+
 /* Whatever finalizers allocate and free while the state is taken apart. */
 static void the_allocator_from_before_frees_the_state(void **unused)
 {
     (void)unused;
     for (int round = 0; round < 3; round++) {
         counted before = {.refuse_after = -1};
-        lua_State *L = lua_newstate(counted_alloc, &before);
+        lua_State *L = watched = lua_newstate(watching_alloc, &before);
         assert_true(L && (uintptr_t)L >> 32 != 0);
+        is_back = false;
         luaL_openlibs(L);
         if (round == 1) run(L, FINALIZERS);
         assert_non_null(hak_lua_install(L, NULL));
@@ -96,6 +109,7 @@ static void the_allocator_from_before_frees_the_state(void **unused)
         assert_true(before.live > 0 && heaps() == 1);
         if (round == 1) hak_lua_close(L);
         else lua_close(L);
+        assert_true(is_back);
         assert_int_equal(before.live, 0);
         assert_int_equal(before.bytes, 0);
         assert_int_equal(heaps(), 0);
