@@ -350,6 +350,27 @@ static void a_peak_is_not_the_sum_of_what_was(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A large block pays for a look at what is free inside slabs: it takes the place of that. */
+static void a_large_block_takes_the_place_of_holes(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.settings = "retain_least=100m retain_busy=100m retain_part=0"});
+    hak_heap_trim(heap);
+    held all = hold(heap, 20000, 500);
+    thin_out(heap, &all, 12 * KIB / 500);
+    hak_stats full = support_stats(heap);
+    assert_int_equal(full.footprint, full.footprint_peak);
+    assert_true(full.retained < MIB);
+    for (size_t i = 0; i < 8; i++) assert_non_null(hak_heap_alloc(heap, 300 * KIB));
+    hak_stats after = support_stats(heap);
+    REQUIRE_THAT(after.footprint_peak <= full.footprint_peak + 64 * KIB, "%zu, then %zu",
+                 full.footprint_peak, after.footprint_peak);
+    assert_true(after.purges > full.purges);
+    check_and_free(heap, &all, 500);
+    hak_heap_destroy(heap);
+}
+
 /* After a collection that left a few blocks everywhere, settling gives back what the profile would
  * not retain, and a second time nothing. */
 static void settling_gives_back_what_a_profile_does_not_retain(void **state)
@@ -671,6 +692,7 @@ int main(void)
         cmocka_unit_test(pages_behind_a_block_are_given_back),
         cmocka_unit_test(pages_inside_a_slab_are_given_back),
         cmocka_unit_test(a_peak_is_not_the_sum_of_what_was),
+        cmocka_unit_test(a_large_block_takes_the_place_of_holes),
         cmocka_unit_test(settling_gives_back_what_a_profile_does_not_retain),
         cmocka_unit_test(settling_gives_back_what_is_no_longer_needed),
         cmocka_unit_test(half_of_the_least_stays_beside_what_is_needed),

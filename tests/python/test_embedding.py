@@ -93,6 +93,10 @@ def test_embedding_interpreters_with_their_own_gil(python, program, case):
     embed(python, program, case)
 
 
+def test_embedding_with_kinds(python, program):
+    embed(python, program, "observed_calls", {"HAKMEM_KINDS": "1"})
+
+
 @pytest.mark.parametrize("malloc", ["debug", "malloc", "malloc_debug", "pymalloc"])
 @pytest.mark.parametrize("case", ["after_preinitialize", "after_initialize", "installed_again"])
 def test_embedding_with_pythonmalloc(python, program, case, malloc):
