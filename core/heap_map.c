@@ -48,7 +48,7 @@ static void put_slab(hak_file *out, const hak_heap *heap, size_t unit, const hak
 {
     size_t live = hak__slab_live(slab), width = slab->units * CELL;
     unsigned hue = hue_of(slab->size_class);
-    double part = slab->capacity ? (double)live / slab->capacity : 0;
+    double part = (double)live / slab->capacity;
     int filled = (int)(part * HEIGHT + 0.5);
     if (live && filled == 0) filled = 1;
     char kind[48] = "";

@@ -216,21 +216,20 @@ void hak__os_calls(hak_os_calls *calls)
     calls->total = calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
 }
 
-/* Reads the beginning of a file; false where it cannot be read. */
+/* Reads the beginning of a file into a text of zeros; false where it cannot be read. */
 static bool read_file(const char *path, char *text, size_t size)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
     ssize_t length = read(file, text, size - 1);
     close(file);
-    text[length > 0 ? length : 0] = 0;
     return length > 0;
 }
 
 bool hak__os_huge_pages(void)
 {
     int saved = errno;
-    char text[128];
+    char text[128] = "";
     bool always = read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) &&
                   strstr(text, "[always]");
     errno = saved;
@@ -240,7 +239,7 @@ bool hak__os_huge_pages(void)
 /* The pages that the process has resident. */
 static size_t resident_pages(void)
 {
-    char text[128];
+    char text[128] = "";
     if (!read_file("/proc/self/statm", text, sizeof text)) return 0;
     const char *second = strchr(text, ' ');
     return second ? strtoul(second, NULL, 10) : 0;

@@ -116,8 +116,9 @@ static void settle(hak_heap *heap)
     size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
     if (needed < SIZE_MAX - least && heap->retained > needed + least &&
         hak__purge_may_begin(heap)) {
-        hak__purge_let_wait(heap, needed + least / 2);
-        hak__purge_to(heap, needed + least / 2);
+        size_t keep = needed + least / 2;
+        hak__purge_let_wait(heap, keep);
+        hak__purge_to(heap, keep);
     }
 }
 

@@ -170,10 +170,11 @@ static bool is_running(void)
     return now;
 }
 
-static bool ensure_thread(void)
+/* It runs then, unless no thread can be made. */
+static void ensure_thread(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (is_running()) return true;
+    if (is_running()) return;
     int saved = errno;
     pthread_once(&once, register_handlers);
     pthread_mutex_lock(&starting);
@@ -187,12 +188,12 @@ static bool ensure_thread(void)
     pthread_mutex_unlock(&starting);
     if (!now) hak__reaper_flush(); /* others may have relied on it meanwhile */
     errno = saved;
-    return now;
 }
 
 bool hak__reaper_let_wait(hak_superslab *super, size_t bytes, size_t milliseconds)
 {
-    if (milliseconds == 0 || !ensure_thread()) return false;
+    if (milliseconds == 0) return false;
+    ensure_thread();
     hak__region_lock();
     bool waits = running;
     if (waits) {

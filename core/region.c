@@ -391,7 +391,7 @@ void hak__region_drop_records(hak_superslab *super)
 {
     hak_slab *slabs = hak__superslab_slabs(super);
     _Static_assert(HAK_SUPERSLAB_UNITS * sizeof *slabs % HAK_PAGE == 0, "records in whole pages");
-    if ((uintptr_t)slabs % HAK_PAGE == 0) hak__os_purge(slabs, HAK_SUPERSLAB_UNITS * sizeof *slabs);
+    hak__os_purge(slabs, HAK_SUPERSLAB_UNITS * sizeof *slabs);
 }
 
 void hak__region_make_free(hak_superslab *super, size_t count)

@@ -33,14 +33,16 @@ T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_
 	test_prewarmed_pages_stay test_purging_is_paid_for test_steady_state_is_quiet test_trim_gives_back
 T_debug   := test_births_are_known test_blocks_fit_and_align test_environment_is_read \
 	test_heaps_are_small test_huge_blocks_are_kept test_invariants_are_asked test_invariants_are_found \
-	test_kinds_are_counted test_limit_holds test_map_shows_the_heap test_memory_is_used_again \
+	test_kinds_are_counted test_limit_holds test_many_mappings_are_spared test_map_shows_the_heap \
+	test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_options_take_effect \
-	test_os_failure_is_survived test_ownership_is_known test_policy_in_numbers \
+	test_os_failure_is_survived test_ownership_is_known test_pages_wait test_policy_in_numbers \
 	test_pool_is_exact test_realloc_keeps_contents test_refusal_changes_nothing \
 	test_refused_purges_pause test_reports_are_lines test_room_is_found \
-	test_settings_are_checked test_slabs_agree test_statistics_are_exact \
-	test_superslabs_are_found test_zalloc_zeroes
-T_cpython := test_heaps_are_small test_limit_holds test_memory_is_used_again \
+	test_runs_of_bits_are_found test_settings_are_checked test_slabs_agree test_statistics_are_exact \
+	test_superslabs_are_found test_what_waits_goes_in_order test_words_are_compared \
+	test_zalloc_zeroes
+T_cpython := test_blocks_fit_and_align test_heaps_are_small test_limit_holds test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
 T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
 T_thread  := test_heaps_are_independent
@@ -49,11 +51,12 @@ T_fixed   := test_profile_is_fixed
 # Linked with the objects, since the linker puts functions in place of the core's system calls.
 WRAPPING := test_os_failure_is_survived test_observer_does_without_memory \
 	test_large_kernel_pages_are_refused test_prewarmed_pages_stay test_refused_purges_pause \
-	test_reports_are_lines
+	test_reports_are_lines test_pages_wait
 $(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect -Wl,--wrap=madvise \
 	-Wl,--wrap=mremap -Wl,--wrap=munmap
 $(F)/%/test_prewarmed_pages_stay $(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise
 $(F)/%/test_reports_are_lines: WRAP := -Wl,--wrap=write
+$(F)/%/test_pages_wait: WRAP := -Wl,--wrap=pthread_create
 $(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
 $(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect
 
@@ -119,7 +122,7 @@ $(addprefix $(F)/lua$(1)/,run_state $(T_lua$(1))): $(F)/lua$(1)/%: $(F)/lua$(1)/
 		$(shell pkg-config --libs lua$(1)) -lcmocka -pthread
 endef
 T_lua5.4 := test_alloc test_close test_kinds test_observe test_state test_threads
-T_lua5.1 := test_close test_observe test_state
+T_lua5.1 := test_close test_luajit test_observe test_state
 $(eval $(call lua_group,5.4))
 $(eval $(call lua_group,5.1))
 

@@ -77,7 +77,6 @@ PYTHON_LONG = [
     "tracemalloc",
     "multiprocessing",
     "test_startup",
-    "a_full_collection",
     "test_embedding_with_pythonmalloc and installed_again",
 ]
 

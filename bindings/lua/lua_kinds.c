@@ -59,9 +59,9 @@ void *hak_lua_alloc_kinds(void *ud, void *block, size_t old_size, size_t new_siz
     return NULL;
 }
 
-unsigned hak__lua_kind_of(const hak_heap *heap, size_t what)
+unsigned hak__lua_kind_of(size_t what)
 {
-    return heap->kinds ? kind_of(what) : 0;
+    return kind_of(what);
 }
 
 lua_Alloc hak__lua_alloc_of(const hak_heap *heap)

@@ -41,8 +41,8 @@ typedef struct hak_lua_adapter {
 lua_Alloc hak__lua_alloc_of(const hak_heap *heap);
 bool hak__lua_is_alloc(lua_Alloc function);
 
-/* The kind of a new block that Lua wants for `what`, in a heap that keeps kinds apart; else 0. */
-unsigned hak__lua_kind_of(const hak_heap *heap, size_t what);
+/* The kind of a new block that Lua wants for `what`. */
+unsigned hak__lua_kind_of(size_t what);
 
 /* Names the kinds of such a heap; of another, nothing. */
 void hak__lua_name_kinds(hak_heap *heap);

@@ -31,7 +31,7 @@ CT_THREADED  := test_heaps_are_independent test_pages_wait
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
-CT_FOR_CPYTHON := test_heaps_are_small test_kinds_are_counted test_limit_holds \
+CT_FOR_CPYTHON := test_blocks_fit_and_align test_heaps_are_small test_kinds_are_counted test_limit_holds \
 	test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept \
 	test_os_failure_is_survived test_pages_are_accounted_for \
 	test_ownership_is_known test_realloc_keeps_contents test_slabs_agree test_statistics_are_exact \

@@ -127,6 +127,19 @@ static void size_0_gives_distinct_blocks_of_the_smallest_class(void **state)
         }
         check_and_free(heap);
         hak_heap_destroy(heap);
+        /* Where a heap begins, there is no more room: from slabs of two classes. */
+        heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
+        for (size_t i = 0; i < 80; i++) note(heap, hak_heap_alloc(heap, 1000), 1000, granularity);
+        for (size_t i = 0; i < 1000; i++) {
+            note(heap, hak_heap_alloc(heap, 0), 0, granularity);
+            assert_int_equal(blocks[block_count - 1].usable, granularity);
+            note(heap, hak_heap_alloc(heap, granularity + 1), granularity + 1, granularity);
+            assert_int_equal(blocks[block_count - 1].usable, 2 * granularity);
+        }
+        hak_stats stats = support_stats(heap);
+        assert_true(stats.class_stats[0].slabs > 0 && stats.class_stats[1].slabs > 0);
+        check_and_free(heap);
+        hak_heap_destroy(heap);
     }
 }
 
@@ -216,6 +229,22 @@ static void aligned_blocks_fit_up_to_4_mib(void **state)
         aligned_fits(heap, 4 * MIB, 16 * MIB, 100);
         hak_heap_destroy(heap);
     }
+}
+
+/* Up to a page, aligned blocks are of whole pages only where they come near to 16 KiB. */
+static void aligned_blocks_lie_in_slabs(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t alignment = 32; alignment <= 4096; alignment *= 2) {
+        void *block = hak_heap_aligned_alloc(heap, alignment, 16 * KIB - alignment);
+        assert_true(block && (uintptr_t)block % alignment == 0);
+        assert_int_equal(support_stats(heap).large_blocks, 0);
+        hak_heap_free(heap, block);
+    }
+    void *block = hak_heap_aligned_alloc(heap, 8192, 100);
+    assert_true(block && support_stats(heap).large_blocks == 1);
+    hak_heap_destroy(heap);
 }
 
 static void a_bad_alignment_is_einval(void **state)
@@ -437,6 +466,7 @@ int main(void)
         TEST(slab_blocks_waste_an_eighth_at_most),
         TEST(size_0_gives_distinct_blocks_of_the_smallest_class),
         TEST(aligned_blocks_fit_up_to_4_mib),
+        TEST(aligned_blocks_lie_in_slabs),
         TEST(a_bad_alignment_is_einval),
         TEST(an_aligned_block_is_reallocated_like_any_other),
         TEST(blocks_fit_in_the_callers_memory),

@@ -90,6 +90,31 @@ static void ten_thousand_heaps_of_two_blocks_are_small(void **state)
     support_in_child(hold_them, &(size_t){2}, 60);
 }
 
+/* A class stays where the heap begins as long as it is not busy within one cycle of the collector,
+ * however many there are. */
+static void small_blocks_by_the_cycle_stay_where_the_heap_begins(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    void *block = hak_heap_alloc(heap, 64);
+    assert_true(block && hak_heap_alloc(heap, 64)); /* behind it */
+    for (size_t cycle = 0; cycle < 20; cycle++) {
+        for (size_t i = 0; i < 400; i++) {
+            hak_heap_free(heap, block);
+            assert_non_null(block = hak_heap_alloc(heap, 64));
+        }
+        hak_heap_settle(heap);
+    }
+    assert_int_equal(support_stats(heap).superslabs, 0);
+    for (size_t i = 0; i < 2500; i++) {
+        void *more = hak_heap_alloc(heap, 64);
+        hak_heap_free(heap, block);
+        assert_non_null(block = more);
+    }
+    assert_int_equal(support_stats(heap).superslabs, 1);
+    hak_heap_destroy(heap);
+}
+
 static void records_take_little_of_the_callers_memory(void **state)
 {
     (void)state;
@@ -113,6 +138,7 @@ int main(void)
         cmocka_unit_test(ten_thousand_heaps_of_one_or_two_blocks_are_small),
         cmocka_unit_test(ten_thousand_heaps_of_one_block_are_small),
         cmocka_unit_test(ten_thousand_heaps_of_two_blocks_are_small),
+        cmocka_unit_test(small_blocks_by_the_cycle_stay_where_the_heap_begins),
         cmocka_unit_test(records_take_little_of_the_callers_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

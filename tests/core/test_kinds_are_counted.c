@@ -53,6 +53,7 @@ static void check(const model *m)
 {
     hak_stats stats = support_stats(m->heap);
     REQUIRE_THAT(stats.kinds == HAK_KINDS, "%zu kinds", stats.kinds);
+    REQUIRE(!stats.kind_stats[HAK_KINDS].name);
     for (unsigned kind = 0; kind < HAK_KINDS; kind++) {
         const hak_kind_stats *of = &stats.kind_stats[kind];
         REQUIRE(strcmp(of->name, names[kind]) == 0);

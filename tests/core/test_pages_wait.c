@@ -3,8 +3,10 @@
  * call. A thread gives them back, also while the program does nothing; a fork never meets it. */
 #include "support.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,7 +31,9 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *argument), void *argument)
 {
-    return refusing ? EAGAIN : __real_pthread_create(thread, attributes, run, argument);
+    if (!refusing) return __real_pthread_create(thread, attributes, run, argument);
+    errno = ENOMEM; /* as where there is no memory for its stack */
+    return EAGAIN;
 }
 
 static size_t pooled(void)
@@ -53,6 +57,13 @@ static bool threads_are(size_t count)
     return support_sanitized || now == count + 1;
 }
 
+static size_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (size_t)now.tv_sec * 1000 + (size_t)now.tv_nsec / 1000000;
+}
+
 static void sleep_ms(long milliseconds)
 {
     struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
@@ -60,11 +71,12 @@ static void sleep_ms(long milliseconds)
 }
 
 /* Waits until that is so, or too long. */
-#define UNTIL(holds)                                                             \
-    do {                                                                         \
-        for (size_t i = 0; !(holds) && i < PATIENCE_S * 100; i++) sleep_ms(10);  \
-        REQUIRE_THAT(holds, "after %d s; %zu bytes wait", PATIENCE_S, pooled()); \
+#define WITHIN(seconds, holds)                                                        \
+    do {                                                                              \
+        for (int looks = (seconds)*100; !(holds) && looks > 0; looks--) sleep_ms(10); \
+        REQUIRE_THAT(holds, "after %d s; %zu bytes wait", seconds, pooled());         \
     } while (0)
+#define UNTIL(holds) WITHIN(PATIENCE_S, holds)
 
 static hak_heap *heap_with(const char *settings)
 {
@@ -132,8 +144,13 @@ static void pages_go_while_nothing_happens(void *context)
     begin(heap, &held, size);
     end(heap, &held);
     REQUIRE(threads_are(1));
-    UNTIL(threads_are(0) && pooled() == 0);
-    REQUIRE(pooled() == 0);
+    if (size == sizes[0]) {
+        UNTIL(pooled() == 0);
+        size_t idle = now_ms();
+        UNTIL(threads_are(0));
+        REQUIRE_THAT(support_sanitized || now_ms() - idle > 1000, "%zu ms", now_ms() - idle);
+        REQUIRE(pooled() == 0);
+    }
     begin(heap, &held, size); /* it can be had again */
     end(heap, &held);
     UNTIL(pooled() == 0);
@@ -159,6 +176,80 @@ static void idle_programs_get_small(void **state)
     in_children(pages_go_while_nothing_happens);
 }
 
+/* Whole blocks wait for at least as long as the heap says. */
+static void wait_so_long(void *context)
+{
+    (void)context;
+    static const struct {
+        const char *settings;
+        size_t decay; /* milliseconds */
+    } cases[] = {{SHORT, DECAY_MS}, {NOTHING "decay=400", 400}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = heap_with(cases[i].settings);
+        char *block = hak_heap_alloc(heap, 5 * MIB);
+        REQUIRE(block);
+        size_t begin = now_ms();
+        hak_heap_free(heap, block);
+        UNTIL(pooled() == 0);
+        size_t took = now_ms() - begin;
+        REQUIRE_THAT(took + 10 >= cases[i].decay, "%zu ms", took);
+        hak_heap_destroy(heap);
+    }
+}
+
+static void they_wait_for_so_long(void **state)
+{
+    (void)state;
+    support_in_child(wait_so_long, NULL, 60);
+}
+
+/* The signals that a thread blocks, a bit for each. */
+static size_t blocked_by(const char *thread)
+{
+    char path[SUPPORT_PATH], line[256];
+    unsigned long mask = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
+    FILE *status = fopen(path, "r");
+    while (status && fgets(line, sizeof line, status)) sscanf(line, "SigBlk: %lx", &mask);
+    if (status) fclose(status);
+    return mask;
+}
+
+/* The program's signals are the program's, and so is its address space. */
+static void make_the_thread(void *context)
+{
+    (void)context;
+    char self[32];
+    snprintf(self, sizeof self, "%d", getpid());
+    hak_heap *heap = heap_with(LONG);
+    char *block = hak_heap_alloc(heap, 5 * MIB);
+    size_t mask = blocked_by(self), space = support_status("VmSize:");
+    hak_heap_free(heap, block);
+    REQUIRE(pooled() == 5 * MIB && threads_are(1));
+    REQUIRE(blocked_by(self) == mask);
+    REQUIRE_THAT(support_sanitized || support_status("VmSize:") < space + 2 * MIB, "%zu, then %zu",
+                 space, support_status("VmSize:"));
+    size_t others = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    REQUIRE(tasks);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        if (task->d_name[0] == '.' || strcmp(task->d_name, self) == 0) continue;
+        others++;
+        /* But for SIGKILL, SIGSTOP and the two of libc's own. */
+        size_t free = ~blocked_by(task->d_name) & ~((size_t)1 << 8 | (size_t)1 << 18);
+        REQUIRE_THAT(support_sanitized || !(free & ~((size_t)3 << 31)), "%zx", free);
+    }
+    closedir(tasks);
+    REQUIRE(support_sanitized || others == 1);
+    hak_heap_destroy(heap);
+}
+
+static void the_thread_is_in_nobodys_way(void **state)
+{
+    (void)state;
+    support_in_child(make_the_thread, NULL, 60);
+}
+
 /* ------------------------------------------------------------------ what takes them at once */
 
 static void others_want_them(void *context)
@@ -168,9 +259,11 @@ static void others_want_them(void *context)
     for (size_t i = 0; i < COUNT(sizes); i++) {
         begin(heap, &held, sizes[i]);
         end(heap, &held);
+        size_t before = pooled() + support_stats(heap).footprint;
         REQUIRE(pooled() > BURST / 2);
-        REQUIRE(hak_heap_trim(heap) > BURST / 2);
-        REQUIRE(pooled() == 0);
+        size_t given = hak_heap_trim(heap), left = support_stats(heap).footprint;
+        REQUIRE_THAT(given == before - left, "%zu given, not %zu", given, before - left);
+        REQUIRE(pooled() == 0 && given > BURST / 2);
 
         begin(heap, &held, sizes[i]);
         end(heap, &held);
@@ -214,6 +307,7 @@ static void used_again(void *context)
     char *zeros = hak_heap_zalloc(other, 1, SIZE);
     REQUIRE(zeros == block && support_zeros(zeros, SIZE) == SIZE);
     REQUIRE(pooled() == 0 && hak_heap_owns(other, zeros + 5 * MIB));
+    for (size_t at = 0; at < SIZE; at += MIB) REQUIRE(hak_owns(zeros + at));
     REQUIRE(support_stats(other).footprint >= SIZE);
     hak_heap_free(other, zeros);
     /* It may be a little larger than what is asked for; one that is too large goes. */
@@ -253,10 +347,28 @@ static void make_room(void *context)
     hak_heap_destroy(heap);
 }
 
+/* What makes room is as much as is taken, and no more: of two, one. */
+static void make_room_once(void *context)
+{
+    (void)context;
+    hak_heap *heap = heap_with(LONG);
+    char *first = hak_heap_alloc(heap, 4 * MIB), *second = hak_heap_alloc(heap, 4 * MIB);
+    REQUIRE(first && second);
+    hak_heap_free(heap, first);
+    hak_heap_free(heap, second);
+    REQUIRE_THAT(pooled() == 8 * MIB, "%zu bytes wait", pooled());
+    REQUIRE(hak_heap_alloc(heap, 100 * KIB)); /* a superslab of 4 MiB */
+    REQUIRE_THAT(pooled() == 4 * MIB, "%zu bytes wait", pooled());
+    REQUIRE(hak_heap_alloc(heap, 8 * MIB));
+    REQUIRE(pooled() == 0);
+    hak_heap_destroy(heap);
+}
+
 static void new_pages_come_in_place_of_waiting_ones(void **state)
 {
     (void)state;
     support_in_child(make_room, NULL, 60);
+    support_in_child(make_room_once, NULL, 60);
 }
 
 /* ------------------------------------------------------------------ forks, and no threads */
@@ -269,16 +381,24 @@ static void fork_and_look(void *context)
     begin(heap, &held, 640);
     end(heap, &held);
     REQUIRE(threads_are(1) && pooled() > 0);
+    size_t before = now_ms();
     pid_t child = fork();
     REQUIRE(child >= 0);
-    REQUIRE(threads_are(0) && pooled() == 0);
+    REQUIRE(pooled() == 0 && now_ms() - before < PATIENCE_S * 1000);
+    WITHIN(1, threads_are(0)); /* sooner than it ends by itself */
+    pid_t second = fork();     /* where there is no thread */
+    if (second == 0) _exit(pooled() != 0);
+    int status;
+    REQUIRE(waitpid(second, &status, 0) == second && status == 0);
     REQUIRE(hak_heap_configure(heap, SHORT, NULL, 0));
     begin(heap, &held, 640);
     end(heap, &held);
     UNTIL(pooled() == 0);
     hak_heap_destroy(heap);
     if (child == 0) _exit(0);
-    int status;
+    REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+    child = fork(); /* once more: a thread that has ended would count as lost at the exit */
+    if (child == 0) _exit(0);
     REQUIRE(waitpid(child, &status, 0) == child && status == 0);
 }
 
@@ -293,10 +413,15 @@ static void without_threads(void *context)
     (void)context;
     refusing = true;
     hak_heap *heap = heap_with(LONG);
+    size_t before = support_resident();
     for (size_t i = 0; i < COUNT(sizes); i++) {
         begin(heap, &held, sizes[i]);
+        errno = EXDEV;
         end(heap, &held);
+        REQUIRE(errno == EXDEV);
         REQUIRE_THAT(pooled() == 0 && threads_are(0), "%zu bytes wait", pooled());
+        size_t left = before + support_stats(heap).footprint + LITTLE;
+        REQUIRE_THAT(support_sanitized || support_resident() < left, "%zu", support_resident());
     }
     refusing = false;
     begin(heap, &held, 640);
@@ -374,6 +499,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bursts_are_free),
         cmocka_unit_test(idle_programs_get_small),
+        cmocka_unit_test(they_wait_for_so_long),
+        cmocka_unit_test(the_thread_is_in_nobodys_way),
         cmocka_unit_test(trims_profiles_and_limits_take_them),
         cmocka_unit_test(huge_blocks_are_used_again),
         cmocka_unit_test(new_pages_come_in_place_of_waiting_ones),

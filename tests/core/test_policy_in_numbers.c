@@ -9,6 +9,7 @@
 #include "os.h"
 #include "purge.h"
 #include "retain.h"
+#include "unit_purge.h"
 
 static hak_heap heap_with(size_t retain_least, size_t retain_busy, size_t retain_part)
 {
@@ -136,6 +137,109 @@ static void what_was_not_needed_lately_is_told(void **state)
     heap.peak_in_use = 3 * MIB; /* below what is in use */
     assert_int_equal(hak__retain_needed(&heap), 0);
     assert_int_equal(heap.recent_peak, 5 * MIB);
+}
+
+/* ------------------------------------------------------------------ while it is freed from */
+
+/* What partial slabs have, beyond the bound, is looked at; then again when there is a quarter more,
+ * and as much more as the bound. */
+static void loose_pages_are_looked_at_by_and_by(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t loose, look_at; /* the next time, in thousands */
+    } steps[] = {{1000, 0},     {1001, 2001},  {2000, 2001}, {2001, 3001},
+                 {8000, 10000}, {9999, 10000}, {4000, 5000}, {10000, 12500},
+                 {100, 1100},   {1001, 1100},  {1100, 2100}};
+    static hak_region callers; /* where there is nothing to be found */
+    hak_heap heap = heap_with(1000000, 1000000, 0);
+    heap.region = &callers;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        heap.loose = steps[i].loose * 1000;
+        hak__purge_loose(&heap);
+        REQUIRE_THAT(heap.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i, heap.loose_at);
+    }
+    heap.refusals_in_a_row = 1; /* then the OS is not asked */
+    heap.loose = 20000000;
+    hak__purge_loose(&heap);
+    assert_true(heap.loose_at == 2100000 && heap.purges_skipped == 1);
+}
+
+/* A heap that is nothing but numbers, with no pages that could be given back. */
+static hak_heap heap_without_pages(void)
+{
+    static hak_region callers;
+    hak_heap heap = heap_with(MIB, MIB, 0);
+    heap.region = &callers;
+    heap.supers = (hak_superslab_lists *)&hak__no_superslabs;
+    return heap;
+}
+
+static void of_nothing_nothing_is_given_back(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_without_pages();
+    assert_int_equal(hak__purge_some(&heap, MIB), 0);
+    heap.retained = MIB; /* of what cannot be given back */
+    assert_int_equal(hak__purge_some(&heap, MIB), 0);
+}
+
+/* Up to a superslab beyond the bound may stay as long as superslabs wait; a purge makes the recent
+ * peak matter less, by an eighth of it. */
+static void a_little_beyond_the_bound_may_stay_for_a_moment(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t decay, beyond;
+        uint32_t since; /* when the bound was passed, in milliseconds before now; 0: it was not */
+        bool stays;
+    } cases[] = {{100, 4 * MIB, 0, true},    {100, 4 * MIB + 1, 0, false},
+                 {0, 1, 0, false},           {10000, 1, 100, true},
+                 {10000, 1, 20000, false},   {60000, MIB, 20000, true},
+                 {60000, 5 * MIB, 1, false}, {100, 0, 0, true}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap heap = heap_without_pages();
+        uint32_t now = (uint32_t)hak__os_clock();
+        heap.policy.decay = cases[i].decay;
+        heap.retained = MIB + cases[i].beyond;
+        heap.footprint = 7 * MIB + heap.retained;
+        heap.recent_peak = 16 * MIB;
+        if (cases[i].since) heap.released.over = now - cases[i].since;
+        hak__purge_excess(&heap);
+        REQUIRE_THAT((heap.recent_peak == 16 * MIB) == cases[i].stays, "case %zu", i);
+        if (!cases[i].stays) assert_int_equal(heap.recent_peak, 14 * MIB);
+        bool noted = heap.released.over != 0 && cases[i].beyond;
+        if (cases[i].stays && cases[i].beyond) assert_true(noted);
+        if (cases[i].beyond == 0) assert_int_equal(heap.released.over, 0);
+    }
+    hak_heap heap = heap_without_pages();
+    heap.retained = 2 * MIB;
+    heap.footprint = 10 * MIB;
+    heap.recent_peak = 9 * MIB;
+    hak__purge_excess(&heap);
+    assert_int_equal(heap.recent_peak, 8 * MIB); /* what is in use, at least */
+    heap.released.over = 1;
+    heap.retained = MIB;
+    hak__purge_excess(&heap);
+    assert_int_equal(heap.released.over, 0);
+}
+
+/* After a refusal the OS is asked again when one purge was left out, then two, four, and so on. */
+static void pauses_double(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_without_pages();
+    for (size_t i = 0; i < 3; i++) assert_true(hak__purge_may_begin(&heap));
+    for (size_t i = 0; i < 18; i++) {
+        heap.refusals_in_a_row = 4;
+        assert_true(hak__purge_gave_up(&heap));
+        size_t left_out = 0, expected = (size_t)1 << (i < 15 ? i : 15);
+        while (!hak__purge_may_begin(&heap)) left_out++;
+        REQUIRE_THAT(left_out == expected, "%zu after %zu pauses", left_out, i);
+        assert_true(hak__purge_may_begin(&heap) && !hak__purge_gave_up(&heap));
+    }
+    heap.refusals_in_a_row = 3;
+    assert_false(hak__purge_gave_up(&heap));
 }
 
 /* ------------------------------------------------------------------ before a peak */
@@ -300,6 +404,10 @@ int main(void)
         cmocka_unit_test(what_is_soon_needed_again_is_kept),
         cmocka_unit_test(releases_are_reckoned_together),
         cmocka_unit_test(what_was_not_needed_lately_is_told),
+        cmocka_unit_test(loose_pages_are_looked_at_by_and_by),
+        cmocka_unit_test(of_nothing_nothing_is_given_back),
+        cmocka_unit_test(a_little_beyond_the_bound_may_stay_for_a_moment),
+        cmocka_unit_test(pauses_double),
         cmocka_unit_test(a_look_has_to_be_worth_it),
         cmocka_unit_test(growth_in_earnest_is_a_step),
         cmocka_unit_test(a_look_takes_its_share),

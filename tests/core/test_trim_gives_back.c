@@ -6,6 +6,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "heap.h"
+#include "holes.h"
+#include "purge.h"
+#include "retain.h"
+
 #define NOISE (2 * MIB) /* of the rest of the process, in resident memory */
 
 typedef struct held {
@@ -196,6 +201,53 @@ static void a_leaner_profile_takes_effect_at_once(void **state)
     }
 }
 
+/* What was in use before counts no more: the new profile retains its share of what is in use. */
+static void another_profile_begins_with_what_is_in_use(void **state)
+{
+    (void)state;
+    hak_heap *heap = fresh_heap("speed");
+    held all = hold(heap, 1000, 64 * KIB), live = hold(heap, 100, 64 * KIB);
+    let_go(heap, &all);
+    assert_true(support_stats(heap).retained > 8 * MIB);
+    assert_true(hak_heap_configure(heap, "retain_least=1m retain_part=10", NULL, 0));
+    hak_stats after = support_stats(heap);
+    size_t in_use = after.footprint - after.retained, bound = hak__retain_bound(heap);
+    assert_int_equal(in_use, 100 * 64 * KIB);
+    assert_int_equal(bound, MIB + in_use / 100 * 10);
+    assert_true(after.retained <= bound && after.retained + HAK_SUPERSLAB_SIZE > bound);
+    let_go(heap, &live);
+    hak_heap_destroy(heap);
+}
+
+/* What a search for pages without a block finds is what is given back then, to the byte, and
+ * nothing once it has been. */
+static void holes_are_counted_exactly(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {40, 500, 1000, 3000, 5000};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        hak_heap *heap =
+            hak_heap_new(&(hak_heap_options){.settings = "retain_least=1g retain_part=1000"});
+        held all = hold(heap, 2 * MIB / sizes[i], sizes[i]);
+        assert_int_equal(hak__holes_punch(heap, true), 0);
+        size_t per = 12 * KIB / sizes[i] + 1; /* freed side by side, but for one */
+        for (size_t j = 0; j < all.count; j++) {
+            if (j % per) hak_heap_free(heap, all.blocks[j]);
+        }
+        for (size_t round = 0; round < 2; round++) {
+            size_t footprint = support_stats(heap).footprint;
+            size_t found = hak__holes_find(heap, true), given = hak__holes_punch(heap, true);
+            assert_int_equal(given, found);
+            assert_int_equal(given, footprint - support_stats(heap).footprint);
+            REQUIRE_THAT(round ? given == 0 : given > MIB / 8, "%zu: %zu", sizes[i], given);
+        }
+        for (size_t j = 0; j < all.count; j += per) {
+            REQUIRE(support_intact(all.blocks[j], sizes[i], j) == sizes[i]);
+        }
+        hak_heap_destroy(heap);
+    }
+}
+
 /* A block takes over pages that a larger one has touched: those behind it are retained, whether its
  * slab or span shrinks, goes or stays. */
 static void pages_behind_a_block_are_given_back(void **state)
@@ -298,6 +350,27 @@ static void a_peak_is_not_the_sum_of_what_was(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A large block pays for a look at what is free inside slabs: it takes the place of that. */
+static void a_large_block_takes_the_place_of_holes(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.settings = "retain_least=100m retain_busy=100m retain_part=0"});
+    hak_heap_trim(heap);
+    held all = hold(heap, 20000, 500);
+    thin_out(heap, &all, 12 * KIB / 500);
+    hak_stats full = support_stats(heap);
+    assert_int_equal(full.footprint, full.footprint_peak);
+    assert_true(full.retained < MIB);
+    for (size_t i = 0; i < 8; i++) assert_non_null(hak_heap_alloc(heap, 300 * KIB));
+    hak_stats after = support_stats(heap);
+    REQUIRE_THAT(after.footprint_peak <= full.footprint_peak + 64 * KIB, "%zu, then %zu",
+                 full.footprint_peak, after.footprint_peak);
+    assert_true(after.purges > full.purges);
+    check_and_free(heap, &all, 500);
+    hak_heap_destroy(heap);
+}
+
 /* After a collection that left a few blocks everywhere, settling gives back what the profile would
  * not retain, and a second time nothing. */
 static void settling_gives_back_what_a_profile_does_not_retain(void **state)
@@ -350,6 +423,31 @@ static void settling_gives_back_what_is_no_longer_needed(void **state)
     REQUIRE_THAT(given > MIB && after.retained < 2 * MIB, "%zu given, %zu retained", given,
                  after.retained);
     assert_int_equal(hak_heap_settle(heap), 0);
+    hak_heap_destroy(heap);
+}
+
+/* Then half of the least that the profile retains stays, beside what is needed. */
+static void half_of_the_least_stays_beside_what_is_needed(void **state)
+{
+    (void)state;
+    enum { UNITS = 40 };
+    void *blocks[UNITS];
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.settings = "retain_least=1m retain_part=1000"});
+    hak_heap_trim(heap);
+    for (size_t i = 0; i < UNITS; i++) assert_non_null(blocks[i] = hak_heap_alloc(heap, 64 * KIB));
+    assert_non_null(hak_heap_alloc(heap, 64 * KIB)); /* which keeps the superslab */
+    for (size_t i = 0; i < UNITS; i++) hak_heap_free(heap, blocks[i]);
+    assert_int_equal(support_stats(heap).retained, UNITS * 64 * KIB);
+    for (size_t round = 0; round < 2; round++) {
+        heap->work += 4 * UNITS * 64 * KIB;
+        hak_heap copy = *heap;
+        size_t needed = hak__retain_needed(&copy), before = support_stats(heap).footprint;
+        assert_int_equal(needed, round ? 0 : UNITS * 64 * KIB);
+        size_t given = hak_heap_settle(heap);
+        assert_int_equal(given, before - support_stats(heap).footprint);
+        assert_int_equal(support_stats(heap).retained, round ? MIB / 2 : UNITS * 64 * KIB);
+    }
     hak_heap_destroy(heap);
 }
 
@@ -565,6 +663,27 @@ static void the_bound_itself_stays(void **state)
     }
 }
 
+/* Of a caller's memory nothing goes back to the OS, but it counts no more. */
+static void pages_of_the_callers_memory_count_no_more(void **state)
+{
+    (void)state;
+    static char memory[4 * MIB];
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = sizeof memory});
+    held all = hold(heap, 2000, 1000), spans = hold(heap, 10, 40000);
+    size_t full = support_stats(heap).footprint;
+    for (size_t i = 1; i < all.count; i++) hak_heap_free(heap, all.blocks[i]);
+    let_go(heap, &spans);
+    size_t before = support_stats(heap).footprint, given = hak_heap_trim(heap);
+    size_t after = support_stats(heap).footprint;
+    assert_true(full > 2 * MIB && after < 100 * KIB);
+    assert_int_equal(given, before - after);
+    assert_int_equal(hak_heap_trim(heap), 0);
+    assert_int_equal(support_intact(all.blocks[0], 1000, 0), 1000);
+    munmap(all.blocks, all.count * sizeof(void *));
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,8 +692,10 @@ int main(void)
         cmocka_unit_test(pages_behind_a_block_are_given_back),
         cmocka_unit_test(pages_inside_a_slab_are_given_back),
         cmocka_unit_test(a_peak_is_not_the_sum_of_what_was),
+        cmocka_unit_test(a_large_block_takes_the_place_of_holes),
         cmocka_unit_test(settling_gives_back_what_a_profile_does_not_retain),
         cmocka_unit_test(settling_gives_back_what_is_no_longer_needed),
+        cmocka_unit_test(half_of_the_least_stays_beside_what_is_needed),
         cmocka_unit_test(purging_goes_to_half_of_the_bound),
         cmocka_unit_test(a_leaner_profile_empties_the_pool),
         cmocka_unit_test(a_punched_slab_without_a_block_is_given_back),
@@ -586,7 +707,10 @@ int main(void)
         cmocka_unit_test(a_trim_empties_what_destroyed_heaps_left),
         cmocka_unit_test(profiles_bound_what_is_retained),
         cmocka_unit_test(a_leaner_profile_takes_effect_at_once),
+        cmocka_unit_test(another_profile_begins_with_what_is_in_use),
+        cmocka_unit_test(holes_are_counted_exactly),
         cmocka_unit_test(the_bound_itself_stays),
+        cmocka_unit_test(pages_of_the_callers_memory_count_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

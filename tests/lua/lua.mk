@@ -25,6 +25,9 @@ $(foreach d,$(lua_dirs),$(eval $(call lua_test_target,$(d),$(call lua_pc,$(d))))
 # The adapter's function knows no version: once is enough.
 test-lua-5.4: $(LT)/5.4/test_alloc
 
+# LuaJIT is what Lua 5.1 says it is.
+test-lua-5.1: $(LT)/5.1/test_luajit
+
 # LuaJIT with the module and the adapter for Lua 5.1, which an installation gives it.
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1

@@ -327,11 +327,41 @@ static void a_block_from_before_grows_within_the_limit_and_shrinks_at_it(void **
     assert_non_null(b.p);
     check(&b, 5 * KIB, 64 * KIB);
     hak_lua_alloc(heap, b.p, 5 * KIB, 0);
+    /* Those of more than 1 MiB are the other's, which may move their pages. */
+    for (size_t size = MIB; size <= MIB + KIB; size += KIB) {
+        b = (block){counted_alloc(&before, NULL, 0, size), size, 8};
+        fill(&b);
+        void *grown = hak_lua_alloc(heap, b.p, size, 2 * size);
+        assert_true(!grown == (size == MIB));
+        if (grown) b.p = grown, b.size = 2 * size;
+        check(&b, size, size);
+        assert_false(hak_heap_owns(heap, b.p));
+        hak_lua_alloc(heap, b.p, b.size, 0);
+    }
     lua_close(L);
     assert_int_equal(before.live, 0);
 }
 
 /* ------------------------------------------------------------------ corners */
+
+/* The last block where a heap begins grows in place, and so does any within its class. */
+static void the_last_block_grows_in_place(void **unused)
+{
+    (void)unused;
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
+    void *first = hak_lua_alloc(heap, NULL, 0, 20), *last = hak_lua_alloc(heap, NULL, 0, 8);
+    memset(last, 7, 8);
+    for (size_t size = 8; size < 1000; size += 40) {
+        assert_ptr_equal(hak_lua_alloc(heap, last, size, size + 40), last);
+    }
+    assert_ptr_equal(hak_lua_alloc(heap, first, 20, 24), first);
+    assert_ptr_not_equal(first = hak_lua_alloc(heap, first, 24, 25), last);
+    assert_int_equal(((char *)last)[7], 7);
+    hak_stats stats;
+    hak_heap_stats(heap, &stats);
+    assert_int_equal(stats.live_blocks, 2);
+    hak_heap_destroy(heap);
+}
 
 static void freeing_nothing_is_allowed(void **unused)
 {
@@ -454,6 +484,7 @@ int main(void)
         cmocka_unit_test(blocks_of_the_allocator_before_are_freed_by_it),
         cmocka_unit_test(growing_a_block_from_before_moves_it_into_the_heap),
         cmocka_unit_test(a_block_from_before_grows_within_the_limit_and_shrinks_at_it),
+        cmocka_unit_test(the_last_block_grows_in_place),
         cmocka_unit_test(freeing_nothing_is_allowed),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(a_state_on_a_heap_of_the_hosts_works_as_documented),

@@ -390,6 +390,48 @@ static void large_blocks_go_with_their_state(void **unused)
 }
 
 /* As a heap on the caller's memory shows it: the next state finds every byte free. */
+/* Finalizers that run while the state is taken apart may free and allocate as much as they like
+ * within the limit. What they run after is from before the heap. */
+static void finalizers_may_churn_at_the_end(void **unused)
+{
+    (void)unused;
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    lua_register(L, "say", say);
+    lua_register(L, "on_gc", on_gc);
+    run(L, "keep = on_gc(function()\n"
+           "    local t = {}\n"
+           "    for round = 1, 60 do\n"
+           "        local step = 1.37 + round / 7\n"
+           "        for i = 1, 9000 do t[i * step] = true end\n"
+           "        for i = 1, 9000 do t[i * step] = nil end\n"
+           "    end\n"
+           "    say('done')\n"
+           "end)");
+    hak_heap *heap = hak_lua_install(L, &(hak_heap_options){.limit = 6 * MIB});
+    if (!heap) skip(); /* LuaJIT without GC64 */
+    transcript_length = 0;
+    lua_close(L);
+    assert_string_equal(transcript, "done\n");
+}
+
+/* Where not even what closing early takes is to be had. */
+static void a_full_heap_is_closed(void **unused)
+{
+    (void)unused;
+    hak_process_stats before, after;
+    hak_process_stats_read(&before);
+    lua_State *L = hak_lua_newstate(&(hak_heap_options){.limit = MIB});
+    assert_non_null(L);
+    luaL_openlibs(L);
+    for (size_t size = 8192; size >= 8; size /= 2) {
+        while (hak_lua_alloc(hak_lua_heap(L), NULL, 0, size)) continue;
+    }
+    hak_lua_close(L);
+    hak_process_stats_read(&after);
+    assert_int_equal(after.heaps, before.heaps);
+}
+
 static void closing_frees_the_callers_memory_for_the_next_state(void **unused)
 {
     (void)unused;
@@ -430,6 +472,8 @@ int main(void)
         cmocka_unit_test(closing_after_install_leaks_nothing),
         cmocka_unit_test(compiled_traces_go_with_their_state),
         cmocka_unit_test(large_blocks_go_with_their_state),
+        cmocka_unit_test(finalizers_may_churn_at_the_end),
+        cmocka_unit_test(a_full_heap_is_closed),
         cmocka_unit_test(closing_frees_the_callers_memory_for_the_next_state),
     };
     int failed = cmocka_run_group_tests_name("closing like lua_close", alike, NULL, NULL);

@@ -380,8 +380,12 @@ static void grace_keeps_unprotected_calls_from_ending_the_process(void **unused)
 
 /* ------------------------------------------------------------------ as luaL_newstate sets them */
 
+static char buffer[4096];
+
+/* Also where the program has made stderr a stream with a buffer. */
 static void raise_string(lua_State *L)
 {
+    setvbuf(stderr, buffer, _IOFBF, sizeof buffer);
     lua_pushstring(L, "the message");
     lua_error(L);
 }
@@ -444,6 +448,25 @@ static char *warnings_of(lua_State *L)
     lua_warning(L, "@off", 0);
     lua_warning(L, "hidden", 0);
     return capture_end(errors);
+}
+
+static void warn_and_exit(lua_State *L)
+{
+    setvbuf(stderr, buffer, _IOFBF, sizeof buffer);
+    luaL_openlibs(L);
+    run(L, "warn('@on') warn('one') warn('in ', 'pieces')");
+    _exit(0);
+}
+
+static void warnings_are_shown_at_once(void **unused)
+{
+    (void)unused;
+    ending expected = ending_of(make_stock, warn_and_exit);
+    ending got = ending_of(make_hakmem, warn_and_exit);
+    assert_string_equal(expected.text, "Lua warning: one\nLua warning: in pieces\n");
+    assert_string_equal(got.text, expected.text);
+    free(expected.text);
+    free(got.text);
 }
 
 static void warnings_are_shown_as_in_a_stock_state(void **unused)
@@ -564,6 +587,7 @@ int main(void)
         cmocka_unit_test(an_unprotected_error_panics_as_in_a_stock_state),
 #if LUA_54
         cmocka_unit_test(warnings_are_shown_as_in_a_stock_state),
+        cmocka_unit_test(warnings_are_shown_at_once),
 #endif
         cmocka_unit_test(a_state_lives_inside_256_kib_of_the_callers_memory),
         cmocka_unit_test(a_state_lives_inside_nearly_1_mib_of_the_callers_memory),

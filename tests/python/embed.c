@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include "hakmem_python.h"
+#include "py_control.h"
+#include "py_watch.h"
 
 #define CHECK(condition)                                                              \
     do {                                                                              \
@@ -288,6 +291,15 @@ static void observed_calls(void)
     CHECK(seen->operations == 2 * BLOCKS + 6 && seen->foreign == 0 && seen->unnoted == 0);
     /* Those freed last have lived as long as those freed first: 1,006 operations. */
     CHECK(seen->lifetimes[10] == BLOCKS);
+    /* Blocks of that size lie ready then. */
+    size_t hits = seen->hits, misses = seen->misses;
+    PyMem_Free(PyMem_Malloc(40));
+    PyMem_Free(PyMem_Calloc(5, 8));
+    PyObject_Free(PyObject_Malloc(40));
+    PyObject_Free(PyObject_Calloc(1, 40));
+    PyObject_Free(PyObject_Realloc(PyObject_Malloc(40), 41000)); /* a hit, and a miss */
+    seen = told();
+    CHECK(seen->hits == hits + 5 && seen->misses == misses + 1);
 }
 
 /* What Python forgets when it is initialized again comes back as it was. */
@@ -304,6 +316,121 @@ static void observed_again(void)
         CHECK(Py_FinalizeEx() == 0);
     }
     CHECK(told()->unnoted == 0);
+}
+
+/* ------------------------------------------------------------------ where there is no memory */
+
+static long allowed = -1; /* blocks until memory is refused; negative: none is */
+static long alive;        /* blocks, of both domains */
+static PyMemAllocatorEx below[2];
+
+static bool refused(void)
+{
+    if (allowed == 0) return true;
+    if (allowed > 0) allowed--;
+    return false;
+}
+
+static void *short_malloc(void *other, size_t size)
+{
+    const PyMemAllocatorEx *from = other;
+    void *block = refused() ? NULL : from->malloc(from->ctx, size);
+    alive += block != NULL;
+    return block;
+}
+
+static void *short_calloc(void *other, size_t count, size_t size)
+{
+    const PyMemAllocatorEx *from = other;
+    void *block = refused() ? NULL : from->calloc(from->ctx, count, size);
+    alive += block != NULL;
+    return block;
+}
+
+static void *short_realloc(void *other, void *block, size_t size)
+{
+    const PyMemAllocatorEx *from = other;
+    if (!block) return short_malloc(other, size);
+    return refused() ? NULL : from->realloc(from->ctx, block, size);
+}
+
+static void short_free(void *other, void *block)
+{
+    const PyMemAllocatorEx *from = other;
+    alive -= block != NULL;
+    from->free(from->ctx, block);
+}
+
+/* What the module's functions return when they get `blocks` more. */
+static PyObject *call_with(PyCFunction function, long blocks)
+{
+    allowed = blocks;
+    PyObject *result = function(NULL, NULL);
+    allowed = -1;
+    CHECK(!result == (PyErr_Occurred() != NULL));
+    if (!result) {
+        CHECK(PyErr_ExceptionMatches(PyExc_MemoryError));
+        PyErr_Clear();
+    }
+    return result;
+}
+
+/* Python keeps some freed objects for the next. */
+#define KEPT 400
+
+static PyObject *whole_stats(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    static const hak_stats read = {
+        .live_bytes = 1000,
+        .classes = 2,
+        .class_stats = {{.block_size = 1000}, {.block_size = 2000}},
+        .kinds = 2,
+        .kind_stats = {{.name = "one", .live_bytes = 1000}, {.name = "other", .live_blocks = 2000}},
+    };
+    return hak_py_stats_dict(&read);
+}
+
+/* Whichever block is refused, it is a MemoryError, and nothing is lost. */
+static void memory_errors(void)
+{
+    static const PyCFunction functions[] = {
+        whole_stats,           hak_py_control_process_stats,  hak_py_control_empty_stats,
+        hak_py_control_fields, hak_py_control_process_fields, hak_py_control_options,
+    };
+    Py_Initialize();
+    install(NULL);
+    for (int d = 0; d < 2; d++) {
+        PyMem_GetAllocator(domains[d], &below[d]);
+        PyMemAllocatorEx ours = {&below[d], short_malloc, short_calloc, short_realloc, short_free};
+        PyMem_SetAllocator(domains[d], &ours);
+    }
+    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
+        PyObject *expected = call_with(functions[f], -1);
+        CHECK(expected && PyObject_Length(expected) > 5);
+        long blocks = 0, failures = 0;
+        for (;; blocks++) {
+            long before = alive;
+            PyObject *result = call_with(functions[f], blocks);
+            if (result) {
+                CHECK(PyObject_Length(result) == PyObject_Length(expected));
+                Py_DECREF(result);
+                break;
+            }
+            failures++;
+            if (blocks > 60 && blocks % 16) continue;
+            for (int i = 0; i < KEPT; i++) {
+                result = call_with(functions[f], blocks);
+                Py_XDECREF(result);
+                if (result) break; /* from what is kept */
+            }
+            CHECK(alive < before + KEPT);
+        }
+        CHECK(failures > 10);
+        Py_DECREF(expected);
+    }
+    for (int d = 0; d < 2; d++) PyMem_SetAllocator(domains[d], &below[d]);
+    CHECK(Py_FinalizeEx() == 0);
 }
 
 /* ------------------------------------------------------------------ limits and refusals */
@@ -429,6 +556,149 @@ static void sub_interpreter(void)
     PyThreadState_Swap(first);
     run(CHURN);
     CHECK(Py_FinalizeEx() == 0);
+}
+
+/* A call of a function of the table. */
+typedef struct errand {
+    PyMemAllocatorEx with;
+    int function;
+    void *block;
+    atomic_bool done;
+} errand;
+
+static void *run_errand(void *context)
+{
+    errand *to = context;
+    const PyMemAllocatorEx *with = &to->with;
+    switch (to->function) {
+    case 0: to->block = with->malloc(with->ctx, 100); break;
+    case 1: to->block = with->calloc(with->ctx, 10, 10); break;
+    case 2: to->block = with->realloc(with->ctx, to->block, 10000); break;
+    case 3:
+        with->free(with->ctx, to->block);
+        to->block = NULL;
+        break;
+    case 4: hak_py_uninstall(); break;
+    default: install(NULL);
+    }
+    atomic_store(&to->done, true);
+    return NULL;
+}
+
+static void check_that_it_waits(errand *to, int function)
+{
+    pthread_t thread;
+    to->function = function;
+    atomic_store(&to->done, false);
+    bool entered = hak_py_enter();
+    CHECK(entered);
+    CHECK(pthread_create(&thread, NULL, run_errand, to) == 0);
+    usleep(10000);
+    CHECK(!atomic_load(&to->done));
+    hak_py_leave(entered);
+    CHECK(pthread_join(thread, NULL) == 0 && atomic_load(&to->done));
+}
+
+/* Every function waits for whoever uses the heap. */
+static void check_that_all_wait(void)
+{
+    for (int d = 0; d < 2; d++) {
+        errand to = {0};
+        PyMem_GetAllocator(domains[d], &to.with);
+        static const int order[] = {0, 2, 3, 1, 4, 5};
+        for (int i = 0; i < 6; i++) check_that_it_waits(&to, order[i]);
+        CHECK(hak_heap_owns(hak_py_heap(), to.block));
+        to.with.free(to.with.ctx, to.block);
+    }
+}
+
+static sem_t entered_heap;
+
+static void *stay_for_a_while(void *nothing)
+{
+    bool entered = hak_py_enter();
+    sem_post(&entered_heap);
+    usleep(50000);
+    hak_py_leave(entered);
+    return nothing;
+}
+
+/* A child never finds the heap taken by a thread that it does not have. */
+static void check_forks(void)
+{
+    pthread_t thread;
+    CHECK(sem_init(&entered_heap, 0, 0) == 0);
+    CHECK(pthread_create(&thread, NULL, stay_for_a_while, NULL) == 0);
+    CHECK(sem_wait(&entered_heap) == 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    alarm(20);
+    PyMem_Free(PyMem_Malloc(100));
+    alarm(0);
+    if (child == 0) _exit(0);
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static bool all_differ(const PyMemAllocatorEx *a, const PyMemAllocatorEx *b)
+{
+    return a->ctx == b->ctx && a->malloc != b->malloc && a->calloc != b->calloc &&
+           a->realloc != b->realloc && a->free != b->free;
+}
+
+/* From then on that another interpreter may be at work at the same time, a lock is taken. */
+static void locked(void)
+{
+    CHECK(hak__py_lock_from_now_on() && !hak_py_enter()); /* there is no heap */
+    install(NULL);
+    PyMemAllocatorEx plain[2], with_lock[2], now;
+    for (int d = 0; d < 2; d++) PyMem_GetAllocator(domains[d], &plain[d]);
+    hook(); /* what cannot be exchanged in both domains stays as it was */
+    CHECK(!hak__py_lock_from_now_on() && !hak_py_enter());
+    PyMem_GetAllocator(PYMEM_DOMAIN_MEM, &now);
+    CHECK(same(&now, &plain[0]));
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
+
+    CHECK(hak__py_lock_from_now_on());
+    for (int d = 0; d < 2; d++) {
+        PyMem_GetAllocator(domains[d], &with_lock[d]);
+        CHECK(all_differ(&with_lock[d], &plain[d]));
+    }
+    CHECK(hak__py_lock_from_now_on());
+    check_that_all_wait();
+    check_forks();
+    CHECK(!hak_py_observe(true));
+    for (int d = 0; d < 2; d++) {
+        PyMem_GetAllocator(domains[d], &now);
+        CHECK(all_differ(&now, &with_lock[d]) && all_differ(&now, &plain[d]));
+    }
+    check_that_all_wait();
+    CHECK(told()->allocations == 4 && told()->resizes_moved == 2 && told()->frees == 4);
+    CHECK(!hak_py_observe(false));
+    for (int d = 0; d < 2; d++) {
+        PyMem_GetAllocator(domains[d], &now);
+        CHECK(same(&now, &with_lock[d]));
+    }
+    Py_Initialize();
+    run(CHURN);
+    CHECK(stats().live_blocks > 5000);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
+/* Whoever observed before the lock was needed takes it too. */
+static void locked_while_observed(void)
+{
+    install(NULL);
+    PyMemAllocatorEx before, after;
+    CHECK(!hak_py_observe(true));
+    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &before);
+    CHECK(hak__py_lock_from_now_on());
+    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &after);
+    CHECK(same(&before, &after));
+    check_that_all_wait();
+    CHECK(!hak_py_observe(false));
+    check_that_all_wait();
 }
 
 #if PY_VERSION_HEX >= 0x030c0000
@@ -580,12 +850,15 @@ static const struct {
     {"observed_calls", observed_calls},
     {"observed_below_a_hook", observed_below_a_hook},
     {"observed_again", observed_again},
+    {"memory_errors", memory_errors},
     {"limit", limit},
     {"wrong_options", wrong_options},
     {"builtin_module", builtin_module},
     {"other_copy", other_copy},
     {"other_copy_first", other_copy_first},
     {"sub_interpreter", sub_interpreter},
+    {"locked", locked},
+    {"locked_while_observed", locked_while_observed},
 #if PY_VERSION_HEX >= 0x030c0000
     {"own_gils", own_gils},
     {"installed_beside_own_gils", installed_beside_own_gils},

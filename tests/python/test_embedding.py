@@ -63,12 +63,15 @@ def embed(python, program, case, env={}):
         "observed_calls",
         "observed_again",
         "observed_below_a_hook",
+        "memory_errors",
         "limit",
         "wrong_options",
         "builtin_module",
         "other_copy",
         "other_copy_first",
         "sub_interpreter",
+        "locked",
+        "locked_while_observed",
     ],
 )
 def test_embedding(python, program, case):
@@ -88,6 +91,10 @@ def test_embedding_interpreters_with_their_own_gil(python, program, case):
     if python.version < (3, 12):
         pytest.skip("all interpreters share the GIL before 3.12")
     embed(python, program, case)
+
+
+def test_embedding_with_kinds(python, program):
+    embed(python, program, "observed_calls", {"HAKMEM_KINDS": "1"})
 
 
 @pytest.mark.parametrize("malloc", ["debug", "malloc", "malloc_debug", "pymalloc"])

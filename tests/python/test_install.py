@@ -346,6 +346,23 @@ for wrong in -1, 2**60:
     )
 
 
+def test_kinds_are_told_where_they_are_kept_apart(python):
+    """Python says of no block what it is for."""
+    python.code(
+        """
+import hakmem
+assert "kinds" not in hakmem.stats()
+hakmem.install()
+kept = [[i] for i in range(1000)]
+stats = hakmem.stats()
+[other] = stats["kinds"]
+assert other["name"] == "other" and other["live_bytes"] > 1000
+assert (other["live_bytes"], other["live_blocks"]) == (stats["live_bytes"], stats["live_blocks"])
+""",
+        env={"HAKMEM_KINDS": "1"},
+    )
+
+
 def test_a_full_collection_gives_back_what_the_profile_lets_go(python):
     """Of most bursts the frees give it back already, of some only the collection."""
     python.code(
@@ -357,7 +374,7 @@ callback = gc.callbacks[-1]
 def purges():
     return hakmem.stats()["purges"]
 given = 0
-for n in range(20_000, 120_000, 5_000):
+for n in range(30_000, 50_000, 5_000):
     lists = []
     for i in range(n):
         entry = [i * 1000]
