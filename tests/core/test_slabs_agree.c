@@ -8,7 +8,7 @@
 
 #include "holes.h"
 #include "sizeclass.h"
-#include "slab.h"
+#include "layout.h"
 
 #define UNIT  ((size_t)1 << HAK_UNIT_SHIFT)
 #define PAGES (UNIT / PAGE)
