@@ -22,6 +22,7 @@
 #define LITTLE     (2 * MIB)
 
 static bool refusing; /* threads */
+static size_t threads_made, threads_joined;
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *argument), void *argument);
@@ -31,9 +32,19 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *argument), void *argument)
 {
+    threads_made += !refusing;
     if (!refusing) return __real_pthread_create(thread, attributes, run, argument);
     errno = ENOMEM; /* as where there is no memory for its stack */
     return EAGAIN;
+}
+
+int __real_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result);
+
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+    threads_joined++;
+    return __real_pthread_join(thread, result);
 }
 
 static size_t pooled(void)
@@ -400,6 +411,7 @@ static void fork_and_look(void *context)
     child = fork(); /* once more: a thread that has ended would count as lost at the exit */
     if (child == 0) _exit(0);
     REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+    REQUIRE(threads_made == 2 && threads_joined == 2); /* each once */
 }
 
 static void forks_do_not_meet_the_thread(void **state)
