@@ -11,17 +11,18 @@ bool hak__file_open(hak_file *out, const char *path)
 {
     out->file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     out->length = 0;
-    out->failed = false;
+    out->error = 0;
     return out->file >= 0;
 }
 
 static void flush(hak_file *out)
 {
     size_t done = 0;
-    while (!out->failed && done < out->length) {
+    while (!out->error && done < out->length) {
         ssize_t n = write(out->file, out->buffer + done, out->length - done);
         if (n > 0) done += (size_t)n;
-        else if (n == 0 || errno != EINTR) out->failed = true;
+        else if (n == 0) out->error = EIO;
+        else if (errno != EINTR) out->error = errno;
     }
     out->length = 0;
 }
@@ -40,7 +41,7 @@ void hak__file_put(hak_file *out, const char *format, ...)
 bool hak__file_close(hak_file *out)
 {
     flush(out);
-    int saved = out->failed ? errno : 0;
+    int saved = out->error;
     if (close(out->file) != 0 && !saved) saved = errno;
     errno = saved;
     return saved == 0;

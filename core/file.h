@@ -9,7 +9,7 @@
 typedef struct hak_file {
     int file;
     size_t length;
-    bool failed;
+    int error; /* what the first failure to write has set errno to; 0: there was none */
     char buffer[8192];
 } hak_file;
 

@@ -70,7 +70,7 @@ $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 $(CT)/%/test_prewarmed_pages_stay $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
-$(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create
+$(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 
 # Refuses the observer's.
 $(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap -Wl,--wrap=mprotect

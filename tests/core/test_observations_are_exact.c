@@ -203,6 +203,24 @@ static void check_ages(const hak_observations *told)
     REQUIRE(memcmp(told->ages, ages, sizeof ages) == 0);
 }
 
+/* What is told of the heap is the sum over its classes, which lie in order. */
+static void check_sums(const hak_observations *told)
+{
+    size_t hits = 0, misses = 0, refills = 0, requested = 0, given = 0, last = 0;
+    for (size_t i = 0; i < told->classes; i++) {
+        const hak_class_observations *class = &told->class_observations[i];
+        REQUIRE(class->block_size > last || (i + 1 == told->classes && !class->block_size));
+        last = class->block_size;
+        hits += class->hits;
+        misses += class->misses;
+        refills += class->refills;
+        requested += class->bytes_requested;
+        given += class->bytes_given;
+    }
+    REQUIRE(told->hits == hits && told->misses == misses && told->refills == refills);
+    REQUIRE(told->bytes_requested == requested && told->bytes_given == given);
+}
+
 static void check(void)
 {
     const hak_observations *told = hak_heap_observations(model.heap);
@@ -227,6 +245,7 @@ static void check(void)
         classes++;
     }
     REQUIRE(told->classes == classes);
+    check_sums(told);
     check_sizes(told);
     check_ages(told);
 }
@@ -496,11 +515,77 @@ static void what_is_no_operation_is_not_counted(void **unused)
     support_in_child(edges, NULL, 60);
 }
 
+static char expected_text[MIB];
+static size_t expected_length;
+
+__attribute__((format(printf, 1, 2))) static void expect(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    expected_length += (size_t)vsnprintf(expected_text + expected_length,
+                                         sizeof expected_text - expected_length, format, args);
+    va_end(args);
+    REQUIRE(expected_length < sizeof expected_text);
+}
+
+static void expect_fields(const void *of, const hak_stats_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t value;
+        memcpy(&value, (const char *)of + fields[i].offset, sizeof value);
+        expect(", \"%s\": %zu", fields[i].name, value);
+    }
+}
+
+static void expect_powers(const char *name, const size_t *counts)
+{
+    bool begun = false;
+    expect(", \"%s\": [", name);
+    for (size_t power = 0; power < HAK_POWERS; power++) {
+        if (!counts[power]) continue;
+        uint64_t from = power ? (uint64_t)1 << (power - 1) : 0;
+        expect("%s{\"from\": %ju, \"to\": %ju, \"count\": %zu}", begun ? ", " : "", (uintmax_t)from,
+               (uintmax_t)(power ? 2 * from - 1 : 0), counts[power]);
+        begun = true;
+    }
+    expect("]");
+}
+
+/* All of it, as docs/observations.schema.json has it. */
+static void expect_observations(const hak_observations *told)
+{
+    size_t count;
+    const hak_stats_field *fields = hak_observations_fields(&count);
+    expected_length = 0;
+    expect("{\"version\": \"%s\", \"name\": \"a \\\"name\\\"\", \"observing\": %s", hak_version(),
+           told->observing ? "true" : "false");
+    expect_fields(told, fields, count);
+    expect(", \"sizes\": [");
+    for (size_t i = 0; i < told->size_ranges; i++) {
+        expect("%s{\"from\": %ju, \"to\": %ju, \"count\": %zu}", i ? ", " : "",
+               (uintmax_t)told->sizes[i].from, (uintmax_t)told->sizes[i].to, told->sizes[i].count);
+    }
+    expect("]");
+    expect_powers("lifetimes", told->lifetimes);
+    expect_powers("ages", told->ages);
+    expect(", \"classes\": [");
+    fields = hak_class_observations_fields(&count);
+    for (size_t i = 0; i < told->classes; i++) {
+        const hak_class_observations *class = &told->class_observations[i];
+        expect("%s{\"size\": %zu", i ? ", " : "", class->block_size);
+        expect_fields(class, fields + 1, count - 1);
+        expect_powers("lifetimes", class->lifetimes);
+        expect("}");
+    }
+    expect("]}");
+}
+
 static void json(void *unused)
 {
     (void)unused;
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.name = "a \"name\""});
     for (size_t i = 0; i < 3000; i++) hak_heap_free(heap, hak_heap_alloc(heap, i * 7));
+    for (size_t i = 0; i < 100; i++) REQUIRE(hak_heap_alloc(heap, i * 7));
     size_t length = hak_heap_observations_json(heap, NULL, 0), count;
     char *text = malloc(length + 1), part[20];
     REQUIRE(text && hak_heap_observations_json(heap, text, length + 1) == length);
@@ -516,6 +601,12 @@ static void json(void *unused)
         snprintf(expected, sizeof expected, "\"%s\": %zu,", field[i].name, value);
         REQUIRE_THAT(strstr(text, expected), "%s", expected);
     }
+    expect_observations(told);
+    REQUIRE_THAT(strcmp(text, expected_text) == 0, "%s", text);
+    REQUIRE(hak_heap_observe(heap, false));
+    REQUIRE(hak_heap_observations_json(heap, text, length + 2) == length + 1);
+    expect_observations(hak_heap_observations(heap));
+    REQUIRE(strncmp(text, expected_text, length) == 0);
     free(text);
     hak_heap_destroy(heap);
 }
@@ -524,6 +615,33 @@ static void json_tells_the_same(void **unused)
 {
     (void)unused;
     support_in_child(json, NULL, 60);
+}
+
+/* An observer tells all that it takes, while the table of births grows. */
+static void all_of_it(void *unused)
+{
+    (void)unused;
+    hak_heap *heap = hak_heap_new(NULL);
+    static void *blocks[40000];
+    for (size_t i = 0; i < COUNT(blocks); i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, 64));
+    for (size_t i = 0; i < COUNT(blocks); i++) hak_heap_free(heap, blocks[i]);
+    size_t space = support_status("VmSize:") - hak_heap_observations(heap)->memory;
+    REQUIRE(hak_heap_observe(heap, false) && hak_heap_observe(heap, true));
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        REQUIRE(blocks[i] = hak_heap_alloc(heap, 64));
+        if (i % 4096) continue;
+        size_t told = hak_heap_observations(heap)->memory,
+               taken = support_status("VmSize:") - space;
+        REQUIRE_THAT(told == taken, "%zu bytes told, %zu taken", told, taken);
+    }
+    hak_heap_destroy(heap);
+    REQUIRE(support_status("VmSize:") == space);
+}
+
+static void the_memory_of_an_observer_is_told(void **unused)
+{
+    (void)unused;
+    support_in_child(all_of_it, NULL, 60);
 }
 
 /* The observer's memory goes with its heap, also of one on the caller's memory. */
@@ -562,6 +680,7 @@ int main(void)
         cmocka_unit_test(blocks_from_before_have_unknown_births),
         cmocka_unit_test(what_is_no_operation_is_not_counted),
         cmocka_unit_test(json_tells_the_same),
+        cmocka_unit_test(the_memory_of_an_observer_is_told),
         cmocka_unit_test(nothing_stays_of_an_observer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

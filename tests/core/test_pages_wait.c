@@ -22,6 +22,7 @@
 #define LITTLE     (2 * MIB)
 
 static bool refusing; /* threads */
+static size_t threads_made, threads_joined;
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *argument), void *argument);
@@ -31,9 +32,19 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *argument), void *argument)
 {
+    threads_made += !refusing;
     if (!refusing) return __real_pthread_create(thread, attributes, run, argument);
     errno = ENOMEM; /* as where there is no memory for its stack */
     return EAGAIN;
+}
+
+int __real_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result);
+
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+    threads_joined++;
+    return __real_pthread_join(thread, result);
 }
 
 static size_t pooled(void)
@@ -364,6 +375,28 @@ static void make_room_once(void *context)
     hak_heap_destroy(heap);
 }
 
+/* What passes the bound waits down to half of it, the heap's profile being kept. */
+static void pass_the_bound(void *context)
+{
+    (void)context;
+    char *blocks[5];
+    hak_heap *heap = heap_with("retain_least=12m retain_part=0 decay=60000");
+    for (size_t i = 0; i < COUNT(blocks); i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, 3 * MIB));
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        REQUIRE(pooled() == 0);
+        hak_heap_free(heap, blocks[i]);
+    }
+    REQUIRE_THAT(pooled() == 9 * MIB && support_stats(heap).retained == 6 * MIB,
+                 "%zu bytes wait, %zu are retained", pooled(), support_stats(heap).retained);
+    hak_heap_destroy(heap);
+}
+
+static void what_passes_the_bound_waits(void **state)
+{
+    (void)state;
+    support_in_child(pass_the_bound, NULL, 60);
+}
+
 static void new_pages_come_in_place_of_waiting_ones(void **state)
 {
     (void)state;
@@ -400,6 +433,7 @@ static void fork_and_look(void *context)
     child = fork(); /* once more: a thread that has ended would count as lost at the exit */
     if (child == 0) _exit(0);
     REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+    REQUIRE(threads_made == 2 && threads_joined == 2); /* each once */
 }
 
 static void forks_do_not_meet_the_thread(void **state)
@@ -503,6 +537,7 @@ int main(void)
         cmocka_unit_test(the_thread_is_in_nobodys_way),
         cmocka_unit_test(trims_profiles_and_limits_take_them),
         cmocka_unit_test(huge_blocks_are_used_again),
+        cmocka_unit_test(what_passes_the_bound_waits),
         cmocka_unit_test(new_pages_come_in_place_of_waiting_ones),
         cmocka_unit_test(forks_do_not_meet_the_thread),
         cmocka_unit_test(where_there_is_no_thread_nothing_waits),

@@ -99,8 +99,12 @@ static void four_refusals_end_a_purge(void **state)
         REQUIRE(support_stats(heap).purges == purges);
         refusing = false;
     }
+    /* Then a limit takes as much as it must, which are two pieces. */
     asked = 0;
-    REQUIRE(hak_heap_trim(heap) == retained && support_stats(heap).retained == 0);
+    REQUIRE(hak_heap_set_limit(heap, support_stats(heap).footprint - 100 * KIB));
+    REQUIRE_THAT(asked == 2, "%zu times", asked);
+    REQUIRE(support_stats(heap).retained == retained - 2 * 15 * PAGE);
+    REQUIRE(hak_heap_trim(heap) == retained - 2 * 15 * PAGE && support_stats(heap).retained == 0);
     REQUIRE_THAT(asked == 20, "%zu times", asked);
     REQUIRE(support_stats(heap).purges == purges + 20);
     hak_heap_destroy(heap);

@@ -179,6 +179,32 @@ static void a_failure_is_told(void **state)
     unlink(path);
 }
 
+/* Nor does it end in a loop, or as if all was well, where a call writes nothing and says so; and
+ * what happens to errno before the end does not matter. */
+static void nothing_written_is_a_failure(void **state)
+{
+    (void)state;
+    char path[SUPPORT_PATH];
+    hak_file file;
+    close(support_temporary_file(path));
+    REQUIRE(hak__file_open(&file, path));
+    piece_most = 0;
+    for (size_t i = 0; i < 20; i++) {
+        hak__file_put(&file, "%01000zu", i);
+        errno = 0;
+    }
+    REQUIRE(!hak__file_close(&file) && errno == EIO);
+    piece_most = SIZE_MAX;
+
+    REQUIRE(hak__file_open(&file, "/dev/full"));
+    for (size_t i = 0; i < 20; i++) {
+        hak__file_put(&file, "%01000zu", i);
+        errno = 0;
+    }
+    REQUIRE(!hak__file_close(&file) && errno == ENOSPC);
+    unlink(path);
+}
+
 /* ------------------------------------------------------------------ the process */
 
 static void read_without_files(void *context)
@@ -219,6 +245,7 @@ int main(void)
         cmocka_unit_test(nobody_need_listen),
         cmocka_unit_test(what_is_put_is_there),
         cmocka_unit_test(a_failure_is_told),
+        cmocka_unit_test(nothing_written_is_a_failure),
         cmocka_unit_test(the_process_is_told_without_files),
         cmocka_unit_test(the_clock_goes_on),
     };

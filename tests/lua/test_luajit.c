@@ -16,6 +16,13 @@ int luaJIT_setmode(lua_State *L, int index, int mode)
 
 int luaopen_hakmem_auto(lua_State *L);
 
+static int page = 4096;
+
+int getpagesize(void)
+{
+    return page;
+}
+
 static size_t heaps(void)
 {
     hak_process_stats stats;
@@ -63,6 +70,20 @@ static void a_state_in_low_memory_is_refused(void **unused)
     const char *message = lua_tostring(L, -1);
     assert_non_null(strstr(message, "this LuaJIT was built without GC64"));
     run(L, "t = {} for i = 1, 1000 do t[i] = {i} end");
+    lua_close(L);
+}
+
+/* What a heap refuses for another reason is not said of LuaJIT. */
+static void larger_pages_are_told_apart(void **unused)
+{
+    (void)unused;
+    lua_State *L = luaL_newstate();
+    assert_true(L && (uintptr_t)L >> 32 != 0);
+    page = 16384;
+    lua_pushcfunction(L, luaopen_hakmem_auto);
+    assert_int_equal(lua_pcall(L, 0, 0, 0), LUA_ERRRUN);
+    page = 4096;
+    assert_non_null(strstr(lua_tostring(L, -1), "the kernel's pages are larger"));
     lua_close(L);
 }
 
@@ -136,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_in_low_memory_is_refused),
+        cmocka_unit_test(larger_pages_are_told_apart),
         cmocka_unit_test(the_allocator_from_before_frees_the_state),
         cmocka_unit_test(the_heap_goes_with_the_state),
     };

@@ -683,6 +683,13 @@ static void locked(void)
     Py_Initialize();
     run(CHURN);
     CHECK(stats().live_blocks > 5000);
+    Py_XDECREF(hak_py_control_live_blocks(NULL, NULL)); /* which leave it again */
+    Py_XDECREF(hak_py_control_options(NULL, NULL));
+    PyObject *ended = Py_BuildValue("(s{si})", "stop", "generation", 2);
+    CHECK(ended);
+    Py_XDECREF(hak_py_control_after_collection(NULL, ended));
+    Py_DECREF(ended);
+    check_that_all_wait();
     CHECK(Py_FinalizeEx() == 0);
 }
 
