@@ -258,7 +258,8 @@ static void what_is_pooled_has_no_holes(void **state)
     (void)state;
     enum { COUNT_OF = 20000 };
     static void *blocks[COUNT_OF];
-    hak_heap *next = hak_heap_new(NULL), *heap = hak_heap_new(NULL);
+    hak_heap *next = hak_heap_new(NULL);
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
     hak_heap_trim(next);
     for (size_t i = 0; i < COUNT_OF; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, 500));
     for (size_t i = 0; i < COUNT_OF; i++) {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "holes.h"
-#include "sizeclass.h"
 #include "layout.h"
+#include "sizeclass.h"
 
 #define UNIT  ((size_t)1 << HAK_UNIT_SHIFT)
 #define PAGES (UNIT / PAGE)
