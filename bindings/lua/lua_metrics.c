@@ -92,6 +92,15 @@ int hak_lua_control_openmetrics(lua_State *L)
     size_t count;
     luaL_Buffer text;
     luaL_buffinit(L, &text);
+    char about[160];
+    snprintf(about, sizeof about, "{version=\"%s\",build=\"%s\",profile=\"%s\"}", hak_version(),
+             hak_build(), hak_heap_profile(heap));
+    add_head(&text, "hakmem", "info", "",
+             "The version of hakmem, its build, and the heap's profile.");
+    add_number(&text, "hakmem_info", about, 1);
+    add_head(&text, "hakmem_installed", "gauge", "",
+             "Whether new objects come from hakmem: 1, or 0 where it is not installed.");
+    add_number(&text, "hakmem_installed", "", 1);
     const hak_stats_field *fields = hak_stats_fields(&count);
     add_fields(&text, "hakmem", stats, fields, count);
     fields = hak_process_stats_fields(&count);
