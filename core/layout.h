@@ -13,10 +13,9 @@
 #define HAK_PERIOD ((size_t)16 * 1024)
 #define HAK_GAP    ((size_t)16)
 
-/* Gives a slab that has no block yet, in the `unit`-th unit of its region, its colour and
- * `gaps`, if those are wanted.
- * Of its `bytes` few blocks are lost for that, else there is less of it. Blocks stay aligned as the
- * granularity and their size say. */
+/* Gives a slab that has no block yet, in the `unit`-th unit of its region, its colour, and gaps
+ * where those are wanted. Of its `bytes` few blocks are lost for that, else there is less of it.
+ * Blocks stay aligned as the granularity and their size say. */
 void hak__layout_colour(hak_slab *slab, size_t unit, size_t bytes, size_t granularity, bool gaps);
 
 /* How many bytes from the start of its run a slab's first block lies. Runs begin at a multiple of

@@ -197,9 +197,9 @@ int hak_lua_control_options(lua_State *L)
     enum { MOST = 32 };
     hak_option options[MOST];
     size_t count = hak_options(hak_lua_heap(L), options, MOST);
-    lua_newtable(L);
+    lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
-        lua_newtable(L);
+        lua_createtable(L, 0, 7);
         set_text(L, "name", options[i].name);
         set_text(L, "variable", options[i].variable);
         set_text(L, "type", options[i].type);
@@ -226,7 +226,7 @@ static void set_count(lua_State *L, const char *name, uint64_t count)
 
 static void push_os_calls(lua_State *L, const hak_os_calls *os)
 {
-    lua_newtable(L);
+    lua_createtable(L, 0, 7);
     set_count(L, "mmap", os->mmap);
     set_count(L, "mprotect", os->mprotect);
     set_count(L, "madvise", os->madvise);
@@ -238,10 +238,10 @@ static void push_os_calls(lua_State *L, const hak_os_calls *os)
 
 static void push_classes(lua_State *L, const hak_stats *stats)
 {
-    lua_newtable(L);
+    lua_createtable(L, (int)stats->classes, 0);
     for (size_t i = 0; i < stats->classes; i++) {
         const hak_class_stats *class = &stats->class_stats[i];
-        lua_newtable(L);
+        lua_createtable(L, 0, 5);
         lua_pushnumber(L, class->fragmentation);
         lua_setfield(L, -2, "fragmentation");
         set_count(L, "size", class->block_size);
@@ -259,10 +259,10 @@ static void push_kinds(lua_State *L, const hak_stats *stats)
         lua_pushnil(L);
         return;
     }
-    lua_newtable(L);
+    lua_createtable(L, 0, (int)stats->kinds);
     for (size_t i = 0; i < stats->kinds; i++) {
         const hak_kind_stats *kind = &stats->kind_stats[i];
-        lua_newtable(L);
+        lua_createtable(L, 0, 2);
         set_count(L, "bytes", kind->live_bytes);
         set_count(L, "blocks", kind->live_blocks);
         lua_setfield(L, -2, kind->name);
@@ -282,7 +282,7 @@ void hak_lua_push_stats(lua_State *L, const hak_stats *stats)
 {
     size_t count;
     const hak_stats_field *fields = hak_stats_fields(&count);
-    lua_newtable(L);
+    lua_createtable(L, 0, (int)count + 4);
     set_fields(L, stats, fields, count);
     lua_pushnumber(L, stats->fragmentation);
     lua_setfield(L, -2, "fragmentation");
@@ -315,7 +315,7 @@ int hak_lua_control_observe(lua_State *L)
 
 static void push_range(lua_State *L, hak_range range)
 {
-    lua_newtable(L);
+    lua_createtable(L, 0, 3);
     set_count(L, "from", range.from);
     set_count(L, "to", range.to);
     set_count(L, "count", range.count);
@@ -323,7 +323,7 @@ static void push_range(lua_State *L, hak_range range)
 
 static void set_sizes(lua_State *L, const hak_observations *told)
 {
-    lua_newtable(L);
+    lua_createtable(L, (int)told->size_ranges, 0);
     for (size_t i = 0; i < told->size_ranges; i++) {
         push_range(L, told->sizes[i]);
         lua_rawseti(L, -2, (int)i + 1);
@@ -334,7 +334,7 @@ static void set_sizes(lua_State *L, const hak_observations *told)
 static void set_powers(lua_State *L, const char *name, const size_t *counts)
 {
     int entries = 0;
-    lua_newtable(L);
+    lua_createtable(L, 0, 0);
     for (unsigned power = 0; power < HAK_POWERS; power++) {
         if (counts[power] == 0) continue;
         push_range(L, hak__power_range(power, counts[power]));
@@ -347,10 +347,10 @@ static void set_class_observations(lua_State *L, const hak_observations *told)
 {
     size_t count;
     const hak_stats_field *fields = hak_class_observations_fields(&count);
-    lua_newtable(L);
+    lua_createtable(L, (int)told->classes, 0);
     for (size_t i = 0; i < told->classes; i++) {
         const hak_class_observations *class = &told->class_observations[i];
-        lua_newtable(L);
+        lua_createtable(L, 0, (int)count + 1);
         set_count(L, "size", class->block_size);
         set_fields(L, class, fields + 1, count - 1);
         set_powers(L, "lifetimes", class->lifetimes);
@@ -368,7 +368,7 @@ int hak_lua_control_observations(lua_State *L)
     if (!told) return luaL_error(L, "%s", CONTROL_NOT_OBSERVED);
     size_t count;
     const hak_stats_field *fields = hak_observations_fields(&count);
-    lua_newtable(L);
+    lua_createtable(L, 0, (int)count + 5);
     set_fields(L, told, fields, count);
     lua_pushboolean(L, told->observing);
     lua_setfield(L, -2, "observing");
@@ -385,7 +385,7 @@ int hak_lua_control_process_stats(lua_State *L)
     hak_process_stats stats;
     const hak_stats_field *fields = hak_process_stats_fields(&count);
     hak_process_stats_read(&stats);
-    lua_newtable(L);
+    lua_createtable(L, 0, (int)count + 1);
     set_fields(L, &stats, fields, count);
     push_os_calls(L, &stats.os);
     lua_setfield(L, -2, "os_calls");

@@ -399,7 +399,7 @@ function TestProfile:test_a_cycle_of_the_collector_gives_back_what_the_profile_d
       collectgarbage()
       local after = hakmem.stats().footprint
       hakmem.trim()
-      print(after <= hakmem.stats().footprint * 1.25 + 131072) -- of some MiB
+      print(after <= hakmem.stats().footprint * 1.25 + 65536) -- of some MiB
     end]]
   luaunit.assertEquals(output, "true\ntrue\ntrue\n")
 end
