@@ -24,7 +24,7 @@ static void add_head(luaL_Buffer *text, const char *name, const char *kind, cons
 
 static void add_number(luaL_Buffer *text, const char *sample, const char *labels, size_t number)
 {
-    char line[160];
+    char line[320];
     snprintf(line, sizeof line, "%s%s %zu\n", sample, labels, number);
     luaL_addstring(text, line);
 }
