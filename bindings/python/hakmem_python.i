@@ -1,5 +1,10 @@
 /* How the control surface looks in Python. */
 
+/* py_module.c has the module's own function. */
+%begin %{
+#define PyInit__hakmem hak__py_swig_init
+%}
+
 %{
 #include "options.h"
 #include "py_control.h"

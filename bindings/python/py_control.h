@@ -8,6 +8,9 @@
 
 #include "hakmem_python.h"
 
+/* What SWIG made of hakmem.i; PyInit__hakmem calls it. */
+PyObject *hak__py_swig_init(void);
+
 /* install(domains: int, profile: str | None, limit: int) -> bool: whether anything was taken over
  */
 PyObject *hak_py_control_install(PyObject *self, PyObject *args);

@@ -11,17 +11,6 @@
 
 PyMODINIT_FUNC PyInit__hakmem(void);
 
-/* The module's objects belong to one GIL. CPython refuses such modules to an interpreter with a GIL
- * of its own, but 3.12 forgets to do it for built-in ones. */
-static PyObject *init(void)
-{
-#if PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030d0000
-    PyAPI_FUNC(int) _PyImport_CheckSubinterpIncompatibleExtensionAllowed(const char *name);
-    if (_PyImport_CheckSubinterpIncompatibleExtensionAllowed(NAME) < 0) return NULL;
-#endif
-    return PyInit__hakmem();
-}
-
 const char *hak_py_register(void)
 {
     if (Py_IsInitialized()) {
@@ -31,7 +20,7 @@ const char *hak_py_register(void)
     for (const struct _inittab *module = PyImport_Inittab; module->name; module++) {
         if (strcmp(module->name, NAME) == 0) return NULL;
     }
-    if (PyImport_AppendInittab(NAME, init) == 0) return NULL;
+    if (PyImport_AppendInittab(NAME, PyInit__hakmem) == 0) return NULL;
     errno = ENOMEM;
     return "not enough memory for the table of built-in modules";
 }

@@ -188,6 +188,31 @@ assert all(entry["a"] == i for i, entry in enumerate(kept))
     )
 
 
+def test_interpreters_that_are_refused_the_module_at_once(python):
+    if python.version < (3, 12):
+        pytest.skip("all interpreters share the GIL before 3.12")
+    for _ in range(10):
+        python.code(
+            INTERPRETERS
+            + """
+import threading
+SOURCE = '''
+try: import hakmem
+except ImportError: pass
+else: raise SystemExit("objects of one GIL under another")
+'''
+others = [create(True) for _ in range(6)]
+threads = [threading.Thread(target=run, args=(other, SOURCE)) for other in others]
+for thread in threads: thread.start()
+import hakmem
+for thread in threads: thread.join()
+for other in others: interpreters.destroy(other)
+hakmem.install()
+assert hakmem.stats()["live_blocks"] > 0
+"""
+        )
+
+
 def test_another_interpreter_cannot_install(python):
     if python.version >= (3, 12):
         pytest.skip("its own GIL keeps the module from being imported there")

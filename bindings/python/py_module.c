@@ -1,0 +1,39 @@
+/* How the module comes into an interpreter. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <pthread.h>
+
+#include "py_control.h"
+
+PyMODINIT_FUNC PyInit__hakmem(void);
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t one_at_a_time;
+
+static void prepare(void)
+{
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&one_at_a_time, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+}
+
+/* The module's objects belong to one GIL. CPython refuses such modules to an interpreter with a GIL
+ * of its own, but 3.12 does so after the module was made, and forgets it for built-in ones. 3.13
+ * makes the module in the main interpreter first: with its GIL, but that is lost meanwhile, and
+ * what SWIG makes is not made to be made twice. */
+PyMODINIT_FUNC PyInit__hakmem(void)
+{
+#if PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030d0000
+    PyAPI_FUNC(int) _PyImport_CheckSubinterpIncompatibleExtensionAllowed(const char *name);
+    if (_PyImport_CheckSubinterpIncompatibleExtensionAllowed("_hakmem") < 0) return NULL;
+#endif
+    pthread_once(&once, prepare);
+    PyThreadState *state = PyEval_SaveThread();
+    pthread_mutex_lock(&one_at_a_time);
+    PyEval_RestoreThread(state);
+    PyObject *module = hak__py_swig_init();
+    pthread_mutex_unlock(&one_at_a_time);
+    return module;
+}
