@@ -262,9 +262,12 @@ static void observed_below_a_hook(void)
 static void observed_calls(void)
 {
     enum { BLOCKS = 1000 };
-    void *blocks[BLOCKS];
+    void *blocks[BLOCKS], *earlier[5 * BLOCKS];
     install(NULL);
     void *before = PyMem_Malloc(500);
+    /* A heap's first blocks have no slab, and are no hits. */
+    for (int i = 0; i < 5 * BLOCKS; i++) earlier[i] = PyMem_Malloc(40);
+    for (int i = 0; i < 5 * BLOCKS; i++) PyMem_Free(earlier[i]);
     CHECK(!hak_py_observe(true));
     for (int i = 0; i < BLOCKS; i++) {
         if (i % 2) blocks[i] = i % 4 == 1 ? PyMem_Malloc(40) : PyMem_Calloc(5, 8);
@@ -291,6 +294,8 @@ static void observed_calls(void)
     CHECK(seen->operations == 2 * BLOCKS + 6 && seen->foreign == 0 && seen->unnoted == 0);
     /* Those freed last have lived as long as those freed first: 1,006 operations. */
     CHECK(seen->lifetimes[10] == BLOCKS);
+    CHECK(seen->hits + seen->misses == seen->allocations + seen->resizes_moved);
+    CHECK(seen->hits > BLOCKS * 9 / 10);
 }
 
 /* What Python forgets when it is initialized again comes back as it was. */
@@ -632,6 +637,25 @@ static void check_forks(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+/* What asks the heap leaves it before it makes an object, which comes from the heap. */
+static void check_that_asking_leaves(void)
+{
+    alarm(20);
+    PyObject *ends = Py_BuildValue("(s{si})", "stop", "generation", 2);
+    PyObject *told[] = {
+        hak_py_control_live_blocks(NULL, NULL),
+        hak_py_control_options(NULL, NULL),
+        hak_py_control_after_collection(NULL, ends),
+    };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        CHECK(told[i]);
+        run("kept = [[i] for i in range(1000)]\n");
+        Py_DECREF(told[i]);
+    }
+    Py_DECREF(ends);
+    alarm(0);
+}
+
 static bool all_differ(const PyMemAllocatorEx *a, const PyMemAllocatorEx *b)
 {
     return a->ctx == b->ctx && a->malloc != b->malloc && a->calloc != b->calloc &&
@@ -674,6 +698,7 @@ static void locked(void)
     Py_Initialize();
     run(CHURN);
     CHECK(stats().live_blocks > 5000);
+    check_that_asking_leaves();
     CHECK(Py_FinalizeEx() == 0);
 }
 
