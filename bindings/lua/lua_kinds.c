@@ -21,7 +21,7 @@ static const unsigned char kinds[] = {
 #endif
 };
 
-static unsigned kind_of(size_t what)
+unsigned hak__lua_kind_of(size_t what)
 {
     return HAK_LIKELY(what < sizeof kinds) ? kinds[what] : OTHER;
 }
@@ -53,15 +53,10 @@ __attribute__((noinline)) static void *resize(hak_heap *heap, void *block, size_
 void *hak_lua_alloc_kinds(void *ud, void *block, size_t old_size, size_t new_size)
 {
     hak_heap *heap = ud;
-    if (block == NULL) return new_size ? alloc(heap, kind_of(old_size), new_size) : NULL;
+    if (block == NULL) return new_size ? alloc(heap, hak__lua_kind_of(old_size), new_size) : NULL;
     if (new_size != 0) return resize(heap, block, old_size, new_size);
     hak__lua_free(heap, block, old_size);
     return NULL;
-}
-
-unsigned hak__lua_kind_of(size_t what)
-{
-    return kind_of(what);
 }
 
 lua_Alloc hak__lua_alloc_of(const hak_heap *heap)

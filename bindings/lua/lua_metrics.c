@@ -7,26 +7,28 @@
 #include "control.h"
 #include "lua_control.h"
 
+static void add_line(luaL_Buffer *text, const char *key, const char *name, const char *value)
+{
+    const char *parts[] = {"# ", key, " ", name, " ", value, "\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) luaL_addstring(text, parts[i]);
+}
+
 /* One family of the text: its head, and its numbers in lines of their own. */
 static void add_head(luaL_Buffer *text, const char *name, const char *kind, const char *unit,
                      const char *help)
 {
-    char line[256];
-    snprintf(line, sizeof line, "# TYPE %s %s\n", name, kind);
-    luaL_addstring(text, line);
-    if (*unit) {
-        snprintf(line, sizeof line, "# UNIT %s %s\n", name, unit);
-        luaL_addstring(text, line);
-    }
-    snprintf(line, sizeof line, "# HELP %s %s\n", name, help);
-    luaL_addstring(text, line);
+    add_line(text, "TYPE", name, kind);
+    if (*unit) add_line(text, "UNIT", name, unit);
+    add_line(text, "HELP", name, help);
 }
 
 static void add_number(luaL_Buffer *text, const char *sample, const char *labels, size_t number)
 {
-    char line[320];
-    snprintf(line, sizeof line, "%s%s %zu\n", sample, labels, number);
-    luaL_addstring(text, line);
+    char value[32];
+    snprintf(value, sizeof value, " %zu\n", number);
+    luaL_addstring(text, sample);
+    luaL_addstring(text, labels);
+    luaL_addstring(text, value);
 }
 
 static void add_fields(luaL_Buffer *text, const char *prefix, const void *stats,

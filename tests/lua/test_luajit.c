@@ -14,6 +14,7 @@ int luaJIT_setmode(lua_State *L, int index, int mode)
     return 0;
 }
 
+int luaopen_hakmem(lua_State *L);
 int luaopen_hakmem_auto(lua_State *L);
 
 static int page = 4096;
@@ -65,6 +66,12 @@ static void a_state_in_low_memory_is_refused(void **unused)
     assert_null(hak_lua_install(L, NULL));
     assert_int_equal(errno, ENOTSUP);
     assert_true(lua_gettop(L) == top && !hak_lua_heap(L) && heaps() == 0);
+    lua_pushcfunction(L, luaopen_hakmem);
+    lua_call(L, 0, 1);
+    lua_setglobal(L, "hakmem");
+    run(L, "done, message = pcall(hakmem.install, {over = true})\n"
+           "assert(not done and message:find('built without GC64', 1, true), message)");
+    assert_true(!hak_lua_heap(L) && heaps() == 0);
     run(L, "t = {} for i = 1, 1000 do t[i] = {i} end");
     lua_close(L);
 }
