@@ -1,6 +1,6 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
-SUITES := random-mixed lua lua-close lua-states python-churn python burst lua-burst whole-heap
+SUITES := random-mixed lua luajit lua-close lua-states python-churn python burst lua-burst whole-heap
 PEERS := mimalloc jemalloc tcmalloc system
 MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
 .PHONY: bench-programs

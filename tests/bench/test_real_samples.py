@@ -9,9 +9,12 @@ from functools import lru_cache
 
 import pytest
 from driver import child
-from driver.errors import DriverError
+from driver.allocators import LIBRARIES
+from driver.errors import DriverError, UsageError
+from driver.plan import check_allocators
 from driver.settings import ROOT, Settings
-from driver.suites.lua import LuaSuite
+from driver.suites.burst import LuaBurstSuite
+from driver.suites.lua import LuaJITSuite, LuaSuite
 from driver.suites.python import PythonChurnSuite, PythonProgramsSuite
 from driver.suites.random_mixed import RandomMixedSuite
 
@@ -57,12 +60,27 @@ def test_random_mixed_measures_every_allocator_that_is_built(tmp_path):
         assert 500 < medians["peak_rss"] < 1 << 20, allocator
 
 
-@pytest.mark.skipif(shutil.which("lua5.4") is None, reason="no lua5.4")
-def test_a_lua_program_runs_under_every_allocator_that_is_here(tmp_path):
-    suite = LuaSuite(Settings(quick=True))
+LUA_SUITES = [(LuaSuite, "lua5.4"), (LuaJITSuite, "luajit")]
+
+
+@pytest.mark.parametrize("kind, program", LUA_SUITES, ids=["lua", "luajit"])
+def test_a_lua_program_runs_under_every_allocator_that_is_here(kind, program, tmp_path):
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program}")
+    suite = kind(Settings(quick=True))
     for allocator, medians in measured(suite, "trees", tmp_path).items():
         assert 0 < medians["time"] <= medians["wall"] * 1.5, allocator
         assert 500 < medians["end_rss"] <= medians["peak_rss"], allocator
+
+
+@pytest.mark.skipif(shutil.which("luajit") is None, reason="no luajit")
+@pytest.mark.parametrize("kind", [LuaSuite, LuaBurstSuite])
+def test_luajit_has_its_own_module_and_no_peers(kind):
+    suite = kind(Settings(lua="luajit"))
+    assert suite.modules("hakmem").name == "jit"
+    assert not set(suite.allocators) & set(LIBRARIES)
+    with pytest.raises(UsageError, match="LuaJIT brings an allocator of its own"):
+        check_allocators(suite, ["jemalloc"])
 
 
 @lru_cache(maxsize=None)

@@ -1,7 +1,7 @@
 """The suites by name. A new one is a module here and an entry below."""
 
 from .burst import BurstSuite, LuaBurstSuite
-from .lua import LuaSuite
+from .lua import LuaJITSuite, LuaSuite
 from .lua_close import LuaCloseSuite
 from .lua_states import LuaStatesSuite
 from .python import PythonChurnSuite, PythonProgramsSuite
@@ -13,6 +13,7 @@ SUITES = {
     for suite in (
         RandomMixedSuite,
         LuaSuite,
+        LuaJITSuite,
         LuaCloseSuite,
         LuaStatesSuite,
         PythonChurnSuite,

@@ -76,8 +76,11 @@ class LuaBurstSuite(Bursts, LuaSuite):
 
     name = "lua-burst"
     title = "a Lua process that serves bursts of 320 MB; RSS after each and some requests"
-    allocators = (*PROFILES, "lua-default", *LIBRARIES)
     on_request = (HAKMEM,)
+
+    @property
+    def allocators(self) -> tuple[str, ...]:
+        return (*PROFILES, "lua-default", *self.peers)
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         program = ROOT / "bench" / "lua" / "burst.lua"

@@ -31,6 +31,9 @@ TELL = (
     "local h = require 'hakmem' "
     "print(('{\"build\": \"%s\", \"profile\": \"%s\"}'):format(h.build, h.profile()))"
 )
+JIT = "jit"
+TELL_VERSION = f"io.write(jit and '{JIT}' or _VERSION:match('%d+%.%d+'))"
+OWN_ALLOCATOR = "LuaJIT brings an allocator of its own, which lua-default is"
 READ_MAPS = "io.write(io.open('/proc/self/maps'):read('*a'))"
 
 
@@ -43,32 +46,48 @@ class LuaSuite(ProgramSuite):
 
     name = "lua"
     title = "Lua programs, from the interpreter's start to its exit"
-    allocators = (HAKMEM, "lua-default", *LIBRARIES)
     on_request = (*PROFILES[1:], *VARIANTS)
-    excluded = {
-        "system": "it is what lua-default runs on",
-        "null": "a Lua program cannot run without an allocator",
-        "pymalloc": "there is no Python in it",
-    }
     runs = 7
+
+    @property
+    def wanted(self) -> str:
+        """The interpreter's name or path."""
+        return self.settings.lua
 
     @cached_property
     def interpreter(self) -> str:
         """The path of the interpreter. Raises MissingError."""
-        name = self.settings.lua
-        path = shutil.which(name)
+        path = shutil.which(self.wanted)
         if path is None:
             raise MissingError(
-                f"there is no Lua interpreter {name}: install it "
-                "(the Debian package of the default one is lua5.4)"
+                f"there is no Lua interpreter {self.wanted}: install it "
+                "(Debian's packages have the names lua5.4 and luajit)"
             )
         return path
 
     @cached_property
     def version(self) -> str:
-        """The version of Lua."""
-        ask = [self.interpreter, "-e", "io.write(_VERSION:match('%d+%.%d+'))"]
+        """The version of Lua, or JIT."""
+        ask = [self.interpreter, "-e", TELL_VERSION]
         return child.run(ask, child.clean_environment()).stdout
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """What can be preloaded under the interpreter."""
+        return () if self.version == JIT else tuple(LIBRARIES)
+
+    @property
+    def allocators(self) -> tuple[str, ...]:
+        return (HAKMEM, "lua-default", *self.peers)
+
+    @property
+    def excluded(self) -> dict[str, str]:
+        return {
+            "system": "it is what lua-default runs on",
+            "null": "a Lua program cannot run without an allocator",
+            "pymalloc": "there is no Python in it",
+            **({name: OWN_ALLOCATOR for name in LIBRARIES} if not self.peers else {}),
+        }
 
     def modules(self, allocator: str) -> Path:
         """Where the modules of a hakmem for this version of Lua are built."""
@@ -126,3 +145,14 @@ class LuaSuite(ProgramSuite):
         if is_installed(allocator):
             environment["LUA_CPATH"] = f"{self.modules(allocator)}/?.so;;"
         return environment
+
+
+class LuaJITSuite(LuaSuite):
+    """The same programs, run by LuaJIT."""
+
+    name = "luajit"
+    title = "the Lua programs on LuaJIT"
+
+    @property
+    def wanted(self) -> str:
+        return "luajit"
