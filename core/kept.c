@@ -92,8 +92,8 @@ static void set_spare(hak_superslab *huge, size_t size, size_t spare)
 /* Gives the last `bytes` of the spare back; returns how many, which is none or all. */
 static size_t give_spare(hak_heap *heap, size_t bytes)
 {
+    if (!hak__kept_spare(heap)) return 0;
     hak_superslab *huge = heap->huge;
-    if (!huge || !huge->huge_spare) return 0;
     size_t size = huge->huge_size, spare = huge->huge_spare;
     bytes = bytes < spare ? (bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1) : spare;
     huge->huge_size = size + spare;
@@ -107,12 +107,24 @@ bool hak__kept_drop_spare(hak_heap *heap, const hak_superslab *huge)
     return !huge->huge_spare || give_spare(heap, SIZE_MAX) > 0;
 }
 
+/* Not where there is a limit, which what waits is not part of. */
+static hak_superslab *take_waiting(hak_heap *heap, size_t size)
+{
+    if (heap->limit != SIZE_MAX || hak__kept_spare(heap)) return NULL;
+    hak_superslab *huge = hak__hugespace_take_waiting(heap, size, HAK_PAGE, SIZE_MAX);
+    if (!huge) return NULL;
+    heap->retained += huge->huge_size;
+    hak__charge_always(heap, huge->huge_size);
+    return huge;
+}
+
 hak_superslab *hak__kept_take_to_grow(hak_heap *heap, size_t size)
 {
     hak_superslab *huge = find_largest(heap, size);
+    if (huge && hak__kept_spare(heap) && !hak__kept_drop_spare(heap, heap->huge)) return NULL;
+    if (huge) hak__superslab_remove(list_of(heap, huge), huge);
+    else huge = take_waiting(heap, size);
     if (!huge) return NULL;
-    if (heap->huge && !hak__kept_drop_spare(heap, heap->huge)) return NULL;
-    hak__superslab_remove(list_of(heap, huge), huge);
     huge->huge_retained = false;
     heap->retained -= size;
     set_spare(huge, size, huge->huge_size - size);

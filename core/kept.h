@@ -11,9 +11,9 @@ void hak__kept_put(hak_heap *heap, hak_superslab *huge);
  * larger; it counts as in use, and is in no list. NULL when there is none. */
 hak_superslab *hak__kept_take(hak_heap *heap, size_t size, size_t align, size_t most);
 
-/* Takes the largest of at least `size` bytes for a block that will probably grow. What it has more
- * is the block's spare: pages behind it that it grows into, which stay retained until then. One
- * block at a time has some; that of another goes back. */
+/* Takes the largest of at least `size` bytes, or one that waits to be given back, for a block that
+ * will probably grow. What it has more is the block's spare: pages behind it that it grows into,
+ * which stay retained until then. One block at a time has some; that of another goes back. */
 hak_superslab *hak__kept_take_to_grow(hak_heap *heap, size_t size);
 
 /* Makes a block reach `size` bytes as far as its spare lasts; returns how many bytes it has got. */
@@ -21,6 +21,12 @@ size_t hak__kept_grow(hak_heap *heap, hak_superslab *huge, size_t size);
 
 /* Makes bytes that a block has just got so, which were all its spare, its spare again. */
 void hak__kept_ungrow(hak_heap *heap, hak_superslab *huge, size_t bytes);
+
+/* The bytes of spare. */
+static inline size_t hak__kept_spare(const hak_heap *heap)
+{
+    return heap->huge ? heap->huge->huge_spare : 0;
+}
 
 /* Gives a block's spare back to the OS. False where that is refused. */
 bool hak__kept_drop_spare(hak_heap *heap, const hak_superslab *huge);

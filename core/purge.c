@@ -26,11 +26,12 @@
 #define WORK_FOR_NOTHING 2 /* times the footprint */
 
 /* Whether what is beyond the bound stays for a moment: superslabs that are being emptied can wait
- * as a whole when they are empty, and a program that works in bursts takes them again. */
+ * as a whole when they are empty, a program that works in bursts takes them again, and a block that
+ * grows takes its spare. */
 static bool may_pass(hak_heap *heap, size_t bound)
 {
     size_t wait = hak__retain_wait(heap);
-    if (!wait || heap->retained > bound + PASSING) return false;
+    if (!wait || heap->retained > bound + PASSING + hak__kept_spare(heap)) return false;
     uint32_t now = (uint32_t)hak__os_clock();
     if (!heap->released.over) heap->released.over = now ? now : 1;
     return now - heap->released.over <= wait;
@@ -44,7 +45,8 @@ void hak__purge_excess(hak_heap *heap)
         return;
     }
     if (!hak__purge_may_begin(heap)) return;
-    hak__purge_let_wait(heap, bound / 2);
+    hak__purge_let_wait(heap, bound / 2 + hak__kept_spare(heap));
+    if (heap->retained <= bound) heap->released.over = 0;
     if (heap->retained <= bound || may_pass(heap, bound)) return;
     hak__retain_learn(heap);
     /* What was in use at the peak matters less with every purge. */

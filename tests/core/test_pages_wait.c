@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +60,13 @@ static size_t os_calls(void)
     hak_process_stats process;
     hak_process_stats_read(&process);
     return process.os.total;
+}
+
+static size_t page_faults(void)
+{
+    struct rusage usage;
+    REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+    return (size_t)usage.ru_minflt;
 }
 
 /* Whether there are so many threads beside the program's own. A sanitizer has some too. */
@@ -338,6 +346,60 @@ static void huge_blocks_are_used_again(void **state)
     support_in_child(used_again, NULL, 60);
 }
 
+/* A block that grows to `size` bytes, little by little, with others freed meanwhile. */
+static char *grown(hak_heap *heap, size_t size)
+{
+    char *block = hak_heap_alloc(heap, 10 * KIB);
+    for (size_t now = 10 * KIB; block && now < size; now += 4 * KIB) {
+        hak_heap_free(heap, hak_heap_alloc(heap, 100 * KIB));
+        block = hak_heap_realloc(heap, block, now + 4 * KIB);
+        if (block) block[now + 4 * KIB - 1] = 1;
+    }
+    return block;
+}
+
+static void grow_again(void *context)
+{
+    (void)context;
+    enum { SIZE = 12 * MIB };
+    hak_heap *heap = heap_with(LONG);
+    for (size_t i = 0; i < 5; i++) {
+        size_t faults = page_faults(), peak = support_stats(heap).footprint_peak;
+        char *block = grown(heap, SIZE);
+        REQUIRE_THAT(block && pooled() < SIZE / 2, "%zu bytes wait", pooled());
+        hak_heap_free(heap, block);
+        REQUIRE_THAT(pooled() >= SIZE, "%zu bytes wait", pooled());
+        if (i == 0) continue;
+        faults = page_faults() - faults;
+        REQUIRE_THAT(support_sanitized || faults < SIZE / PAGE / 4, "%zu faults", faults);
+        REQUIRE(support_stats(heap).footprint_peak <= peak + peak / 16);
+    }
+    /* What it has not grown into goes when its time is over. */
+    REQUIRE(hak_heap_configure(heap, NOTHING "decay=500", NULL, 0));
+    hak_heap_free(heap, grown(heap, SIZE));
+    char *block = grown(heap, 3 * MIB);
+    size_t with = support_stats(heap).footprint;
+    REQUIRE_THAT(with > SIZE, "%zu", with);
+    sleep_ms(600);
+    hak_heap_free(heap, hak_heap_alloc(heap, 100 * KIB));
+    REQUIRE_THAT(support_stats(heap).footprint < 5 * MIB, "%zu", support_stats(heap).footprint);
+    hak_heap_free(heap, block);
+    /* A limit is for what the heap holds: it takes only what it needs. */
+    REQUIRE(hak_heap_configure(heap, LONG, NULL, 0));
+    hak_heap_free(heap, grown(heap, SIZE));
+    REQUIRE(hak_heap_set_limit(heap, SIZE));
+    block = grown(heap, 3 * MIB);
+    REQUIRE_THAT(support_stats(heap).footprint < 6 * MIB, "%zu", support_stats(heap).footprint);
+    support_check_stats(heap);
+    hak_heap_destroy(heap);
+}
+
+static void growing_blocks_use_them_again(void **state)
+{
+    (void)state;
+    support_in_child(grow_again, NULL, 60);
+}
+
 /* What waits makes room for what is new: both together are not more than there has been. */
 static void make_room(void *context)
 {
@@ -537,6 +599,7 @@ int main(void)
         cmocka_unit_test(the_thread_is_in_nobodys_way),
         cmocka_unit_test(trims_profiles_and_limits_take_them),
         cmocka_unit_test(huge_blocks_are_used_again),
+        cmocka_unit_test(growing_blocks_use_them_again),
         cmocka_unit_test(what_passes_the_bound_waits),
         cmocka_unit_test(new_pages_come_in_place_of_waiting_ones),
         cmocka_unit_test(forks_do_not_meet_the_thread),
