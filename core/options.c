@@ -244,8 +244,12 @@ static const char *variable_name(size_t number, char name[NAME_SIZE])
     if (number >= 2 * OPTIONS) return others[number - 2 * OPTIONS];
     const entry *option = &options[number / 2];
     if (number % 2 == 0) return option->variable;
-    int length = snprintf(name, NAME_SIZE, PREFIX "%s", option->name);
-    for (int i = 0; i < length; i++) name[i] = hak__word_upper(name[i]);
+    strcpy(name, PREFIX); /* snprintf would touch 128 KiB of libc in each process */
+    size_t length = strlen(PREFIX);
+    for (const char *from = option->name; *from && length < NAME_SIZE - 1; from++) {
+        name[length++] = hak__word_upper(*from);
+    }
+    name[length] = '\0';
     return name;
 }
 
