@@ -31,7 +31,8 @@ T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_
 	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
 	test_large_kernel_pages_are_refused test_order_is_kept \
 	test_prewarmed_pages_stay test_purging_is_paid_for test_steady_state_is_quiet test_trim_gives_back
-T_debug   := test_births_are_known test_blocks_fit_and_align test_environment_is_read \
+T_debug   := test_births_are_known test_blocks_fit_and_align test_colours_tell_blocks_apart \
+	test_environment_is_read \
 	test_heaps_are_small test_huge_blocks_are_kept test_invariants_are_asked test_invariants_are_found \
 	test_kinds_are_counted test_limit_holds test_many_mappings_are_spared test_map_shows_the_heap \
 	test_memory_is_used_again \
