@@ -54,7 +54,6 @@ static inline size_t hak__class_size(unsigned index, size_t granularity)
 static inline unsigned hak__class_aligned(size_t size, size_t alignment, size_t granularity)
 {
     size = (size + alignment - 1) & ~(alignment - 1);
-    if (size == 0) size = alignment;
     unsigned index = hak__class_of(size, granularity);
     while (hak__class_size(index, granularity) % alignment) index++;
     return index;

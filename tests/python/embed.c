@@ -227,7 +227,8 @@ static void hook_free(void *unused, void *block)
 
 static void hook(void)
 {
-    PyMemAllocatorEx ours = {NULL, hook_malloc, hook_calloc, hook_realloc, hook_free};
+    /* Its context looks like that of tracemalloc, but is not CPython's. */
+    PyMemAllocatorEx ours = {&hooked, hook_malloc, hook_calloc, hook_realloc, hook_free};
     PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &ours);
 }
@@ -256,6 +257,22 @@ static void observed_below_a_hook(void)
     check_refused(false);
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
     CHECK(!hak_py_observe(false));
+}
+
+static void observed_below_a_tracer(void)
+{
+    install(NULL);
+    Py_Initialize();
+    run("import tracemalloc\n"
+        "tracemalloc.start()\n");
+    CHECK(!hak_py_observe(true));
+    run(CHURN);
+    size_t seen = told()->allocations;
+    CHECK(seen > 5000);
+    CHECK(!hak_py_observe(false));
+    run("churn(5000)\n");
+    CHECK(told()->allocations == seen);
+    CHECK(Py_FinalizeEx() == 0);
 }
 
 /* Every call is counted once, whichever domain it is of. */
@@ -865,6 +882,7 @@ static const struct {
     {"observed", observed},
     {"observed_calls", observed_calls},
     {"observed_below_a_hook", observed_below_a_hook},
+    {"observed_below_a_tracer", observed_below_tracemalloc},
     {"observed_again", observed_again},
     {"memory_errors", memory_errors},
     {"limit", limit},

@@ -63,6 +63,7 @@ def embed(python, program, case, env={}):
         "observed_calls",
         "observed_again",
         "observed_below_a_hook",
+        "observed_below_a_tracer",
         "memory_errors",
         "limit",
         "wrong_options",
