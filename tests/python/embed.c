@@ -282,16 +282,18 @@ static void observed_calls(void)
     void *blocks[BLOCKS], *earlier[5 * BLOCKS];
     install(NULL);
     void *before = PyMem_Malloc(500);
-    /* A heap's first blocks have no slab, and are no hits. */
+    /* What lies where a heap begins has no slab, and is no hit. */
     for (int i = 0; i < 5 * BLOCKS; i++) earlier[i] = PyMem_Malloc(40);
-    for (int i = 0; i < 5 * BLOCKS; i++) PyMem_Free(earlier[i]);
+    for (int i = 0; i < 5 * BLOCKS; i += 2) PyMem_Free(earlier[i]);
+    size_t born_before = stats().live_blocks;
     CHECK(!hak_py_observe(true));
     for (int i = 0; i < BLOCKS; i++) {
         if (i % 2) blocks[i] = i % 4 == 1 ? PyMem_Malloc(40) : PyMem_Calloc(5, 8);
         else blocks[i] = i % 4 == 0 ? PyObject_Malloc(40) : PyObject_Calloc(1, 40);
     }
     const hak_observations *seen = told();
-    CHECK(seen->allocations == BLOCKS && seen->live_blocks == BLOCKS && seen->born_before == 1);
+    CHECK(seen->allocations == BLOCKS && seen->live_blocks == BLOCKS);
+    CHECK(seen->born_before == born_before && born_before > 2 * BLOCKS);
     CHECK(seen->bytes_requested == 40 * BLOCKS && seen->bytes_given == 48 * BLOCKS);
     CHECK(seen->size_ranges == 1 && seen->sizes[0].from == 33 && seen->sizes[0].to == 40);
     blocks[0] = PyObject_Realloc(blocks[0], 44);     /* in place */
@@ -312,7 +314,7 @@ static void observed_calls(void)
     /* Those freed last have lived as long as those freed first: 1,006 operations. */
     CHECK(seen->lifetimes[10] == BLOCKS);
     CHECK(seen->hits + seen->misses == seen->allocations + seen->resizes_moved);
-    CHECK(seen->hits > BLOCKS * 9 / 10);
+    CHECK(seen->hits > BLOCKS / 4);
 }
 
 /* What Python forgets when it is initialized again comes back as it was. */
@@ -882,8 +884,8 @@ static const struct {
     {"observed", observed},
     {"observed_calls", observed_calls},
     {"observed_below_a_hook", observed_below_a_hook},
-    {"observed_below_a_tracer", observed_below_tracemalloc},
     {"observed_again", observed_again},
+    {"observed_below_a_tracer", observed_below_a_tracer},
     {"memory_errors", memory_errors},
     {"limit", limit},
     {"wrong_options", wrong_options},
