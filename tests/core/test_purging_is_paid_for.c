@@ -3,6 +3,7 @@
  * apart. */
 #include "heap.h"
 #include "purge.h"
+#include "reclaim.h"
 #include "retain.h"
 #include "support.h"
 
@@ -254,6 +255,21 @@ static void what_is_needed_is_what_was_used_lately(void **state)
     *heap = was;
 }
 
+/* A heap at its limit that has nothing it can do without, asked so again and again. */
+static void what_is_not_there_is_not_found(void **state)
+{
+    (void)state;
+    hak_heap *full = hak_heap_new(&(hak_heap_options){.limit = 4 * MIB});
+    while (hak_heap_alloc(full, 100)) continue;
+    while (hak_heap_alloc(full, 20000)) continue;
+    for (int i = 0; i < 3; i++) {
+        unsigned step = 0;
+        assert_true(full->short_of > 0);
+        assert_false(hak__reclaim(full, &step));
+    }
+    hak_heap_destroy(full);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_heap_learns_what_to_keep),
         cmocka_unit_test(a_heap_forgets_what_comes_back_late),
         cmocka_unit_test(what_is_needed_is_what_was_used_lately),
+        cmocka_unit_test(what_is_not_there_is_not_found),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
