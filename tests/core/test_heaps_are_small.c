@@ -115,6 +115,25 @@ static void small_blocks_by_the_cycle_stay_where_the_heap_begins(void **state)
     hak_heap_destroy(heap);
 }
 
+/* Blocks of an odd number of eight bytes come in pairs, so that the next one of an even number is
+ * aligned without a gap. */
+static void sizes_by_turns_lie_side_by_side(void **state)
+{
+    (void)state;
+    enum { PAIRS = 100 };
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
+    char *first = hak_heap_alloc(heap, 24), *last = first;
+    for (size_t i = 0; i < PAIRS; i++) {
+        char *even = hak_heap_alloc(heap, 32), *odd = hak_heap_alloc(heap, 24);
+        assert_true(even && odd && (size_t)even % 16 == 0);
+        if (last < even) last = even;
+        if (last < odd) last = odd;
+    }
+    size_t bytes = (size_t)(last - first), each = bytes / PAIRS;
+    REQUIRE_THAT(each <= 56, "%zu bytes for 24 and 32", each);
+    hak_heap_destroy(heap);
+}
+
 static void records_take_little_of_the_callers_memory(void **state)
 {
     (void)state;
@@ -139,6 +158,7 @@ int main(void)
         cmocka_unit_test(ten_thousand_heaps_of_one_block_are_small),
         cmocka_unit_test(ten_thousand_heaps_of_two_blocks_are_small),
         cmocka_unit_test(small_blocks_by_the_cycle_stay_where_the_heap_begins),
+        cmocka_unit_test(sizes_by_turns_lie_side_by_side),
         cmocka_unit_test(records_take_little_of_the_callers_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

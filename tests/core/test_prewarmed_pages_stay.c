@@ -117,6 +117,19 @@ static void as_far_as_the_limit_allows(void **state)
     }
 }
 
+/* A superslab from the pool that has more of them brings no further ones. */
+static void a_pooled_superslab_is_enough(void **state)
+{
+    (void)state;
+    leave_pages(2 * MIB);
+    hak_heap *heap = hak_heap_new(NULL);
+    assert_int_equal(hak_heap_prewarm(heap, MIB), MIB);
+    size_t footprint = support_stats(heap).footprint;
+    REQUIRE_THAT(footprint > MIB && footprint < 5 * MIB / 2, "%zu", footprint);
+    support_check_stats(heap);
+    hak_heap_destroy(heap);
+}
+
 static void a_refused_limit_leaves_them(void **state)
 {
     (void)state;
@@ -195,6 +208,7 @@ int main(void)
         cmocka_unit_test(so_many_pages_are_there),
         cmocka_unit_test(on_old_kernels_too),
         cmocka_unit_test(as_far_as_the_limit_allows),
+        cmocka_unit_test(a_pooled_superslab_is_enough),
         cmocka_unit_test(a_refused_limit_leaves_them),
         cmocka_unit_test(a_refused_request_leaves_them),
         cmocka_unit_test(giving_back_goes_on_after_them),

@@ -1,5 +1,6 @@
 /* The statistics say what is: live blocks and bytes to the byte, by class and in all, the footprint
  * beside them; and the same in JSON, which any parser reads, and which is cut as snprintf cuts. */
+#include "heap.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -94,6 +95,7 @@ static void footprint_is_what_is_touched(void **state)
     void *small = hak_heap_alloc(heap, 10);
     size_t begin = support_stats(heap).footprint;
     assert_true(begin == PAGE || begin == 2 * PAGE); /* one may hold records */
+    assert_int_equal(support_stats(heap).committed, (size_t)1 << HAK_UNIT_SHIFT);
     void *span = hak_heap_alloc(heap, 100 * KIB + 1);
     assert_int_equal(support_stats(heap).footprint, begin + 104 * KIB);
     void *huge = hak_heap_alloc(heap, 10 * MIB);

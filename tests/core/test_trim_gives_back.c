@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bins.h"
 #include "heap.h"
 #include "holes.h"
 #include "purge.h"
@@ -551,6 +552,27 @@ static void a_punched_slab_without_a_block_is_given_back(void **state)
 
 /* A burst of which a few blocks live on is given back by the frees themselves, up to what the
  * profile retains. */
+/* What no new blocks come from any more, as after a CPython's uninstall: some slabs have only
+ * absent pages left. */
+static void slabs_that_are_left_alone_are_given_back(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    held of = hold(heap, 8 * MIB / PAGE, PAGE);
+    for (size_t i = 0; i < of.count; i++) {
+        if (i % 16 == 0) continue;
+        hak_heap_free(heap, of.blocks[i]);
+        of.blocks[i] = NULL;
+    }
+    trim(heap);
+    hak__bins_empty(heap);
+    support_check_stats(heap);
+    let_go(heap, &of);
+    trim(heap);
+    assert_int_equal(support_stats(heap).footprint, 0);
+    hak_heap_destroy(heap);
+}
+
 static void a_burst_with_survivors_is_given_back(void **state)
 {
     (void)state;
@@ -724,6 +746,7 @@ int main(void)
         cmocka_unit_test(purging_goes_to_half_of_the_bound),
         cmocka_unit_test(a_leaner_profile_empties_the_pool),
         cmocka_unit_test(a_punched_slab_without_a_block_is_given_back),
+        cmocka_unit_test(slabs_that_are_left_alone_are_given_back),
         cmocka_unit_test(a_burst_with_survivors_is_given_back),
         cmocka_unit_test(an_outgrown_beginning_is_given_back),
         cmocka_unit_test(a_burst_ends_a_busy_time),
