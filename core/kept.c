@@ -8,6 +8,7 @@
 #define LOOK_AT    16                  /* blocks of a list that may be large enough */
 #define SMALLEST   18                  /* log2 of the bytes that the second list begins with … */
 #define STEP       3                   /* … and of how many times as many the next one does */
+#define GROWS_TO   64                  /* times its size, at most, where a block is to grow */
 #define LEAST_LEFT ((size_t)64 * 1024) /* a block cut below this goes whole */
 
 /* Which list is for blocks of `size` bytes. */
@@ -107,11 +108,12 @@ bool hak__kept_drop_spare(hak_heap *heap, const hak_superslab *huge)
     return !huge->huge_spare || give_spare(heap, SIZE_MAX) > 0;
 }
 
-/* Not where there is a limit, which what waits is not part of. */
+/* One of which the block may use most. Not where there is a limit, which what waits is not part of.
+ */
 static hak_superslab *take_waiting(hak_heap *heap, size_t size)
 {
     if (heap->limit != SIZE_MAX || hak__kept_spare(heap)) return NULL;
-    hak_superslab *huge = hak__hugespace_take_waiting(heap, size, HAK_PAGE, SIZE_MAX);
+    hak_superslab *huge = hak__hugespace_take_waiting(heap, size, HAK_PAGE, size * GROWS_TO);
     if (!huge) return NULL;
     heap->retained += huge->huge_size;
     hak__charge_always(heap, huge->huge_size);

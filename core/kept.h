@@ -11,9 +11,10 @@ void hak__kept_put(hak_heap *heap, hak_superslab *huge);
  * larger; it counts as in use, and is in no list. NULL when there is none. */
 hak_superslab *hak__kept_take(hak_heap *heap, size_t size, size_t align, size_t most);
 
-/* Takes the largest of at least `size` bytes, or one that waits to be given back, for a block that
- * will probably grow. What it has more is the block's spare: pages behind it that it grows into,
- * which stay retained until then. One block at a time has some; that of another goes back. */
+/* Takes the largest of at least `size` bytes, or one that waits to be given back and is not much
+ * too large, for a block that will probably grow. What it has more is the block's spare: pages
+ * behind it that it grows into, which stay retained until then. One block at a time has some; that
+ * of another goes back. */
 hak_superslab *hak__kept_take_to_grow(hak_heap *heap, size_t size);
 
 /* Makes a block reach `size` bytes as far as its spare lasts; returns how many bytes it has got. */

@@ -244,12 +244,9 @@ static const char *variable_name(size_t number, char name[NAME_SIZE])
     if (number >= 2 * OPTIONS) return others[number - 2 * OPTIONS];
     const entry *option = &options[number / 2];
     if (number % 2 == 0) return option->variable;
-    strcpy(name, PREFIX); /* snprintf would touch 128 KiB of libc in each process */
-    size_t length = strlen(PREFIX);
-    for (const char *from = option->name; *from && length < NAME_SIZE - 1; from++) {
-        name[length++] = hak__word_upper(*from);
-    }
-    name[length] = '\0';
+    /* snprintf would touch 128 KiB of libc in each process. */
+    strcat(strcpy(name, PREFIX), option->name);
+    for (char *letter = name; *letter; letter++) *letter = hak__word_upper(*letter);
     return name;
 }
 

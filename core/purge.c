@@ -37,17 +37,19 @@ static bool may_pass(hak_heap *heap, size_t bound)
     return now - heap->released.over <= wait;
 }
 
+static bool is_within(hak_heap *heap, size_t bound)
+{
+    if (heap->retained > bound) return false;
+    heap->released.over = 0;
+    return true;
+}
+
 void hak__purge_excess(hak_heap *heap)
 {
     size_t bound = hak__retain_bound(heap);
-    if (heap->retained <= bound) {
-        heap->released.over = 0;
-        return;
-    }
-    if (!hak__purge_may_begin(heap)) return;
+    if (is_within(heap, bound) || !hak__purge_may_begin(heap)) return;
     hak__purge_let_wait(heap, bound / 2 + hak__kept_spare(heap));
-    if (heap->retained <= bound) heap->released.over = 0;
-    if (heap->retained <= bound || may_pass(heap, bound)) return;
+    if (is_within(heap, bound) || may_pass(heap, bound)) return;
     hak__retain_learn(heap);
     /* What was in use at the peak matters less with every purge. */
     size_t in_use = heap->footprint - heap->retained;

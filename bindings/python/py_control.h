@@ -8,7 +8,8 @@
 
 #include "hakmem_python.h"
 
-/* What SWIG made of hakmem.i; PyInit__hakmem calls it. */
+/* The module; and what SWIG made of hakmem.i, which only that calls. */
+PyMODINIT_FUNC PyInit__hakmem(void);
 PyObject *hak__py_swig_init(void);
 
 /* install(domains: int, profile: str | None, limit: int) -> bool: whether anything was taken over

@@ -5,11 +5,10 @@
 
 #include "py_control.h"
 
-PyMODINIT_FUNC PyInit__hakmem(void);
-
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t one_at_a_time;
 
+/* Recursive, since an import hook that runs meanwhile may import the module too. */
 static void prepare(void)
 {
     pthread_mutexattr_t recursive;

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "hakmem_python.h"
+#include "py_control.h"
 
 #define NAME "_hakmem"
-
-PyMODINIT_FUNC PyInit__hakmem(void);
 
 const char *hak_py_register(void)
 {
