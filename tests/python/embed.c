@@ -315,6 +315,14 @@ static void observed_calls(void)
     CHECK(seen->lifetimes[10] == BLOCKS);
     CHECK(seen->hits + seen->misses == seen->allocations + seen->resizes_moved);
     CHECK(seen->hits > BLOCKS / 4);
+    size_t hits = seen->hits, misses = seen->misses;
+    PyMem_Free(PyMem_Malloc(40));
+    PyMem_Free(PyMem_Calloc(5, 8));
+    PyObject_Free(PyObject_Malloc(40));
+    PyObject_Free(PyObject_Calloc(1, 40));
+    PyObject_Free(PyObject_Realloc(PyObject_Malloc(40), 41000)); /* a hit, and a miss */
+    seen = told();
+    CHECK(seen->hits == hits + 5 && seen->misses == misses + 1);
 }
 
 /* What Python forgets when it is initialized again comes back as it was. */
