@@ -384,6 +384,12 @@ static void grow_again(void *context)
     hak_heap_free(heap, hak_heap_alloc(heap, 100 * KIB));
     REQUIRE_THAT(support_stats(heap).footprint < 5 * MIB, "%zu", support_stats(heap).footprint);
     hak_heap_free(heap, block);
+    /* One that is much too large is not taken: a program that does nothing more would keep it. */
+    block = grown(heap, MIB);
+    hak_heap_free(heap, hak_heap_alloc(heap, 300 * MIB));
+    REQUIRE(block = hak_heap_realloc(heap, block, 3 * MIB));
+    REQUIRE_THAT(support_stats(heap).footprint < 6 * MIB, "%zu", support_stats(heap).footprint);
+    hak_heap_free(heap, block);
     /* A limit is for what the heap holds: it takes only what it needs. */
     REQUIRE(hak_heap_configure(heap, LONG, NULL, 0));
     hak_heap_free(heap, grown(heap, SIZE));

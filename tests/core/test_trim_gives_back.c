@@ -550,8 +550,6 @@ static void a_punched_slab_without_a_block_is_given_back(void **state)
     }
 }
 
-/* A burst of which a few blocks live on is given back by the frees themselves, up to what the
- * profile retains. */
 /* What no new blocks come from any more, as after a CPython's uninstall: some slabs have only
  * absent pages left. */
 static void slabs_that_are_left_alone_are_given_back(void **state)
@@ -573,6 +571,8 @@ static void slabs_that_are_left_alone_are_given_back(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A burst of which a few blocks live on is given back by the frees themselves, up to what the
+ * profile retains. */
 static void a_burst_with_survivors_is_given_back(void **state)
 {
     (void)state;
