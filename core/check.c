@@ -209,7 +209,7 @@ void hak__heap_check(const hak_heap *heap)
     HAK_ASSERT(found.footprint == heap->footprint);
     HAK_ASSERT(found.retained == heap->retained);
     HAK_ASSERT(found.loose == heap->loose);
-    HAK_ASSERT(found.vacant == heap->vacant_bytes);
+    HAK_ASSERT(found.vacant == heap->vacant_pages * HAK_PAGE);
     HAK_ASSERT(found.unsearched == heap->unsearched);
     HAK_ASSERT(heap->footprint <= heap->footprint_peak);
 }

@@ -127,8 +127,7 @@ struct hak_heap {
                       * used anew: free units, ends of units in use, retained huge blocks */
     size_t loose;    /* bytes of pages of partial slabs */
     size_t loose_at; /* when to look for holes in them */
-    size_t vacant_bytes; /* of these, in pages found without a block: holes.h */
-    size_t limit;        /* SIZE_MAX: none */
+    size_t limit;    /* SIZE_MAX: none */
     size_t grace, grace_used;
     size_t short_of;           /* bytes that the limit lacked when it last refused some */
     size_t stepped_peak;       /* the last peak that was a step above the one before */
@@ -145,17 +144,21 @@ struct hak_heap {
     size_t settled_free;       /* … and what was retained and loose after that */
     hak_release released;      /* the last */
     size_t refills, retires, purges;
-    hak_profile policy;  /* its profile, as the environment and its own options refine it: read by
-                          * hak__policy */
-    uint32_t unsearched; /* partial slabs not searched since they have changed */
-    uint32_t given;      /* bit for each option of its own: options.h */
-    bool at_once : 1;    /* pages go back at once, whatever the policy says */
-    bool holds_back : 1; /* a class with a slab is served: hak__reserve is not for it */
-    bool stale : 1;      /* pages that count as untouched may hold what was in them */
-    bool starved : 1;    /* memory was refused lately: full slabs are used again at once … */
-    bool changed : 1;    /* … and since it was searched for, blocks have been freed … */
-    uint16_t kept_back;  /* pages of the limit that the adapter keeps until one is refused */
-    uint32_t searched_bins; /* … but in the bins, which had this state: reclaim.c */
+    hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
+                            * hak__policy */
+    uint32_t vacant_pages; /* of partial slabs, found without a block: holes.h */
+    uint32_t round_left;   /* units and superslabs that a look for them has still to come to */
+    uint32_t unsearched;   /* partial slabs not searched since they have changed */
+    uint32_t given;        /* bit for each option of its own: options.h */
+    bool at_once : 1;      /* pages go back at once, whatever the policy says */
+    bool holds_back : 1;   /* a class with a slab is served: hak__reserve is not for it */
+    bool stale : 1;        /* pages that count as untouched may hold what was in them */
+    bool starved : 1;      /* memory was refused lately: full slabs are used again at once … */
+    bool changed : 1;      /* … and since it was searched for, blocks have been freed … */
+    bool round_gave : 1;   /* … that look has found some */
+    bool round_searches : 1; /* … or only looks for some, before another gives back */
+    uint16_t kept_back;      /* pages of the limit that the adapter keeps until one is refused */
+    uint32_t searched_bins;  /* … but in the bins, which had this state: reclaim.c */
     size_t refusals;
     size_t starved_at; /* the work until memory was last searched for after a refusal */
     size_t prewarmed;  /* bytes touched ahead on request */

@@ -5,6 +5,7 @@
 #include "bits.h"
 #include "layout.h"
 #include "partial.h"
+#include "superslabs.h"
 #include "unit_purge.h"
 
 /* Adds a block's bytes to those that are free in each page. */
@@ -188,11 +189,10 @@ static size_t search_all(hak_heap *heap, bool punches, bool thorough)
     return given;
 }
 
-size_t hak__holes_find(hak_heap *heap, bool thorough)
+size_t hak__holes_of_current(const hak_heap *heap)
 {
+    size_t bytes = 0;
     if (heap->region) return 0;
-    search_all(heap, false, thorough);
-    size_t bytes = heap->vacant_bytes;
     hak_bin_class at = {0};
     for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         bytes += hak__holes_of(slab);
@@ -200,16 +200,30 @@ size_t hak__holes_find(hak_heap *heap, bool thorough)
     return bytes;
 }
 
-size_t hak__holes_punch(hak_heap *heap, bool thorough)
+size_t hak__holes_find(hak_heap *heap, bool thorough)
 {
     if (heap->region) return 0;
-    size_t given = search_all(heap, true, thorough);
+    search_all(heap, false, thorough);
+    return heap->vacant_pages * HAK_PAGE + hak__holes_of_current(heap);
+}
+
+size_t hak__holes_punch_current(hak_heap *heap)
+{
+    size_t given = 0;
+    if (heap->region) return 0;
     hak_bin_class at = {0};
     for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         given += punch_current(heap, slab);
     }
+    return given;
+}
+
+size_t hak__holes_punch(hak_heap *heap, bool thorough)
+{
+    if (heap->region) return 0;
+    size_t given = search_all(heap, true, thorough) + hak__holes_punch_current(heap);
     unsigned kind = 0, index = 0;
-    for (hak_slab *slab; heap->vacant_bytes && (slab = next_list(heap, &kind, &index));) {
+    for (hak_slab *slab; heap->vacant_pages && (slab = next_list(heap, &kind, &index));) {
         for (hak_slab *next; slab && !hak__purge_gave_up(heap); slab = next) {
             next = slab->next;
             given += punch_partial(heap, slab);
@@ -218,14 +232,40 @@ size_t hak__holes_punch(hak_heap *heap, bool thorough)
     return given;
 }
 
-size_t hak__holes_punch_slab(hak_heap *heap, hak_slab *slab, size_t *read)
+/* Searches a partial slab, if it has changed; returns how many free blocks were read. */
+static size_t search_again(hak_heap *heap, hak_slab *slab)
 {
-    if (slab->kind != HAK_SLAB_PARTIAL) return 0;
-    if (!slab->searched) {
-        *read += slab->carved - hak__slab_partial_live(slab);
-        search(heap, slab, false);
+    if (slab->searched) return 0;
+    size_t free = slab->carved - hak__slab_partial_live(slab);
+    search(heap, slab, heap->starved);
+    return free;
+}
+
+size_t hak__holes_find_some(hak_heap *heap, size_t reads, uint32_t *left)
+{
+    if (heap->region) *left = 0;
+    for (size_t read = 0; *left && read < reads; read++) {
+        hak_slab *slab = heap->unsearched ? hak__superslabs_hand(heap) : NULL;
+        if (slab && slab->kind == HAK_SLAB_PARTIAL) read += search_again(heap, slab);
+        *left = heap->unsearched ? *left - 1 : 0;
     }
-    return punch_partial(heap, slab);
+    return heap->vacant_pages * HAK_PAGE;
+}
+
+size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, uint32_t *left)
+{
+    size_t given = 0;
+    if (heap->region) *left = 0;
+    for (size_t read = 0; *left && read < reads && given < bytes; read++) {
+        bool may_find = (heap->unsearched || heap->vacant_pages) && !hak__purge_gave_up(heap);
+        hak_slab *slab = may_find ? hak__superslabs_hand(heap) : NULL;
+        if (slab && slab->kind == HAK_SLAB_PARTIAL) {
+            read += search_again(heap, slab);
+            given += punch_partial(heap, slab);
+        }
+        *left = may_find ? *left - 1 : 0;
+    }
+    return given;
 }
 
 bool hak__holes_fill(hak_heap *heap, hak_slab *slab)

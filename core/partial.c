@@ -74,8 +74,8 @@ void hak__partial_link_dry(hak_heap *heap, hak_slab *slab)
 
 void hak__partial_set_vacant(hak_heap *heap, hak_slab *slab, uint32_t vacant)
 {
-    heap->vacant_bytes += hak__bytes_of_pages(vacant);
-    heap->vacant_bytes -= hak__bytes_of_pages(slab->vacant);
+    heap->vacant_pages += (uint32_t)__builtin_popcount(vacant);
+    heap->vacant_pages -= (uint32_t)__builtin_popcount(slab->vacant);
     slab->vacant = (uint16_t)vacant;
 }
 

@@ -17,6 +17,10 @@
 #define PASSING      HAK_SUPERSLAB_SIZE  /* may be too much for a moment */
 #define LARGE        ((size_t)64 * 1024) /* growing by so much at once pays for itself */
 
+/* Free blocks that are read, and units that are passed, by one free that looks for holes: few, so
+ * that it does not take long, however many there are. */
+#define READS_AT_A_FREE 256
+
 /* Giving a byte back, with the page fault when it is used again, is paid for by work on eight, or
  * by growing by one above the last peak: a new byte is a page fault too. */
 #define WORK_PER_BYTE 8
@@ -66,11 +70,14 @@ void hak__purge_loose(hak_heap *heap)
 {
     size_t bound = hak__retain_bound(heap);
     if (heap->loose >= heap->loose_at && heap->loose > bound && hak__purge_may_begin(heap)) {
-        size_t before = heap->footprint;
         hak__retain_learn(heap);
-        hak__holes_punch(heap, false);
-        hak__retain_released(heap, before);
         heap->loose_at = SIZE_MAX;
+        if (!heap->round_left || heap->round_searches) hak__purge_begin_round(heap, false);
+    }
+    if (heap->round_left && !heap->round_searches) {
+        size_t before = heap->footprint;
+        hak__purge_go_round(heap, SIZE_MAX, READS_AT_A_FREE);
+        hak__retain_released(heap, before);
     }
     size_t more = heap->loose / 4 > bound ? heap->loose / 4 : bound;
     if (heap->loose_at > heap->loose + more) heap->loose_at = heap->loose + more;
@@ -122,6 +129,23 @@ void hak__purge_looked(hak_heap *heap, size_t given)
 {
     size_t wait = given ? hak__purge_price(given) : heap->footprint * WORK_FOR_NOTHING;
     heap->look_at = heap->work + (wait > WORK_LEAST ? wait : WORK_LEAST);
+}
+
+void hak__purge_begin_round(hak_heap *heap, bool searches)
+{
+    heap->round_searches = searches;
+    heap->round_left = heap->region ? 0 : hak__superslabs_round(heap);
+    heap->round_gave = false;
+    heap->look_at = heap->work + WORK_LEAST;
+}
+
+size_t hak__purge_go_round(hak_heap *heap, size_t bytes, size_t reads)
+{
+    size_t given = hak__holes_punch_some(heap, bytes, reads, &heap->round_left);
+    heap->look_at += hak__purge_price(given);
+    if (given) heap->round_gave = true;
+    if (!heap->round_left && !heap->round_gave) heap->look_at += heap->footprint * WORK_FOR_NOTHING;
+    return given;
 }
 
 /* Superslabs without a block go back to the supply, or wait for so many milliseconds. */

@@ -21,6 +21,14 @@ void hak__purge_loose(hak_heap *heap);
  * as many faults as those given back for it. */
 size_t hak__purge_worth(hak_heap *heap, size_t bytes);
 
+/* A look for holes round all slabs, some of it at a time, so that no call takes long however many
+ * there are. To begin one, which only searches, or gives back what it finds; and to go on with it
+ * until `bytes` have been given back, or so many free blocks read and units passed: returns how
+ * many bytes. When it is over nothing is left of it in `round_left`, and the next is to be paid
+ * for. */
+void hak__purge_begin_round(hak_heap *heap, bool searches);
+size_t hak__purge_go_round(hak_heap *heap, size_t bytes, size_t reads);
+
 /* How many bytes to give back then: what is above the last peak and, unless a large block is what
  * takes it there, some more, so that it is not reached again at once. */
 size_t hak__purge_share(const hak_heap *heap, size_t bytes);

@@ -7,6 +7,7 @@
 #include "partial.h"
 #include "purge.h"
 #include "reaper.h"
+#include "superslabs.h"
 #include "supply.h"
 #include "unit_purge.h"
 
@@ -14,31 +15,15 @@
 #define WAKE_LOOK_AT 8
 #define WAKE_SHIFT   4
 
+/* Free blocks that are read, and units that are passed, before a small block at a peak: few, so
+ * that it does not take long, however many there are. */
+#define READS_AT_A_PEAK 4096
+
 /* A large block pays for a look at free blocks, one for each 128 bytes, since it takes as long as
  * its page faults; passing over a unit counts as one. From 256 KiB on it pays for a look at all
  * bins. */
 #define BYTES_PER_READ 128
 #define PAYS_FOR_BINS  ((size_t)256 * 1024)
-
-/* ------------------------------------------------------------------ the hand */
-
-/* Moves the hand on: to the next unit in use of its superslab, or, with NULL, to the next
- * superslab. */
-static hak_slab *hand_next(hak_heap *heap)
-{
-    hak_hand *hand = &heap->supers->hand;
-    if (hand->super) {
-        uint64_t rest = ~hand->super->free & hand->super->dirty & ~hand->passed;
-        if (rest) {
-            hand->passed |= rest & -rest;
-            return &hak__superslab_slabs(hand->super)[__builtin_ctzll(rest)];
-        }
-        *hand = (hak_hand){hand->super->next_owned, 0};
-    } else if (heap->supers->owned) {
-        *hand = (hak_hand){heap->supers->owned, 0};
-    }
-    return NULL;
-}
 
 /* Where full slabs sleep long, holes add up in them: opens some, so that a heap at its peak fills
  * holes as it grows. */
@@ -46,49 +31,56 @@ static void wake_some(hak_heap *heap)
 {
     if (hak__bins_wake_shift(heap) >= WAKE_SHIFT) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
-        hak_slab *slab = hand_next(heap);
+        hak_slab *slab = hak__superslabs_hand(heap);
         if (!slab || slab->kind != HAK_SLAB_FULL) continue;
         if (slab->asleep - hak__slab_left(slab) > slab->capacity >> WAKE_SHIFT)
             hak__partial_link(heap, slab, hak__slab_live(slab));
     }
 }
 
-/* Punches holes in the slabs that the hand comes to, for `bytes` or as long as `reads` last. Where
- * memory is short, a refusal finds them sooner. */
-static size_t punch_some(hak_heap *heap, size_t bytes, size_t reads)
-{
-    size_t given = 0;
-    if (heap->region || heap->starved) return 0;
-    for (size_t read = 0; read < reads && given < bytes; read++) {
-        if (!heap->unsearched && !heap->vacant_bytes) break;
-        if (hak__purge_gave_up(heap)) break;
-        hak_slab *slab = hand_next(heap);
-        if (slab) given += hak__holes_punch_slab(heap, slab, &read);
-    }
-    return given;
-}
-
 /* ------------------------------------------------------------------ before a peak */
 
-/* What a large block pays for. */
+/* What a large block pays for. Where memory is short, a refusal finds holes sooner. */
 static size_t look_some(hak_heap *heap, size_t bytes, size_t share)
 {
     size_t given = hak__purge_some(heap, share);
-    if (given < share) given += punch_some(heap, share - given, bytes / BYTES_PER_READ);
+    uint32_t left = heap->starved ? 0 : UINT32_MAX;
+    if (given < share)
+        given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &left);
     if (given < share && bytes >= PAYS_FOR_BINS && hak__bins_retire_idle(heap))
         given += hak__purge_some(heap, share - given);
     return given;
 }
 
-/* All there is, if it is worth it. */
-static size_t look_everywhere(hak_heap *heap, size_t worth, size_t share)
+/* Goes on with a search round the heap. True when it has found enough, with what is retained. */
+static bool found_enough(hak_heap *heap, size_t worth)
 {
-    if (heap->retained < worth && heap->retained + hak__holes_find(heap, false) < worth) return 0;
+    size_t there = heap->retained + hak__holes_find_some(heap, READS_AT_A_PEAK, &heap->round_left);
+    if (there < worth && !heap->round_left) there += hak__holes_of_current(heap);
+    if (there < worth && !heap->round_left) hak__purge_looked(heap, 0);
+    return there >= worth;
+}
+
+/* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
+ * round the whole heap, and at last the slabs in use. Some of it at a time. */
+static void look_on(hak_heap *heap, size_t worth, size_t share, bool begins)
+{
+    if (begins) hak__purge_begin_round(heap, heap->retained < worth);
+    if (heap->round_searches) {
+        if (!found_enough(heap, worth)) return;
+        hak__purge_begin_round(heap, false);
+    }
     size_t given = hak__purge_some(heap, share);
-    if (given >= share) return given;
+    if (begins && given >= share) {
+        heap->round_left = 0;
+        hak__purge_looked(heap, given);
+    }
+    if (given >= share) return;
+    given += hak__purge_go_round(heap, share - given, READS_AT_A_PEAK);
+    if (given >= share || heap->round_left) return;
     hak__bins_retire_idle(heap);
-    given += hak__holes_punch(heap, false);
-    return given < share ? given + hak__purge_some(heap, share - given) : given;
+    given += hak__holes_punch_current(heap);
+    if (given < share) hak__purge_some(heap, share - given);
 }
 
 void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
@@ -96,11 +88,11 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
     if (heap->footprint + bytes <= heap->footprint_peak) return;
     wake_some(heap);
     size_t worth = hak__purge_worth(heap, bytes);
-    if (worth == SIZE_MAX || !hak__purge_may_begin(heap)) return;
+    bool begins = !heap->round_left;
+    if ((worth == SIZE_MAX && begins) || !hak__purge_may_begin(heap)) return;
     size_t share = hak__purge_share(heap, bytes);
-    bool is_large = worth <= HAK_PAGE;
-    hak__purge_looked(heap, is_large ? look_some(heap, bytes, share)
-                                     : look_everywhere(heap, worth, share));
+    if (worth <= HAK_PAGE) hak__purge_looked(heap, look_some(heap, bytes, share));
+    else look_on(heap, worth < share ? worth : share, share, begins);
 }
 
 /* ------------------------------------------------------------------ when memory is refused */

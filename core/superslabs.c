@@ -177,3 +177,19 @@ hak_superslab *hak__superslabs_find_clean(const hak_heap *heap)
     }
     return NULL;
 }
+
+hak_slab *hak__superslabs_hand(hak_heap *heap)
+{
+    hak_hand *hand = &heap->supers->hand;
+    if (hand->super) {
+        uint64_t rest = ~hand->super->free & hand->super->dirty & ~hand->passed;
+        if (rest) {
+            hand->passed |= rest & -rest;
+            return &hak__superslab_slabs(hand->super)[__builtin_ctzll(rest)];
+        }
+        *hand = (hak_hand){hand->super->next_owned, 0};
+    } else if (heap->supers->owned) {
+        *hand = (hak_hand){heap->supers->owned, 0};
+    }
+    return NULL;
+}

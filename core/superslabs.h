@@ -45,4 +45,14 @@ hak_place hak__superslabs_find(const hak_heap *heap, size_t count, size_t align)
 /* A superslab with free units that have no pages, if there is one among the first of each list. */
 hak_superslab *hak__superslabs_find_clean(const hak_heap *heap);
 
+/* Moves the heap's hand on: to the next unit in use of its superslab, or, with NULL, to the next
+ * superslab. It goes round, so that who looks at a few slabs now and then comes to all. */
+hak_slab *hak__superslabs_hand(hak_heap *heap);
+
+/* How often it is moved on until it has been round. */
+static inline uint32_t hak__superslabs_round(const hak_heap *heap)
+{
+    return heap->super_count * (HAK_SUPERSLAB_UNITS + 1u);
+}
+
 #endif

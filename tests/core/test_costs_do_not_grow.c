@@ -1,6 +1,8 @@
 /* What a call costs may depend on the size of its block, and not on what the heap has: its
  * instructions are counted on a heap and on one twice as large, for each shape of heap that once
  * made calls expensive. */
+#include "heap.h"
+#include "retain.h"
 #include "steps.h"
 #include "support.h"
 
@@ -109,6 +111,24 @@ static void refill(void *prepared)
     }
 }
 
+/* Every second block of some slabs, the second time. */
+static void thin_on(void *prepared)
+{
+    shape *s = prepared;
+    size_t last = s->last ? s->size + 8192 : s->size;
+    for (; s->size < last; s->size += 2) hak_heap_free(s->heap, s->blocks[s->size]);
+    s->last = s->heap;
+}
+
+/* Small blocks of another class, at a new peak, the second time. */
+static void take_others(void *prepared)
+{
+    shape *s = prepared;
+    if (!s->last) s->heap->look_at = 0;
+    for (size_t i = 0; s->last && i < times * 2; i++) REQUIRE(hak_heap_alloc(s->heap, 1000));
+    s->last = s->heap;
+}
+
 /* ------------------------------------------------------------------ the shapes of heaps */
 
 /* Every page has a block, so that there is nothing to give back; and that is not known yet. */
@@ -121,11 +141,32 @@ static void *many_partial_slabs(size_t mib)
     return s;
 }
 
+/* Nor has anything been asked for since. */
+static void *just_thinned_out(size_t mib)
+{
+    shape *s = shape_new(NULL, mib * MIB / 64);
+    fill(s, 64);
+    thin_out(s, 4);
+    return s;
+}
+
 /* The same once it is known. */
 static void *settled_partial_slabs(size_t mib)
 {
     shape *s = many_partial_slabs(mib);
     hak_heap_settle(s->heap);
+    return s;
+}
+
+/* Of so many slabs every second block is free that it is almost time to look at them. */
+static void *loose_slabs(size_t mib)
+{
+    shape *s = shape_new(NULL, mib * MIB / 64);
+    fill(s, 64);
+    size_t slab = 64 * KIB;
+    for (s->size = 0; s->heap->loose + 3 * slab < hak__retain_bound(s->heap); s->size += 2) {
+        hak_heap_free(s->heap, s->blocks[s->size]);
+    }
     return s;
 }
 
@@ -247,6 +288,21 @@ static void large_blocks_at_a_peak(void **state)
     in_all_profiles("settled, large block", 64 * KIB, (counted){settled_partial_slabs, take}, 48);
 }
 
+static void frees_among_many(void **state)
+{
+    (void)state;
+    granularity = 8;
+    in_profile("speed", "free among many", 64, (counted){loose_slabs, thin_on}, 80);
+}
+
+static void small_blocks_at_a_peak(void **state)
+{
+    (void)state;
+    granularity = 8;
+    in_profile("speed", "small blocks at a peak", 1000, (counted){just_thinned_out, take_others},
+               8);
+}
+
 static void refilling_punched_slabs(void **state)
 {
     (void)state;
@@ -291,6 +347,8 @@ int main(void)
     if (support_scale() > 1) times = 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(large_blocks_at_a_peak),
+        cmocka_unit_test(frees_among_many),
+        cmocka_unit_test(small_blocks_at_a_peak),
         cmocka_unit_test(refilling_punched_slabs),
         cmocka_unit_test(refusals),
         cmocka_unit_test(huge_blocks_among_many),

@@ -70,7 +70,7 @@ static void find_a_hole(void)
     char *slab = unit_that_is(HAK_SLAB_PARTIAL, true, false)->start;
     for (size_t at = SIZE; at < PAGE; at += 2 * SIZE) hak_heap_free(heap, slab + at);
     hak__holes_find(heap, false);
-    REQUIRE(heap->vacant_bytes == PAGE);
+    REQUIRE(heap->vacant_pages == 1);
 }
 
 static int setup(void **state)
@@ -187,9 +187,9 @@ static void unsearched_is_wrong(void)
 {
     heap->unsearched++;
 }
-static void vacant_bytes_are_wrong(void)
+static void vacant_pages_are_wrong(void)
 {
-    heap->vacant_bytes += PAGE;
+    heap->vacant_pages++;
 }
 static void footprint_is_wrong(void)
 {
@@ -218,14 +218,14 @@ static void full_slab_has_a_block_uncounted(void)
 static void page_with_blocks_says_vacant(void)
 {
     partial()->vacant |= 2;
-    heap->vacant_bytes += PAGE;
+    heap->vacant_pages++;
 }
 
 static void absent_page_says_vacant(void)
 {
     hak_slab *slab = unit_that_is(HAK_SLAB_PARTIAL, true, true);
     slab->vacant |= (uint16_t)(slab->absent & -slab->absent);
-    heap->vacant_bytes += PAGE;
+    heap->vacant_pages++;
 }
 
 static void partial_slab_counts_too_many(void)
@@ -493,7 +493,7 @@ static void whatever_is_broken_is_found(void **state)
         BREAK(full_slab_has_a_block_uncounted),
         BREAK(loose_is_wrong),
         BREAK(unsearched_is_wrong),
-        BREAK(vacant_bytes_are_wrong),
+        BREAK(vacant_pages_are_wrong),
         BREAK(footprint_is_wrong),
         BREAK(peak_is_below),
         BREAK(retained_is_wrong),
