@@ -26,7 +26,7 @@ static void set_bin(hak_heap *heap, hak_bin_class class, hak_slab *slab)
         return;
     }
     hak_slab **last = &bins->bin[class.size / 8];
-    hak_slab **bin = last - hak__class_step(class.index, heap->granularity) / 8;
+    hak_slab **bin = last - hak__class_step(class.index, hak__heap_spacing(heap)) / 8;
     while (bin != last) *++bin = slab;
     if (class.index == 1) bins->bin[0] = slab;
 }
@@ -75,7 +75,7 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
     size_t peak = heap->footprint_peak;
     if (!hak__units_use(heap, slab, begin, end)) return false;
-    heap->work += hak__purge_price(heap->footprint_peak - peak);
+    heap->work += heap->footprint_peak - peak; /* pays for as much to be given back */
     hak__slab_carve(slab, step);
     return true;
 }
@@ -106,7 +106,8 @@ static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
     slab->capacity = (uint16_t)(bytes / class.size);
     if (heap->traits->coloured && class.size <= HAK_SMALL_MAX) {
         size_t unit = (size_t)(slab - hak__region_of_run(heap, slab)->slabs);
-        hak__layout_colour(slab, unit, bytes, heap->granularity, heap->traits->scattered);
+        hak__layout_colour(slab, unit, bytes, hak__heap_spacing(heap)->granularity,
+                           heap->traits->scattered);
     }
     if (add_blocks(heap, slab)) return slab;
     hak__units_give(heap, slab);
@@ -292,7 +293,7 @@ hak_slab *hak__bins_next(const hak_heap *heap, hak_bin_class *at)
 {
     for (; at->kind < hak__heap_sets(heap); *at = (hak_bin_class){.kind = at->kind + 1}) {
         while (at->size < HAK_MEDIUM_MAX) {
-            at->size += hak__class_step(++at->index, heap->granularity);
+            at->size += hak__class_step(++at->index, hak__heap_spacing(heap));
             hak_slab *slab = hak__heap_current(heap, *at);
             if (slab != &hak__no_slab) return slab;
         }

@@ -116,7 +116,7 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
     hak__heap_check_now_and_then(heap);
     if (!heap->kinds) kind = 0;
     if (size > HAK_MEDIUM_MAX) return alloc_large(heap, kind, size);
-    hak_bin_class class = hak__class_in(heap, kind, hak__class_of(size, heap->granularity));
+    hak_bin_class class = hak__class_in(heap, kind, hak__class_of(size, hak__heap_spacing(heap)));
     void *block;
     WITH_RETRY(heap, block, alloc_class(heap, class));
     return block;
@@ -126,8 +126,8 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
     if (size <= HAK_SMALL_MAX && !heap->kinds) {
-        unsigned index = hak__class_of(size, heap->granularity);
-        void *block = hak__nest_take(heap, index, hak__class_size(index, heap->granularity));
+        unsigned index = hak__class_of(size, hak__heap_spacing(heap));
+        void *block = hak__nest_take(heap, index, hak__class_size(index, hak__heap_spacing(heap)));
         if (block) return block;
     }
     return hak__heap_alloc_kind_slow(heap, 0, size);
@@ -173,7 +173,7 @@ void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    if (alignment <= heap->granularity) return hak__heap_alloc(heap, size);
+    if (alignment <= hak__heap_spacing(heap)->granularity) return hak__heap_alloc(heap, size);
     /* Slabs begin at a multiple of the page, unless they have colours, so that every block of a
      * class whose size is a multiple of the alignment is aligned. */
     if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
@@ -314,11 +314,11 @@ static void *resize(hak_heap *heap, const location *at, void *block, size_t had,
         return size > HAK_MEDIUM_MAX ? hak__span_resize(heap, at->slab, size) : NULL;
     }
     if (size > HAK_MEDIUM_MAX) return NULL;
-    size_t granularity = heap->granularity;
     if (heap->kinds && at->slab->kind == HAK_UNIT_NEST && size < HAK_KINDS_NEST_STEP) {
         size = HAK_KINDS_NEST_STEP;
     }
-    bool fits = hak__class_of(size, granularity) == hak__class_within(had, granularity);
+    bool fits = hak__class_of(size, hak__heap_spacing(heap)) ==
+                hak__class_within(had, hak__heap_spacing(heap));
     if (!fits && size > had && at->slab->kind == HAK_UNIT_NEST) {
         fits = hak__nest_extend(heap, block, size);
     }
@@ -333,7 +333,8 @@ static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
     void *block = hak__heap_take_kind(heap, kind, size);
     if (block) return block;
     if (!heap->kinds) kind = 0;
-    return alloc_class(heap, hak__class_in(heap, kind, hak__class_of(size, heap->granularity)));
+    return alloc_class(heap,
+                       hak__class_in(heap, kind, hak__class_of(size, hak__heap_spacing(heap))));
 }
 
 void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)

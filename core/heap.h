@@ -31,6 +31,9 @@ typedef struct hak_traits {
     bool coloured;
     /* Such slabs have gaps, and lie apart: scatter.h. For LuaJIT. */
     bool scattered;
+    /* There is a class for a word more than each power of two: sizeclass.h. For LuaJIT, whose
+     * arrays are such blocks. Where the granularity is a word. */
+    bool words_more;
 } hak_traits;
 
 extern const hak_traits hak__traits_default;
@@ -120,7 +123,7 @@ struct hak_heap {
     hak_heap *next_heap, *previous_heap; /* of the process */
     void *adapter;                       /* of whoever hands pointers of others to this heap */
 
-    uint32_t granularity;
+    uint32_t spacing; /* of its size classes: an index of hak__spacings */
     uint32_t super_count;
     size_t footprint, footprint_peak;
     size_t retained; /* of the footprint, bytes that hold no block and never will before they are
@@ -141,7 +144,8 @@ struct hak_heap {
     size_t peak_in_use;        /* the same, but not decaying, since … */
     size_t peak_since;         /* … there was so much work */
     size_t settled_at;         /* the work when the heap was last settled after a collection … */
-    size_t settled_free;       /* … and what was retained and loose after that */
+    uint32_t settled_free;     /* … the pages that were retained and loose after that … */
+    uint32_t settled_pages;    /* … and those of the footprint */
     hak_release released;      /* the last */
     size_t refills, retires, purges;
     hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
@@ -155,8 +159,8 @@ struct hak_heap {
     bool stale : 1;        /* pages that count as untouched may hold what was in them */
     bool starved : 1;      /* memory was refused lately: full slabs are used again at once … */
     bool changed : 1;      /* … and since it was searched for, blocks have been freed … */
-    bool round_gave : 1;   /* … that look has found some */
-    bool round_searches : 1; /* … or only looks for some, before another gives back */
+    bool round_searches : 1; /* … that look only searches, before another gives back */
+    uint8_t looks_in_vain;   /* in a row */
     uint16_t kept_back;      /* pages of the limit that the adapter keeps until one is refused */
     uint32_t searched_bins;  /* … but in the bins, which had this state: reclaim.c */
     size_t refusals;
@@ -222,10 +226,18 @@ static inline bool hak__heap_has_lists(const hak_heap *heap)
 /* Why hak_heap_new returned NULL though its options are valid, for messages. */
 const char *hak__heap_new_failure(int error);
 
+/* Has a heap that has no blocks yet suit a program with such traits, which must outlive it. */
+void hak__heap_suit(hak_heap *heap, const hak_traits *traits);
+
+static inline const hak_spacing *hak__heap_spacing(const hak_heap *heap)
+{
+    return &hak__spacings[heap->spacing];
+}
+
 /* The class of the largest blocks that lie in slabs. */
 static inline unsigned hak__heap_last_class(const hak_heap *heap)
 {
-    return hak__class_of(HAK_MEDIUM_MAX, heap->granularity);
+    return hak__class_of(HAK_MEDIUM_MAX, hak__heap_spacing(heap));
 }
 
 /* One size class of one kind of block. */
@@ -236,7 +248,7 @@ typedef struct hak_bin_class {
 
 static inline hak_bin_class hak__class_in(const hak_heap *heap, unsigned kind, unsigned index)
 {
-    return (hak_bin_class){kind, index, hak__class_size(index, heap->granularity)};
+    return (hak_bin_class){kind, index, hak__class_size(index, hak__heap_spacing(heap))};
 }
 
 static inline hak_bin_class hak__class_of_slab(const hak_slab *slab)
@@ -299,7 +311,7 @@ static inline void hak__heap_free(hak_heap *heap, void *block)
 static inline unsigned hak__heap_class_aligned(const hak_heap *heap, size_t size, size_t alignment)
 {
     if (heap->traits->coloured && size <= HAK_SMALL_MAX) size = HAK_SMALL_MAX + 1;
-    return hak__class_aligned(size, alignment, heap->granularity);
+    return hak__class_aligned(size, alignment, hak__heap_spacing(heap));
 }
 
 #endif

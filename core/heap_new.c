@@ -90,6 +90,13 @@ static hak_heap *heap_on_memory(void *memory, size_t size, bool kinds)
     return heap;
 }
 
+void hak__heap_suit(hak_heap *heap, const hak_traits *traits)
+{
+    heap->traits = traits;
+    if (traits->words_more && heap->spacing == HAK_SPACING_8)
+        heap->spacing = HAK_SPACING_WORDS_MORE;
+}
+
 hak_heap *hak_heap_new(const hak_heap_options *options)
 {
     static const hak_heap_options defaults;
@@ -109,7 +116,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
         return NULL;
     }
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
-    heap->granularity = options->granularity ? options->granularity : 16;
+    heap->spacing = options->granularity == 8 ? HAK_SPACING_8 : HAK_SPACING_16;
     hak__policy_limit(heap, options->limit);
     if (heap->footprint > heap->limit && !hak__nest_purge(heap)) {
         hak__supply_give_nest(heap->nest.run, SIZE_MAX);
@@ -117,7 +124,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
         return NULL;
     }
     hak__charge_always(heap, 0);
-    heap->traits = &hak__traits_default;
+    hak__heap_suit(heap, &hak__traits_default);
     heap->policy = policy;
     heap->given = given;
     if (!heap->region) hak__heaps_add(heap);

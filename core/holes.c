@@ -189,12 +189,13 @@ static size_t search_all(hak_heap *heap, bool punches, bool thorough)
     return given;
 }
 
-size_t hak__holes_of_current(const hak_heap *heap)
+size_t hak__holes_of_current(const hak_heap *heap, size_t *read)
 {
     size_t bytes = 0;
     if (heap->region) return 0;
     hak_bin_class at = {0};
     for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
+        *read += slab->carved;
         bytes += hak__holes_of(slab);
     }
     return bytes;
@@ -204,7 +205,8 @@ size_t hak__holes_find(hak_heap *heap, bool thorough)
 {
     if (heap->region) return 0;
     search_all(heap, false, thorough);
-    return heap->vacant_pages * HAK_PAGE + hak__holes_of_current(heap);
+    size_t read = 0;
+    return heap->vacant_pages * HAK_PAGE + hak__holes_of_current(heap, &read);
 }
 
 size_t hak__holes_punch_current(hak_heap *heap)
@@ -241,26 +243,27 @@ static size_t search_again(hak_heap *heap, hak_slab *slab)
     return free;
 }
 
-size_t hak__holes_find_some(hak_heap *heap, size_t reads, uint32_t *left)
+size_t hak__holes_find_some(hak_heap *heap, size_t reads, size_t *read, uint32_t *left)
 {
     if (heap->region) *left = 0;
-    for (size_t read = 0; *left && read < reads; read++) {
+    for (; *left && *read < reads; ++*read) {
         hak_slab *slab = heap->unsearched ? hak__superslabs_hand(heap) : NULL;
-        if (slab && slab->kind == HAK_SLAB_PARTIAL) read += search_again(heap, slab);
+        if (slab && slab->kind == HAK_SLAB_PARTIAL) *read += search_again(heap, slab);
         *left = heap->unsearched ? *left - 1 : 0;
     }
     return heap->vacant_pages * HAK_PAGE;
 }
 
-size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, uint32_t *left)
+size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t *read,
+                             uint32_t *left)
 {
     size_t given = 0;
     if (heap->region) *left = 0;
-    for (size_t read = 0; *left && read < reads && given < bytes; read++) {
+    for (; *left && *read < reads && given < bytes; ++*read) {
         bool may_find = (heap->unsearched || heap->vacant_pages) && !hak__purge_gave_up(heap);
         hak_slab *slab = may_find ? hak__superslabs_hand(heap) : NULL;
         if (slab && slab->kind == HAK_SLAB_PARTIAL) {
-            read += search_again(heap, slab);
+            *read += search_again(heap, slab);
             given += punch_partial(heap, slab);
         }
         *left = may_find ? *left - 1 : 0;

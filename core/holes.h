@@ -24,22 +24,25 @@ size_t hak__holes_find(hak_heap *heap, bool thorough);
 /* Gives back the pages without a block of all these slabs; returns how many bytes. */
 size_t hak__holes_punch(hak_heap *heap, bool thorough);
 
-/* Bytes of pages without a block in one slab; and in all that their classes allocate from. */
+/* Bytes of pages without a block in one slab; and in all that their classes allocate from, where
+ * `*read` grows by the blocks that may have been read. */
 size_t hak__holes_of(const hak_slab *slab);
-size_t hak__holes_of_current(const hak_heap *heap);
+size_t hak__holes_of_current(const hak_heap *heap, size_t *read);
 
 /* The same of the slabs that their classes allocate from. */
 size_t hak__holes_punch_current(hak_heap *heap);
 
-/* The same of partial slabs that the heap's hand comes to, until that is `bytes`, or so many free
- * blocks were read and units passed; at most *left units and superslabs, which becomes fewer, and 0
- * where there is nothing more to be found. */
-size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, uint32_t *left);
+/* The same of partial slabs that the heap's hand comes to, until that is `bytes`, or `*read` is
+ * `reads`, which grows by the free blocks that are read and the units that are passed; at most
+ * *left units and superslabs, which becomes fewer, and 0 where there is nothing more to be found.
+ */
+size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t *read,
+                             uint32_t *left);
 
-/* Searches partial slabs that the heap's hand comes to, and have changed, until so many free blocks
- * were read and units passed; at most *left units and superslabs, which becomes fewer, and 0 where
- * nothing has changed. Returns how many bytes of pages without a block are known in all of them. */
-size_t hak__holes_find_some(hak_heap *heap, size_t reads, uint32_t *left);
+/* Searches partial slabs that the heap's hand comes to, and have changed, until `*read` is `reads`,
+ * as above; at most *left units and superslabs, which becomes fewer, and 0 where nothing has
+ * changed. Returns how many bytes of pages without a block are known in all of them. */
+size_t hak__holes_find_some(hak_heap *heap, size_t reads, size_t *read, uint32_t *left);
 
 /* Takes back as many absent pages of a slab as hold one block or more, and adds them to its free
  * list. False when that would pass the limit. */

@@ -27,7 +27,7 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 {
     hak_sight sight = hak__observe_before(heap, NULL, 0, size);
     bool is_power = alignment && !(alignment & (alignment - 1));
-    if (is_power && alignment > heap->granularity) {
+    if (is_power && alignment > hak__heap_spacing(heap)->granularity) {
         bool in_slab = alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment;
         sight.hit =
             in_slab && hak__observe_hit(heap, 0, hak__heap_class_aligned(heap, size, alignment));

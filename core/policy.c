@@ -123,21 +123,25 @@ static void settle(hak_heap *heap)
 }
 
 /* Minor cycles are frequent. One is worth a look when the program has allocated as much as the heap
- * has since the last, or the cycle has freed an eighth of it. */
+ * has since the last, or the cycle has freed an eighth of it, which may have gone back already. */
 static bool worth_settling(const hak_heap *heap)
 {
-    return heap->work - heap->settled_at >= heap->footprint ||
-           heap->retained + heap->loose >= heap->settled_free + heap->footprint / 8;
+    size_t footprint = heap->footprint, was = heap->settled_pages * HAK_PAGE;
+    size_t free = heap->retained + heap->loose, was_free = heap->settled_free * HAK_PAGE;
+    return heap->work - heap->settled_at >= footprint || free >= was_free + footprint / 8 ||
+           footprint < was - was / 8;
 }
 
 size_t hak_heap_settle(hak_heap *heap)
 {
     hak__nest_settle(heap);
+    hak__purge_hope(heap);
     if (!worth_settling(heap)) return 0;
     size_t before = heap->footprint;
     settle(heap);
     heap->settled_at = heap->work;
-    heap->settled_free = heap->retained + heap->loose;
+    heap->settled_free = (uint32_t)((heap->retained + heap->loose) / HAK_PAGE);
+    heap->settled_pages = (uint32_t)(heap->footprint / HAK_PAGE);
     hak__heap_check_now_and_then(heap);
     return before - heap->footprint;
 }

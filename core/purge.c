@@ -21,13 +21,11 @@
  * that it does not take long, however many there are. */
 #define READS_AT_A_FREE 256
 
-/* Giving a byte back, with the page fault when it is used again, is paid for by work on eight, or
- * by growing by one above the last peak: a new byte is a page fault too. */
-#define WORK_PER_BYTE 8
-#define WORK_LEAST    ((size_t)256 * 1024)
-
-/* Looking takes time too, so that a look that found little is not repeated soon. */
-#define WORK_FOR_NOTHING 2 /* times the footprint */
+/* Giving a byte back, with the page fault when it is used again, is paid for by work on one, or by
+ * growing by one above the last peak: a new byte is a page fault too. Looking takes time as well:
+ * to read a free block, or to pass a unit, is paid for by work on a few bytes. */
+#define WORK_PER_READ 64
+#define WORK_LEAST    ((size_t)32 * 1024)
 
 /* Whether what is beyond the bound stays for a moment: superslabs that are being emptied can wait
  * as a whole when they are empty, a program that works in bursts takes them again, and a block that
@@ -120,31 +118,51 @@ size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count)
     return (size < most ? size : most) * count;
 }
 
-size_t hak__purge_price(size_t bytes)
+void hak__purge_pay(hak_heap *heap, size_t given, size_t read)
 {
-    return bytes * WORK_PER_BYTE;
+    if (heap->look_at < heap->work + WORK_LEAST) heap->look_at = heap->work + WORK_LEAST;
+    heap->look_at += given + read * WORK_PER_READ;
 }
 
-void hak__purge_looked(hak_heap *heap, size_t given)
+/* A heap in which there was nothing to be found, again and again, is looked at less and less: after
+ * twice as much work each time, up to what it has. */
+static void pay_for_nothing(hak_heap *heap)
 {
-    size_t wait = given ? hak__purge_price(given) : heap->footprint * WORK_FOR_NOTHING;
-    heap->look_at = heap->work + (wait > WORK_LEAST ? wait : WORK_LEAST);
+    size_t wait = WORK_LEAST << heap->looks_in_vain;
+    if (wait < heap->footprint) heap->looks_in_vain++;
+    heap->look_at += wait < heap->footprint ? wait : heap->footprint;
+}
+
+void hak__purge_hope(hak_heap *heap)
+{
+    if (!heap->looks_in_vain) return;
+    heap->looks_in_vain = 0;
+    if (heap->look_at > heap->work) heap->look_at = heap->work;
 }
 
 void hak__purge_begin_round(hak_heap *heap, bool searches)
 {
     heap->round_searches = searches;
     heap->round_left = heap->region ? 0 : hak__superslabs_round(heap);
-    heap->round_gave = false;
-    heap->look_at = heap->work + WORK_LEAST;
+}
+
+bool hak__purge_search_round(hak_heap *heap, size_t worth, size_t reads)
+{
+    size_t read = 0;
+    size_t there = heap->retained;
+    there += hak__holes_find_some(heap, reads, &read, &heap->round_left);
+    if (there < worth && !heap->round_left) there += hak__holes_of_current(heap, &read);
+    hak__purge_pay(heap, 0, read);
+    if (there >= worth) heap->looks_in_vain = 0;
+    else if (!heap->round_left) pay_for_nothing(heap);
+    return there >= worth;
 }
 
 size_t hak__purge_go_round(hak_heap *heap, size_t bytes, size_t reads)
 {
-    size_t given = hak__holes_punch_some(heap, bytes, reads, &heap->round_left);
-    heap->look_at += hak__purge_price(given);
-    if (given) heap->round_gave = true;
-    if (!heap->round_left && !heap->round_gave) heap->look_at += heap->footprint * WORK_FOR_NOTHING;
+    size_t read = 0;
+    size_t given = hak__holes_punch_some(heap, bytes, reads, &read, &heap->round_left);
+    hak__purge_pay(heap, given, read);
     return given;
 }
 

@@ -22,11 +22,15 @@ void hak__purge_loose(hak_heap *heap);
 size_t hak__purge_worth(hak_heap *heap, size_t bytes);
 
 /* A look for holes round all slabs, some of it at a time, so that no call takes long however many
- * there are. To begin one, which only searches, or gives back what it finds; and to go on with it
- * until `bytes` have been given back, or so many free blocks read and units passed: returns how
- * many bytes. When it is over nothing is left of it in `round_left`, and the next is to be paid
- * for. */
+ * there are. It is over when nothing is left of it in `round_left`. To begin one, which only
+ * searches, or gives back what it finds. */
 void hak__purge_begin_round(hak_heap *heap, bool searches);
+
+/* Goes on with a search until so many free blocks have been read and units passed. True when there
+ * are `worth` bytes to be had, with what is retained and, at its end, with the slabs in use. */
+bool hak__purge_search_round(hak_heap *heap, size_t worth, size_t reads);
+
+/* Goes on with one that gives back, until it has given `bytes`, or as above; returns how many. */
 size_t hak__purge_go_round(hak_heap *heap, size_t bytes, size_t reads);
 
 /* How many bytes to give back then: what is above the last peak and, unless a large block is what
@@ -36,11 +40,12 @@ size_t hak__purge_share(const hak_heap *heap, size_t bytes);
 /* The work that a program does with `count` new blocks of `size` bytes. */
 size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count);
 
-/* The work that pays for giving back `bytes`. */
-size_t hak__purge_price(size_t bytes);
+/* Puts off the next look until the program's work has paid for this one: for the bytes given back
+ * and the free blocks read. */
+void hak__purge_pay(hak_heap *heap, size_t given, size_t read);
 
-/* To be told of each look, and the bytes that were given back. */
-void hak__purge_looked(hak_heap *heap, size_t given);
+/* Much has been freed: if the last look was in vain, the next need not be. */
+void hak__purge_hope(hak_heap *heap);
 
 /* Purges at least `bytes` of what is retained, units first, if there is so much; returns how many.
  */

@@ -41,24 +41,14 @@ static void wake_some(hak_heap *heap)
 /* ------------------------------------------------------------------ before a peak */
 
 /* What a large block pays for. Where memory is short, a refusal finds holes sooner. */
-static size_t look_some(hak_heap *heap, size_t bytes, size_t share)
+static void look_some(hak_heap *heap, size_t bytes, size_t share)
 {
-    size_t given = hak__purge_some(heap, share);
+    size_t given = hak__purge_some(heap, share), read = 0;
     uint32_t left = heap->starved ? 0 : UINT32_MAX;
     if (given < share)
-        given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &left);
+        given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
     if (given < share && bytes >= PAYS_FOR_BINS && hak__bins_retire_idle(heap))
-        given += hak__purge_some(heap, share - given);
-    return given;
-}
-
-/* Goes on with a search round the heap. True when it has found enough, with what is retained. */
-static bool found_enough(hak_heap *heap, size_t worth)
-{
-    size_t there = heap->retained + hak__holes_find_some(heap, READS_AT_A_PEAK, &heap->round_left);
-    if (there < worth && !heap->round_left) there += hak__holes_of_current(heap);
-    if (there < worth && !heap->round_left) hak__purge_looked(heap, 0);
-    return there >= worth;
+        hak__purge_some(heap, share - given);
 }
 
 /* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
@@ -67,14 +57,12 @@ static void look_on(hak_heap *heap, size_t worth, size_t share, bool begins)
 {
     if (begins) hak__purge_begin_round(heap, heap->retained < worth);
     if (heap->round_searches) {
-        if (!found_enough(heap, worth)) return;
+        if (!hak__purge_search_round(heap, worth, READS_AT_A_PEAK)) return;
         hak__purge_begin_round(heap, false);
     }
     size_t given = hak__purge_some(heap, share);
-    if (begins && given >= share) {
-        heap->round_left = 0;
-        hak__purge_looked(heap, given);
-    }
+    hak__purge_pay(heap, given, 0);
+    if (begins && given >= share) heap->round_left = 0;
     if (given >= share) return;
     given += hak__purge_go_round(heap, share - given, READS_AT_A_PEAK);
     if (given >= share || heap->round_left) return;
@@ -91,7 +79,7 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
     bool begins = !heap->round_left;
     if ((worth == SIZE_MAX && begins) || !hak__purge_may_begin(heap)) return;
     size_t share = hak__purge_share(heap, bytes);
-    if (worth <= HAK_PAGE) hak__purge_looked(heap, look_some(heap, bytes, share));
+    if (worth <= HAK_PAGE) look_some(heap, bytes, share);
     else look_on(heap, worth < share ? worth : share, share, begins);
 }
 

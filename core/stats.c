@@ -106,10 +106,10 @@ typedef struct nest_visit {
 static void add_in_nest(void *context, size_t size, unsigned kind, int count)
 {
     nest_visit *visit = context;
-    size_t granularity = visit->heap->granularity;
-    unsigned index = hak__class_within(size, granularity);
+    const hak_spacing *spacing = hak__heap_spacing(visit->heap);
+    unsigned index = hak__class_within(size, spacing);
     hak_class_stats *class = &visit->classes[index];
-    class->block_size = hak__class_size(index, granularity);
+    class->block_size = hak__class_size(index, spacing);
     class->live += (size_t)count;
     add_kind(visit->stats, kind, (size_t)count, (size_t)count * class->block_size);
     if (count > 0) class->footprint += size;

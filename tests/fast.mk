@@ -30,7 +30,8 @@ F_fixed   := -O1 -DHAK_FAST
 T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_releases_all \
 	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
 	test_large_kernel_pages_are_refused test_order_is_kept \
-	test_prewarmed_pages_stay test_purging_is_paid_for test_steady_state_is_quiet test_trim_gives_back
+	test_prewarmed_pages_stay test_purging_is_paid_for test_size_classes \
+	test_steady_state_is_quiet test_trim_gives_back
 T_debug   := test_births_are_known test_blocks_fit_and_align test_colours_tell_blocks_apart \
 	test_environment_is_read \
 	test_heaps_are_small test_huge_blocks_are_kept test_invariants_are_asked test_invariants_are_found \

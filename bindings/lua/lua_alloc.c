@@ -72,11 +72,13 @@ void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size
 __attribute__((noinline)) void *hak__lua_resize_in_nest(hak_heap *heap, void *block,
                                                         size_t new_size)
 {
-    size_t granularity = heap->granularity, had = hak__nest_block_size(heap, block);
+    size_t had = hak__nest_block_size(heap, block);
     if (had == 0 || had > HAK_SMALL_MAX || new_size > HAK_SMALL_MAX) {
         return hak__lua_realloc(heap, block, new_size);
     }
-    if (hak__class_of(new_size, granularity) == hak__class_within(had, granularity)) return block;
+    if (hak__class_of(new_size, hak__heap_spacing(heap)) ==
+        hak__class_within(had, hak__heap_spacing(heap)))
+        return block;
     if (new_size > had && hak__nest_extend(heap, block, new_size)) return block;
     void *other = hak__lua_take(heap, new_size);
     if (!other) return new_size <= had ? block : NULL;

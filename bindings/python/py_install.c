@@ -160,7 +160,7 @@ static const char *prepare_heap(const hak_py_options *options)
             .profile = options->profile, .limit = options->limit, .name = "python"});
         if (!adapter.heap) return fail(errno, "%s", hak__heap_new_failure(errno));
         adapter.heap->adapter = &adapter;
-        adapter.heap->traits = &traits;
+        hak__heap_suit(adapter.heap, &traits);
         adapter.observed = hak__observing(adapter.heap);
         return NULL;
     }

@@ -52,7 +52,7 @@ static model model_new(const hak_heap_options *options, uint64_t salt)
         .most_bytes = 48 * MIB,
     };
     REQUIRE(made.heap);
-    made.heap->traits = traits;
+    hak__heap_suit(made.heap, traits);
     made.blocks = malloc(made.room * sizeof *made.blocks);
     made.sorted = malloc(made.room * sizeof *made.sorted);
     REQUIRE(made.blocks && made.sorted);
@@ -316,7 +316,7 @@ static void when_scattered(void **state)
 {
     (void)state;
     static const hak_traits scattered = {
-        .work_most = SIZE_MAX, .coloured = true, .scattered = true};
+        .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
     static const char *const profiles[] = {"speed", "lean"};
     const hak_traits *others = traits;
     traits = &scattered;

@@ -327,18 +327,18 @@ static void work_pays_for_the_next_look(void **state)
     (void)state;
     hak_heap heap = heap_at_its_peak(10 * MIB);
     static const hak_traits traits = {.work_most = 64};
-    assert_int_equal(hak__purge_price(5), 40);
     assert_int_equal(hak__purge_work(&heap, 100, 7), 700);
     heap.traits = &traits;
     assert_int_equal(hak__purge_work(&heap, 100, 7), 448);
     assert_int_equal(hak__purge_work(&heap, 10, 7), 70);
     heap.work = 3000;
-    hak__purge_looked(&heap, 0); /* in vain: as much as twice the heap */
-    assert_int_equal(heap.look_at, 3000 + 20 * MIB);
-    hak__purge_looked(&heap, MIB);
-    assert_int_equal(heap.look_at, 3000 + 8 * MIB);
-    hak__purge_looked(&heap, PAGE);
-    assert_int_equal(heap.look_at, 3000 + 256 * KIB);
+    hak__purge_pay(&heap, 0, 0);
+    assert_int_equal(heap.look_at, 3000 + 32 * KIB);
+    hak__purge_pay(&heap, PAGE, 7); /* in the same look */
+    assert_int_equal(heap.look_at, 3000 + 32 * KIB + PAGE + 7 * 64);
+    heap.work = 3000 + 32 * KIB;
+    hak__purge_pay(&heap, MIB, 1000);
+    assert_int_equal(heap.look_at, 3000 + 64 * KIB + MIB + 1000 * 64);
 }
 
 /* ------------------------------------------------------------------ limits */

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define STEP_LEAST (16 * KIB) /* worth giving back at a step of growth */
-#define PRICE      8          /* bytes of work for a byte given back */
+#define READ       64         /* bytes of work for a free block read … */
+#define LEAST      (32 * KIB) /* … and for a look at least */
 
 static hak_heap *heap;
 
@@ -60,16 +61,62 @@ static void work_pays_for_a_look(void **state)
     assert_int_equal(hak__purge_worth(heap, 4 * KIB), most);
     heap->look_at++;
     assert_int_equal(hak__purge_worth(heap, 4 * KIB), SIZE_MAX);
-    /* What was given back is paid for by eight times as much; one that found nothing by twice the
-     * heap; and by a little at least. */
-    hak__purge_looked(heap, 3 * MIB);
-    assert_int_equal(heap->look_at, heap->work + PRICE * 3 * MIB);
-    hak__purge_looked(heap, 0);
-    assert_int_equal(heap->look_at, heap->work + 2 * 64 * MIB);
-    hak__purge_looked(heap, 4 * KIB);
-    assert_int_equal(heap->look_at, heap->work + 256 * KIB);
-    assert_int_equal(hak__purge_price(5000), PRICE * 5000);
+    /* What was given back is paid for by as much, what was read by 64 bytes for each free
+     * block, and a look by a little at least. */
+    hak__purge_pay(heap, 3 * MIB, 100);
+    assert_int_equal(heap->look_at, heap->work + LEAST + 3 * MIB + READ * 100);
+    hak__purge_pay(heap, 4 * KIB, 1);
+    assert_int_equal(heap->look_at, heap->work + LEAST + 3 * MIB + READ * 101 + 4 * KIB);
+    heap->look_at = heap->work - 1;
+    hak__purge_pay(heap, 0, 0);
+    assert_int_equal(heap->look_at, heap->work + LEAST);
     *heap = was;
+}
+
+static size_t price_of_a_look(size_t worth)
+{
+    heap->look_at = heap->work;
+    assert_int_equal(hak__purge_search_round(heap, worth, 1000), worth <= heap->retained);
+    return heap->look_at - heap->work;
+}
+
+/* By twice as much each time, up to what the heap has. */
+static void a_look_in_vain_is_paid_for(void **state)
+{
+    (void)state;
+    hak_heap was = at_peak(300 * KIB);
+    heap->retained = MIB;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(price_of_a_look(2 * MIB), LEAST + LEAST);
+        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 2 * LEAST);
+        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 4 * LEAST);
+        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 8 * LEAST);
+        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
+        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
+        if (i == 0) hak__purge_hope(heap);
+        if (i == 0) assert_int_equal(heap->look_at, heap->work);
+    }
+    assert_int_equal(price_of_a_look(MIB), LEAST);
+    hak__purge_hope(heap); /* of what was found it is no matter of hope */
+    assert_int_equal(heap->look_at, heap->work + LEAST);
+    assert_int_equal(price_of_a_look(2 * MIB), LEAST + LEAST);
+    /* In the middle of one it is not known yet. */
+    heap->round_left = 10000;
+    heap->unsearched = 1;
+    assert_int_equal(price_of_a_look(2 * MIB), LEAST + READ * 1000);
+    assert_int_equal(heap->round_left, 9000);
+    *heap = was;
+}
+
+/* When a collector has freed much, it is no longer taken for granted that there is nothing. */
+static void a_collection_gives_hope(void **state)
+{
+    (void)state;
+    heap->looks_in_vain = 3;
+    heap->look_at = heap->work + MIB;
+    hak_heap_settle(heap);
+    assert_int_equal(heap->look_at, heap->work);
+    assert_int_equal(heap->looks_in_vain, 0);
 }
 
 static void a_large_block_pays_for_itself(void **state)
@@ -275,6 +322,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(below_the_peak_nothing_is_looked_for),
         cmocka_unit_test(work_pays_for_a_look),
+        cmocka_unit_test(a_look_in_vain_is_paid_for),
+        cmocka_unit_test(a_collection_gives_hope),
         cmocka_unit_test(a_large_block_pays_for_itself),
         cmocka_unit_test(a_step_of_growth_pays_for_a_look),
         cmocka_unit_test(what_is_kept_on_purpose_is_not_looked_for),

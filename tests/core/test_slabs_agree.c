@@ -174,7 +174,7 @@ static void as_a_plain_account(void **state)
     m.memory = aligned_alloc(UNIT, UNIT);
     REQUIRE(m.memory);
     for (unsigned index = 1; index < HAK_CLASSES; index++) {
-        size_t size = hak__class_size(index, 8);
+        size_t size = hak__class_size(index, &hak__spacings[HAK_SPACING_8]);
         if (size > UNIT) break;
         for (size_t i = 0; i < UNIT / size; i++) {
             m.size = size;

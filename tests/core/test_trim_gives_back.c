@@ -423,6 +423,25 @@ static void settling_gives_back_what_a_profile_does_not_retain(void **state)
 
 /* What a program has come not to use for some time goes with the next collection, though the
  * profile would retain it. */
+/* What a cycle has freed counts, though nearly all of it went back with the frees. */
+static void settling_gives_back_what_frees_have_left(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.profile = "speed", .settings = "retain_least=0 retain_part=0"});
+    held all[100];
+    for (size_t i = 0; i < COUNT(all); i++) all[i] = hold(heap, 200, 20 * (i + 1));
+    hak_heap_settle(heap);
+    for (size_t i = 0; i < COUNT(all); i++) let_go(heap, &all[i]);
+    hak_stats stats = support_stats(heap);
+    REQUIRE_THAT(stats.retained < stats.footprint / 8, "%zu", stats.retained);
+    REQUIRE_THAT(stats.footprint > 512 * KIB, "%zu", stats.footprint); /* slabs in use */
+    hak_heap_settle(heap);
+    stats = support_stats(heap);
+    REQUIRE_THAT(stats.footprint < 256 * KIB, "%zu", stats.footprint);
+    hak_heap_destroy(heap);
+}
+
 static void settling_gives_back_what_is_no_longer_needed(void **state)
 {
     (void)state;
@@ -741,6 +760,7 @@ int main(void)
         cmocka_unit_test(a_large_block_takes_the_place_of_holes),
         cmocka_unit_test(a_large_block_looks_at_so_much),
         cmocka_unit_test(settling_gives_back_what_a_profile_does_not_retain),
+        cmocka_unit_test(settling_gives_back_what_frees_have_left),
         cmocka_unit_test(settling_gives_back_what_is_no_longer_needed),
         cmocka_unit_test(half_of_the_least_stays_beside_what_is_needed),
         cmocka_unit_test(purging_goes_to_half_of_the_bound),

@@ -24,7 +24,9 @@ size_t program_size(const shadow *s, uint8_t b, uint8_t c)
     size_t value = ((size_t)(b >> 3) << 8) + c; /* 13 bits */
     switch (b & 7) {
     case 0: return value % 300;
-    case 1: return hak__class_size(1 + c % (HAK_CLASSES - 9), s->granularity) + (b >> 3) % 3 - 1;
+    case 1:
+        return hak__class_size(1 + c % (HAK_CLASSES - 9), hak__heap_spacing(s->heap)) +
+               (b >> 3) % 3 - 1;
     case 2: return value % 1100;
     case 3: return 1024 + value * 2;
     case 4: return 16 * KIB + value * 64;

@@ -19,7 +19,7 @@ static uint64_t stamps;
 
 static const hak_traits traits_of_cpython = {.in_order = true, .work_most = 64, .coloured = true};
 static const hak_traits traits_of_luajit = {
-    .work_most = SIZE_MAX, .coloured = true, .scattered = true};
+    .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 static const char *const kind_names[HAK_KINDS] = {"0", "1", "2", "3", "4", "5"};
 
@@ -251,7 +251,7 @@ bool shadow_new(shadow *s, hak_heap_options options, bool for_vm, size_t offset)
     s->prewarmed = getenv("HAKMEM_PREWARM") ? shadow_stats(s).retained : 0;
     s->ceiling = options.limit;
     hak__kinds_name(heap, kind_names, HAK_KINDS);
-    if (for_vm) heap->traits = s->granularity == 8 ? &traits_of_luajit : &traits_of_cpython;
+    if (for_vm) hak__heap_suit(heap, s->granularity == 8 ? &traits_of_luajit : &traits_of_cpython);
     REQUIRE(hak_heap_limit(heap) == options.limit);
     shadow_check(s);
     return true;

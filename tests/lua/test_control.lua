@@ -256,6 +256,18 @@ local function live()
   return hakmem.stats().live_bytes
 end
 
+-- Arrays of LuaJIT have a word more than a power of two. Of others the classes are an eighth apart.
+function TestStats:test_arrays_of_luajit_have_classes_of_their_own()
+  local arrays, sizes = {}, {}
+  for i = 1, 1000 do
+    arrays[i] = {}
+    for j = 1, 32 do arrays[i][j] = j end
+  end
+  for _, class in ipairs(hakmem.stats().classes) do sizes[class.size] = class.live end
+  luaunit.assertEquals((sizes[264] or 0) >= #arrays, support.is_jit)
+  if support.is_jit then luaunit.assertNil(sizes[288]) end
+end
+
 function TestStats:test_live_bytes_grow_and_shrink_with_objects()
   local before = live()
   local keep = {}
