@@ -154,12 +154,12 @@ struct hak_heap {
     uint32_t round_left;   /* units and superslabs that a look for them has still to come to */
     uint32_t unsearched;   /* partial slabs not searched since they have changed */
     uint32_t given;        /* bit for each option of its own: options.h */
-    bool at_once : 1;      /* pages go back at once, whatever the policy says */
-    bool holds_back : 1;   /* a class with a slab is served: hak__reserve is not for it */
-    bool stale : 1;        /* pages that count as untouched may hold what was in them */
-    bool starved : 1;      /* memory was refused lately: full slabs are used again at once … */
-    bool changed : 1;      /* … and since it was searched for, blocks have been freed … */
-    bool round_searches : 1; /* … that look only searches, before another gives back */
+    bool round_searches : 1; /* the look of round_left only searches; another gives back then */
+    bool at_once : 1;        /* pages go back at once, whatever the policy says */
+    bool holds_back : 1;     /* a class with a slab is served: hak__reserve is not for it */
+    bool stale : 1;          /* pages that count as untouched may hold what was in them */
+    bool starved : 1;        /* memory was refused lately: full slabs are used again at once … */
+    bool changed : 1;        /* … and since it was searched for, blocks have been freed … */
     uint8_t looks_in_vain;   /* in a row */
     uint16_t kept_back;      /* pages of the limit that the adapter keeps until one is refused */
     uint32_t searched_bins;  /* … but in the bins, which had this state: reclaim.c */

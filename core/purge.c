@@ -102,7 +102,8 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
     if (heap->prewarmed) return SIZE_MAX; /* memory is kept on purpose */
     if (grows_in_earnest(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
     if (bytes >= LARGE) return HAK_PAGE;
-    return heap->work < heap->look_at ? SIZE_MAX : peak / 32 + WORTH_LEAST;
+    if (heap->work < heap->look_at && !heap->round_left) return SIZE_MAX;
+    return peak / 32 + WORTH_LEAST;
 }
 
 size_t hak__purge_share(const hak_heap *heap, size_t bytes)

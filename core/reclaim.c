@@ -53,8 +53,9 @@ static void look_some(hak_heap *heap, size_t bytes, size_t share)
 
 /* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
  * round the whole heap, and at last the slabs in use. Some of it at a time. */
-static void look_on(hak_heap *heap, size_t worth, size_t share, bool begins)
+static void look_on(hak_heap *heap, size_t worth, size_t share)
 {
+    bool begins = !heap->round_left;
     if (begins) hak__purge_begin_round(heap, heap->retained < worth);
     if (heap->round_searches) {
         if (!hak__purge_search_round(heap, worth, READS_AT_A_PEAK)) return;
@@ -76,11 +77,10 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
     if (heap->footprint + bytes <= heap->footprint_peak) return;
     wake_some(heap);
     size_t worth = hak__purge_worth(heap, bytes);
-    bool begins = !heap->round_left;
-    if ((worth == SIZE_MAX && begins) || !hak__purge_may_begin(heap)) return;
+    if (worth == SIZE_MAX || !hak__purge_may_begin(heap)) return;
     size_t share = hak__purge_share(heap, bytes);
     if (worth <= HAK_PAGE) look_some(heap, bytes, share);
-    else look_on(heap, worth < share ? worth : share, share, begins);
+    else look_on(heap, worth, share);
 }
 
 /* ------------------------------------------------------------------ when memory is refused */

@@ -3,7 +3,8 @@
  * Eight classes in steps of the heap's granularity (8 or 16 bytes), and from there on eight to each
  * doubling, so that at most an eighth is wasted, up to 16 KiB. Larger blocks have no class: they
  * are spans of pages. A class is named by its index, from 1 in order of size. In a heap for arrays
- * that have a word more than a power of two, the first of each doubling is just that. */
+ * that have a word more than a power of two, the first of each doubling is just that, and at most a
+ * fifth is wasted. */
 #ifndef HAK_SIZECLASS_H
 #define HAK_SIZECLASS_H
 
@@ -17,7 +18,7 @@
 #define HAK_MEDIUM_FIRST   (1 + 4 * HAK_CLASS_STEPS) /* no medium class is below, at either */
 #define HAK_MEDIUM_CLASSES (HAK_CLASSES - HAK_MEDIUM_FIRST)
 
-/* The classes of a heap. */
+/* The classes of a heap. Aligned, so that one is found by a shift. */
 typedef struct hak_spacing {
     uint16_t granularity, shift; /* in bytes, and its logarithm */
     uint16_t sizes[HAK_CLASSES]; /* block sizes in bytes, by class */

@@ -421,8 +421,6 @@ static void settling_gives_back_what_a_profile_does_not_retain(void **state)
     }
 }
 
-/* What a program has come not to use for some time goes with the next collection, though the
- * profile would retain it. */
 /* What a cycle has freed counts, though nearly all of it went back with the frees. */
 static void settling_gives_back_what_frees_have_left(void **state)
 {
@@ -442,6 +440,8 @@ static void settling_gives_back_what_frees_have_left(void **state)
     hak_heap_destroy(heap);
 }
 
+/* What a program has come not to use for some time goes with the next collection, though the
+ * profile would retain it. */
 static void settling_gives_back_what_is_no_longer_needed(void **state)
 {
     (void)state;
