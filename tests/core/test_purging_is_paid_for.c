@@ -61,6 +61,9 @@ static void work_pays_for_a_look(void **state)
     assert_int_equal(hak__purge_worth(heap, 4 * KIB), most);
     heap->look_at++;
     assert_int_equal(hak__purge_worth(heap, 4 * KIB), SIZE_MAX);
+    heap->round_left = 1; /* one that has begun goes on */
+    assert_int_equal(hak__purge_worth(heap, 4 * KIB), most);
+    heap->round_left = 0;
     /* What was given back is paid for by as much, what was read by 64 bytes for each free
      * block, and a look by a little at least. */
     hak__purge_pay(heap, 3 * MIB, 100);
@@ -171,8 +174,16 @@ static void what_is_kept_on_purpose_is_not_looked_for(void **state)
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     heap->prewarmed = PAGE;
+    heap->round_left = 1; /* nor is a look gone on with */
     assert_int_equal(hak__purge_worth(heap, MIB), SIZE_MAX);
+    assert_int_equal(hak__purge_worth(heap, PAGE), SIZE_MAX);
     *heap = was;
+    heap->round_left = 1;
+    REQUIRE(hak_heap_configure(heap, "decommit=off", NULL, 0));
+    assert_int_equal(heap->round_left, 0);
+    heap->round_left = 1;
+    REQUIRE(hak_heap_set_profile(heap, "balanced"));
+    assert_int_equal(heap->round_left, 0);
     was = at_peak(64 * MIB);
     heap->policy.decommit = HAK_DECOMMIT_OFF;
     assert_int_equal(hak__purge_worth(heap, MIB), SIZE_MAX);
