@@ -116,7 +116,7 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
     hak__heap_check_now_and_then(heap);
     if (!heap->kinds) kind = 0;
     if (size > HAK_MEDIUM_MAX) return alloc_large(heap, kind, size);
-    hak_bin_class class = hak__class_in(heap, kind, hak__class_of(size, hak__heap_spacing(heap)));
+    hak_bin_class class = hak__class_in(heap, kind, hak__heap_class_of(heap, size));
     void *block;
     WITH_RETRY(heap, block, alloc_class(heap, class));
     return block;
@@ -126,8 +126,8 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
     if (size <= HAK_SMALL_MAX && !heap->kinds) {
-        unsigned index = hak__class_of(size, hak__heap_spacing(heap));
-        void *block = hak__nest_take(heap, index, hak__class_size(index, hak__heap_spacing(heap)));
+        unsigned index = hak__heap_class_of(heap, size);
+        void *block = hak__nest_take(heap, index, hak__heap_class_size(heap, index));
         if (block) return block;
     }
     return hak__heap_alloc_kind_slow(heap, 0, size);
@@ -317,8 +317,7 @@ static void *resize(hak_heap *heap, const location *at, void *block, size_t had,
     if (heap->kinds && at->slab->kind == HAK_UNIT_NEST && size < HAK_KINDS_NEST_STEP) {
         size = HAK_KINDS_NEST_STEP;
     }
-    bool fits = hak__class_of(size, hak__heap_spacing(heap)) ==
-                hak__class_within(had, hak__heap_spacing(heap));
+    bool fits = hak__heap_class_of(heap, size) == hak__heap_class_within(heap, had);
     if (!fits && size > had && at->slab->kind == HAK_UNIT_NEST) {
         fits = hak__nest_extend(heap, block, size);
     }
@@ -333,8 +332,7 @@ static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
     void *block = hak__heap_take_kind(heap, kind, size);
     if (block) return block;
     if (!heap->kinds) kind = 0;
-    return alloc_class(heap,
-                       hak__class_in(heap, kind, hak__class_of(size, hak__heap_spacing(heap))));
+    return alloc_class(heap, hak__class_in(heap, kind, hak__heap_class_of(heap, size)));
 }
 
 void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)

@@ -37,7 +37,7 @@ static void check_free_list(const hak_slab *slab)
 static void add_slab(const hak_heap *heap, const hak_slab *slab, sums *found)
 {
     check_free_list(slab);
-    HAK_ASSERT(slab->block_size == hak__class_size(slab->size_class, hak__heap_spacing(heap)));
+    HAK_ASSERT(slab->block_size == hak__heap_class_size(heap, slab->size_class));
     HAK_ASSERT(slab->block_kind < hak__heap_sets(heap));
     switch (slab->kind) {
     case HAK_SLAB_PARTIAL:

@@ -234,10 +234,26 @@ static inline const hak_spacing *hak__heap_spacing(const hak_heap *heap)
     return &hak__spacings[heap->spacing];
 }
 
+/* The functions of sizeclass.h, for the classes of a heap. */
+static inline unsigned hak__heap_class_of(const hak_heap *heap, size_t size)
+{
+    return hak__class_of(size, hak__heap_spacing(heap));
+}
+
+static inline unsigned hak__heap_class_within(const hak_heap *heap, size_t size)
+{
+    return hak__class_within(size, hak__heap_spacing(heap));
+}
+
+static inline size_t hak__heap_class_size(const hak_heap *heap, unsigned index)
+{
+    return hak__class_size(index, hak__heap_spacing(heap));
+}
+
 /* The class of the largest blocks that lie in slabs. */
 static inline unsigned hak__heap_last_class(const hak_heap *heap)
 {
-    return hak__class_of(HAK_MEDIUM_MAX, hak__heap_spacing(heap));
+    return hak__heap_class_of(heap, HAK_MEDIUM_MAX);
 }
 
 /* One size class of one kind of block. */
@@ -248,7 +264,7 @@ typedef struct hak_bin_class {
 
 static inline hak_bin_class hak__class_in(const hak_heap *heap, unsigned kind, unsigned index)
 {
-    return (hak_bin_class){kind, index, hak__class_size(index, hak__heap_spacing(heap))};
+    return (hak_bin_class){kind, index, hak__heap_class_size(heap, index)};
 }
 
 static inline hak_bin_class hak__class_of_slab(const hak_slab *slab)

@@ -130,7 +130,7 @@ static void put_classes(hak_file *out, const hak_heap *heap, const hak_stats *st
              "<th>slabs</th><th>KiB of pages</th><th>without a block</th></tr>\n");
     for (size_t i = 0; i < stats->classes; i++) {
         const hak_class_stats *class = &stats->class_stats[i];
-        unsigned index = hak__class_of(class->block_size, hak__heap_spacing(heap));
+        unsigned index = hak__heap_class_of(heap, class->block_size);
         put(out,
             "<tr><td><span class=\"swatch\" style=\"background:hsl(%u 65%% 48%%)\"></span></td>"
             "<td>%zu</td><td>%zu</td><td>%zu</td><td>%zu</td><td>%.0f %%</td></tr>\n",

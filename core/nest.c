@@ -84,7 +84,7 @@ static uint64_t cut_bit(const hak_heap *heap, unsigned index)
 static unsigned push_uncut(hak_heap *heap, size_t offset, size_t size)
 {
     hak_nest *nest = &heap->nest;
-    unsigned index = hak__class_within(size, hak__heap_spacing(heap));
+    unsigned index = hak__heap_class_within(heap, size);
     *(uint16_t *)(nest->start + offset) = nest->free[index];
     nest->free[index] = (uint16_t)(offset / STEP);
     return index;
@@ -244,7 +244,7 @@ static bool use(hak_heap *heap, size_t end)
 __attribute__((noinline)) static bool open_gap(hak_heap *heap, size_t size)
 {
     hak_nest *nest = &heap->nest;
-    unsigned index = hak__class_of(size > CUT_MIN ? size : CUT_MIN, hak__heap_spacing(heap));
+    unsigned index = hak__heap_class_of(heap, size > CUT_MIN ? size : CUT_MIN);
     uint64_t large_enough = nest->to_cut & -cut_bit(heap, index);
     if (!large_enough) return false;
     if (nest->gap < nest->gap_end) push(heap, nest->gap, nest->gap_end - nest->gap);
@@ -403,7 +403,7 @@ void *hak__nest_alloc(hak_heap *heap, hak_bin_class class)
     if (!heap->kinds) return alloc(heap, class.index, class.size);
     if (class.size < HAK_KINDS_NEST_STEP) {
         class.size = HAK_KINDS_NEST_STEP;
-        class.index = hak__class_of(class.size, hak__heap_spacing(heap));
+        class.index = hak__heap_class_of(heap, class.size);
     }
     void *block = alloc(heap, class.index, class.size);
     if (block) hak__kinds_set_in_nest(heap, offset_of(heap, block), class.kind);
@@ -414,7 +414,7 @@ void *hak__nest_alloc(hak_heap *heap, hak_bin_class class)
 static void check_not_free(const hak_heap *heap, size_t offset, size_t size)
 {
     const hak_nest *nest = &heap->nest;
-    for (size_t at = nest->free[hak__class_within(size, hak__heap_spacing(heap))] * STEP; at;) {
+    for (size_t at = nest->free[hak__heap_class_within(heap, size)] * STEP; at;) {
         const char *block = nest->start + at;
         if (at == offset) hak__fatal("free", block, "this block is free already");
         at = *(const uint16_t *)block * STEP;
@@ -452,7 +452,7 @@ void hak__nest_free(hak_heap *heap, void *block)
     check_not_free(heap, offset, size);
     nest->live--;
     if (offset + size == nest->carved) {
-        uint16_t *reused = &nest->reused[hak__class_within(size, hak__heap_spacing(heap))];
+        uint16_t *reused = &nest->reused[hak__heap_class_within(heap, size)];
         if (*reused < BUSY) ++*reused; /* its place will be */
         *word_of(nest, offset) &= ~bit_of(offset);
         nest->carved = (uint32_t)offset;
@@ -467,8 +467,7 @@ size_t hak__nest_block_size(const hak_heap *heap, const void *p)
     size_t offset = offset_of(heap, p);
     if (!begins_at(&heap->nest, offset)) return 0;
     size_t size = end_of(&heap->nest, offset) - offset;
-    return hak__class_size(hak__class_within(size, hak__heap_spacing(heap)),
-                           hak__heap_spacing(heap));
+    return hak__heap_class_size(heap, hak__heap_class_within(heap, size));
 }
 
 bool hak__nest_holds(const hak_heap *heap, const void *p)
@@ -482,8 +481,7 @@ bool hak__nest_extend(hak_heap *heap, void *block, size_t size)
     hak_nest *nest = &heap->nest;
     size_t offset = offset_of(heap, block);
     if (size > BLOCK_MAX || end_of(nest, offset) != nest->carved) return false;
-    size_t whole =
-        hak__class_size(hak__class_of(size, hak__heap_spacing(heap)), hak__heap_spacing(heap));
+    size_t whole = hak__heap_class_size(heap, hak__heap_class_of(heap, size));
     size_t end = offset + whole;
     if (is_odd(offset) && !is_odd(whole)) return false;
     if (end > nest->end || !use(heap, end)) return false;

@@ -88,9 +88,9 @@ static void list_sizes(const hak_heap *heap, hak_observations *told)
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) {
         add_range(told, i ? 8 * i - 7 : 0, 8 * i, observer->sizes[i]);
     }
-    unsigned index = hak__class_of(HAK_SMALL_MAX, hak__heap_spacing(heap)) + 1;
+    unsigned index = hak__heap_class_of(heap, HAK_SMALL_MAX) + 1;
     for (size_t below = HAK_SMALL_MAX; index <= hak__heap_last_class(heap); index++) {
-        size_t size = hak__class_size(index, hak__heap_spacing(heap));
+        size_t size = hak__heap_class_size(heap, index);
         add_range(told, below + 1, size, observer->sizes_by_class[index]);
         below = size;
     }
@@ -122,7 +122,7 @@ const hak_observations *hak_heap_observations(hak_heap *heap)
     told->traced = hak__trace_length(&observer->trace);
     told->memory = hak__observe_memory(observer);
     for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
-        size_t size = hak__class_size(index, hak__heap_spacing(heap));
+        size_t size = hak__heap_class_size(heap, index);
         add_class(told, &rows[index], size);
     }
     add_class(told, &rows[0], 0);

@@ -69,13 +69,13 @@ void hak__observe_end(hak_heap *heap)
 
 static unsigned row_of(const hak_heap *heap, size_t size)
 {
-    return size <= HAK_MEDIUM_MAX ? hak__class_of(size, hak__heap_spacing(heap)) : 0;
+    return size <= HAK_MEDIUM_MAX ? hak__heap_class_of(heap, size) : 0;
 }
 
 /* The row of a block that can hold `size` bytes. */
 static unsigned row_holding(const hak_heap *heap, size_t size)
 {
-    return size <= HAK_MEDIUM_MAX ? hak__class_within(size, hak__heap_spacing(heap)) : 0;
+    return size <= HAK_MEDIUM_MAX ? hak__heap_class_within(heap, size) : 0;
 }
 
 static void count_size(const hak_heap *heap, size_t size)

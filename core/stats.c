@@ -106,10 +106,9 @@ typedef struct nest_visit {
 static void add_in_nest(void *context, size_t size, unsigned kind, int count)
 {
     nest_visit *visit = context;
-    const hak_spacing *spacing = hak__heap_spacing(visit->heap);
-    unsigned index = hak__class_within(size, spacing);
+    unsigned index = hak__heap_class_within(visit->heap, size);
     hak_class_stats *class = &visit->classes[index];
-    class->block_size = hak__class_size(index, spacing);
+    class->block_size = hak__heap_class_size(visit->heap, index);
     class->live += (size_t)count;
     add_kind(visit->stats, kind, (size_t)count, (size_t)count * class->block_size);
     if (count > 0) class->footprint += size;

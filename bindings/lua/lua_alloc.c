@@ -76,9 +76,7 @@ __attribute__((noinline)) void *hak__lua_resize_in_nest(hak_heap *heap, void *bl
     if (had == 0 || had > HAK_SMALL_MAX || new_size > HAK_SMALL_MAX) {
         return hak__lua_realloc(heap, block, new_size);
     }
-    if (hak__class_of(new_size, hak__heap_spacing(heap)) ==
-        hak__class_within(had, hak__heap_spacing(heap)))
-        return block;
+    if (hak__heap_class_of(heap, new_size) == hak__heap_class_within(heap, had)) return block;
     if (new_size > had && hak__nest_extend(heap, block, new_size)) return block;
     void *other = hak__lua_take(heap, new_size);
     if (!other) return new_size <= had ? block : NULL;

@@ -52,7 +52,7 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
     if (HAK_LIKELY(hak__heap_maps(heap, block))) {
         hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
         if (HAK_LIKELY(slab->block_size && new_size <= HAK_MEDIUM_MAX)) {
-            if (hak__class_of(new_size, hak__heap_spacing(heap)) == slab->size_class) return block;
+            if (hak__heap_class_of(heap, new_size) == slab->size_class) return block;
             size_t had = slab->block_size;
             void *other = by_kind ? hak__lua_take_kind(heap, slab->block_kind, new_size)
                                   : hak__lua_take(heap, new_size);
