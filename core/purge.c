@@ -81,17 +81,23 @@ void hak__purge_loose(hak_heap *heap)
     if (heap->loose_at > heap->loose + more) heap->loose_at = heap->loose + more;
 }
 
+bool hak__purge_is_in_earnest(const hak_heap *heap, size_t peak)
+{
+    size_t pages = peak > heap->stepped_peak ? (peak - heap->stepped_peak) / HAK_PAGE : 0;
+    uint32_t refills = (uint32_t)heap->refills - heap->stepped_refills;
+    return refills <= (pages + 1) * IN_EARNEST;
+}
+
 /* Whether `peak` is a step, a sixty-fourth or so, above the last that was; and, if it is, the heap
- * got there by taking new pages, and not by a rare extreme of a steady state. */
-static bool grows_in_earnest(hak_heap *heap, size_t peak)
+ * grows in earnest. */
+static bool grows_by_a_step(hak_heap *heap, size_t peak)
 {
     size_t step = (peak / 4 < PEAK_STEP ? peak / 4 : PEAK_STEP) + peak / 64;
     if (peak < heap->stepped_peak + step) return false;
-    size_t pages = (peak - heap->stepped_peak) / HAK_PAGE;
-    uint32_t refills = (uint32_t)heap->refills - heap->stepped_refills;
+    bool in_earnest = hak__purge_is_in_earnest(heap, peak);
     heap->stepped_peak = peak;
     heap->stepped_refills = (uint32_t)heap->refills;
-    return refills <= pages * IN_EARNEST;
+    return in_earnest;
 }
 
 size_t hak__purge_worth(hak_heap *heap, size_t bytes)
@@ -100,7 +106,7 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
     if (peak <= heap->footprint_peak) return SIZE_MAX;
     if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
     if (heap->prewarmed) return SIZE_MAX; /* memory is kept on purpose */
-    if (grows_in_earnest(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
+    if (grows_by_a_step(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
     if (bytes >= LARGE) return HAK_PAGE;
     if (heap->work < heap->look_at && !heap->round_left) return SIZE_MAX;
     return peak / 32 + WORTH_LEAST;

@@ -13,6 +13,10 @@ void hak__purge_excess(hak_heap *heap);
  * what a burst leaves behind where a few of its blocks live on. */
 void hak__purge_loose(hak_heap *heap);
 
+/* Whether a heap has come to a new `peak` by taking new pages, and not by a rare extreme of a
+ * steady state. */
+bool hak__purge_is_in_earnest(const hak_heap *heap, size_t peak);
+
 /* How many bytes a heap about to touch `bytes` more must find to give back first, for it to be
  * worth the calls; SIZE_MAX: not worth looking. It looks before a new peak: while it grows in
  * earnest, at each sixty-fourth, so that what is retained adds little to the peak; and otherwise

@@ -11,9 +11,11 @@
 #include "supply.h"
 #include "unit_purge.h"
 
-/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free. */
-#define WAKE_LOOK_AT 8
-#define WAKE_SHIFT   4
+/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
+ * while the heap grows in earnest, a sixty-fourth: it takes a new page otherwise. */
+#define WAKE_LOOK_AT    8
+#define WAKE_SHIFT      4
+#define WAKE_IN_EARNEST 6
 
 /* Free blocks that are read, and units that are passed, before a small block at a peak: few, so
  * that it does not take long, however many there are. */
@@ -25,15 +27,16 @@
 #define BYTES_PER_READ 128
 #define PAYS_FOR_BINS  ((size_t)256 * 1024)
 
-/* Where full slabs sleep long, holes add up in them: opens some, so that a heap at its peak fills
+/* Holes add up in full slabs as long as they sleep: opens some, so that a heap at its peak fills
  * holes as it grows. */
-static void wake_some(hak_heap *heap)
+static void wake_some(hak_heap *heap, size_t peak)
 {
-    if (hak__bins_wake_shift(heap) >= WAKE_SHIFT) return;
+    size_t shift = hak__purge_is_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
+    if (hak__bins_wake_shift(heap) >= shift) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
         hak_slab *slab = hak__superslabs_hand(heap);
         if (!slab || slab->kind != HAK_SLAB_FULL) continue;
-        if (slab->asleep - hak__slab_left(slab) > slab->capacity >> WAKE_SHIFT)
+        if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> shift)
             hak__partial_link(heap, slab, hak__slab_live(slab));
     }
 }
@@ -75,7 +78,7 @@ static void look_on(hak_heap *heap, size_t worth, size_t share)
 void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
 {
     if (heap->footprint + bytes <= heap->footprint_peak) return;
-    wake_some(heap);
+    wake_some(heap, heap->footprint + bytes);
     size_t worth = hak__purge_worth(heap, bytes);
     if (worth == SIZE_MAX || !hak__purge_may_begin(heap)) return;
     size_t share = hak__purge_share(heap, bytes);
