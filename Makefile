@@ -36,7 +36,7 @@ test: deps ## all tests
 	$(MAKE) --no-print-directory everything run-tests
 bench: deps ## measure everything (more than an hour): the tables of the README
 	$(MAKE) --no-print-directory everything
-	bench/hakbench run $(SUITES) --python $(PYTHON) --profile speed
+	bench/hakbench run $(SUITES) --python $(PYTHON)
 
 deps: ## check that everything needed is installed, and install what is missing
 	scripts/deps.sh

@@ -3,7 +3,7 @@
 
 VARIANT ?= standard
 
-FAST_PROFILE ?= speed
+FAST_PROFILE ?= balanced
 ifeq ($(filter $(FAST_PROFILE),speed balanced lean),)
 $(error FAST_PROFILE is '$(FAST_PROFILE)', accepted are: speed, balanced, lean)
 endif
@@ -47,7 +47,7 @@ define make_variant
 endef
 
 .PHONY: fast observe pgo pgo-train
-fast: ## into build/fast: one profile, FAST_PROFILE=speed, fixed at compile time
+fast: ## into build/fast: one profile, FAST_PROFILE=balanced, fixed at compile time
 	$(call make_variant,fast,fast)
 
 observe: ## into build/observe: counts on every call

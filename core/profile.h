@@ -59,10 +59,10 @@ typedef struct hak_profile {
 /* clang-format on */
 
 /* The profile that every heap of this build has; NULL: each has its own. With -DHAK_FAST it is
- * speed, or what -DHAK_FAST_PROFILE=lean or balanced says. */
+ * balanced, or what -DHAK_FAST_PROFILE=speed or lean says. */
 #ifdef HAK_FAST
 #ifndef HAK_FAST_PROFILE
-#define HAK_FAST_PROFILE speed
+#define HAK_FAST_PROFILE balanced
 #endif
 #define HAK__NAME(profile) #profile
 #define HAK__FIXED(profile)                               \

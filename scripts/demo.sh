@@ -8,7 +8,7 @@ package=build/python/$("$python" -c 'import sys; print("%d.%d" % sys.version_inf
 
 echo "Lua programs (bench/lua), lua5.4 as it is against lua5.4 -l hakmem.auto:"
 echo
-bench/hakbench run lua --cases trees,strings,lru --allocators hakmem,lua-default --runs 3 --profile speed
+bench/hakbench run lua --cases trees,strings,lru --allocators hakmem,lua-default --runs 3
 
 echo
 echo "hakmem.stats() after bench/lua/lru.lua:"
@@ -36,7 +36,7 @@ echo
 echo "Python programs (bench/python), $python as it is against hakmem.install():"
 echo
 bench/hakbench run python-churn python --python "$python" \
-    --cases records,lists,json_roundtrip --allocators hakmem,pymalloc --runs 3 --profile speed
+    --cases records,lists,json_roundtrip --allocators hakmem,pymalloc --runs 3
 
 echo
 echo "$python -m hakmem bench/python/harness.py programs json_roundtrip 0.2 says at its end:"

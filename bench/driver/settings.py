@@ -32,6 +32,6 @@ class Settings:
     lua: str = "lua5.4"
     python: str = "/usr/bin/python3"
     cpu: int = field(default_factory=lambda: allowed_cpus()[-1])
-    profile: str = "speed"
+    profile: str = "balanced"
     profile_named: bool = False  # or it is the default
     quick: bool = False

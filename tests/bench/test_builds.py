@@ -31,7 +31,7 @@ def make_random_mixed(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """A build folder with the standard program, and FAST ones in the profiles speed and lean."""
+    """A build folder with the standard program, and FAST ones in the profiles balanced and lean."""
     folder = tmp_path_factory.mktemp("build")
     make_random_mixed(folder)
     make_random_mixed(folder / "fast", "VARIANT=fast")
@@ -47,10 +47,11 @@ def observing(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fast(tmp_path_factory):
-    """A folder with the Lua module and the Python package of FAST."""
+    """A folder with the Lua module and the Python package of FAST in the profile speed."""
     folder = tmp_path_factory.mktemp("fast")
     module = folder / "lua" / "5.4" / "hakmem.so"
-    done = make(f"B={folder}", "VARIANT=fast", f"PYTHON={PYTHON}", module, "python")
+    speed = "VARIANT=fast", "FAST_PROFILE=speed"
+    done = make(f"B={folder}", *speed, f"PYTHON={PYTHON}", module, "python")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -137,7 +138,7 @@ def test_a_fixed_profile_is_not_measured_as_another(build, real):
         build, real, "--allocators", "hakmem-fast", "--profile", "lean"
     )
     assert status == 1
-    assert "hakmem-fast runs in the profile speed, not in lean: " in stderr
+    assert "hakmem-fast runs in the profile balanced, not in lean: " in stderr
     assert "run `make fast FAST_PROFILE=lean`" in stderr
     lean = ("--allocators", "hakmem-fast", "--profile", "lean")
     status, _, stderr = run(build, real / "lean", *lean)
@@ -157,12 +158,12 @@ def test_a_profile_that_was_not_named_is_told(build):
     build.program("hakmem")
     arguments = ("random-mixed", "--runs", "1", "--allocators", "hakmem")
     _, unnamed, _ = build.hakbench("run", *arguments)
-    _, named, _ = build.hakbench("run", *arguments, "--profile", "speed")
-    told = "HAKMEM_PROFILE=speed (the default: no --profile was named)"
+    _, named, _ = build.hakbench("run", *arguments, "--profile", "balanced")
+    told = "HAKMEM_PROFILE=balanced (the default: no --profile was named)"
     assert told in unnamed
-    assert "HAKMEM_PROFILE=speed\n" in named
+    assert "HAKMEM_PROFILE=balanced\n" in named
     meta = build.records(*arguments)["meta"]
-    assert (meta["profile"], meta["profile_named"]) == ("speed", False)
+    assert (meta["profile"], meta["profile_named"]) == ("balanced", False)
     meta = build.records(*arguments, "--profile", "lean")["meta"]
     assert (meta["profile"], meta["profile_named"]) == ("lean", True)
 
@@ -187,7 +188,7 @@ def test_variables_of_the_caller_are_told_and_not_passed_on(build):
     assert status == 0, stderr
     assert "not passed on from the environment: HAKMEM_CARVE, HAKMEM_PROFILE" in stdout
     variables = seen.read_text(encoding="utf-8").splitlines()
-    assert "HAKMEM_PROFILE=speed" in variables
+    assert "HAKMEM_PROFILE=balanced" in variables
     assert not [one for one in variables if one.startswith("HAKMEM_CARVE")]
     assert '"HAKMEM_CARVE"' in file.read_text(encoding="utf-8")
 

@@ -52,7 +52,7 @@ def environments(build, *options):
 def test_nothing_of_the_callers_environment_reaches_a_sample(build):
     plain = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LANG": "C"}
     assert environments(build) == {
-        "hakmem": {**plain, "HAKMEM_PROFILE": "speed"},
+        "hakmem": {**plain, "HAKMEM_PROFILE": "balanced"},
         "system": plain,
     }
 

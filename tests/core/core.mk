@@ -15,7 +15,7 @@ CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
 CT_release  := $(OPT)
 CT_debug    := -O1 -DHAK_DEBUG
 CT_cpython  := -O1 -DHAK_DEBUG -DHAK_UNIT_SHIFT=14 -DTEST_CPYTHON
-CT_fast     := $(OPT) -DHAK_FAST
+CT_fast     := $(OPT) -DHAK_FAST -DHAK_FAST_PROFILE=speed
 CT_fast_lean := $(OPT) -DHAK_FAST -DHAK_FAST_PROFILE=lean
 CT_observe  := -O1 -DHAK_DEBUG -DHAK_OBSERVE
 CT_sanitize := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

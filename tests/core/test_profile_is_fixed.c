@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef HAK_FAST_PROFILE
-#define HAK_FAST_PROFILE speed
-#endif
 #define TEXT(name)   #name
 #define EXPAND(name) TEXT(name)
 
