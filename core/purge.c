@@ -85,7 +85,7 @@ bool hak__purge_is_in_earnest(const hak_heap *heap, size_t peak)
 {
     size_t pages = peak > heap->stepped_peak ? (peak - heap->stepped_peak) / HAK_PAGE : 0;
     uint32_t refills = (uint32_t)heap->refills - heap->stepped_refills;
-    return refills <= (pages + 1) * IN_EARNEST;
+    return refills <= pages * IN_EARNEST;
 }
 
 /* Whether `peak` is a step, a sixty-fourth or so, above the last that was; and, if it is, the heap
