@@ -80,7 +80,7 @@ HAK_API void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t si
 /* Changes the size of `block` to `size` bytes, keeping its contents up to the smaller size. Large
  * blocks grow in place, then by moving their pages, and are copied only as the last resort. NULL as
  * `block` allocates; size 0 frees and returns NULL. On failure the block is as it was. Making a
- * block smaller never fails: where no smaller one is to be had it stays. */
+ * block smaller never fails: where no smaller one is to be had it stays, aligned as it was. */
 HAK_API void *hak_heap_realloc(hak_heap *heap, void *block, size_t size);
 
 /* Frees a block of this heap; NULL is allowed. A pointer to where no slab, span or huge block of

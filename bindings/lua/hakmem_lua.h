@@ -19,9 +19,10 @@ extern "C" {
 #endif
 
 /* A lua_Alloc; `ud` is a hak_heap, of granularity 8 for the least memory. Size 0 frees and returns
- * NULL. Shrinking never fails, as Lua requires. A block whose size is a multiple of 16 lies at one.
- * `old_size` need not be true. Blocks that are not the heap's go to the allocator
- * that was there before hak_lua_install, and abort the process when there was none. */
+ * NULL. Shrinking never fails, as Lua requires. A block whose size is a multiple of 16 lies at one,
+ * unless it was made smaller and stayed where it was for lack of memory. `old_size` need not be
+ * true. Blocks that are not the heap's go to the allocator that was there before hak_lua_install,
+ * and abort the process when there was none. */
 HAK_API void *hak_lua_alloc(void *ud, void *block, size_t old_size, size_t new_size);
 
 /* The same for a heap made with the option `kinds`, which then tells in its statistics how much of

@@ -63,13 +63,16 @@ static void check_refused(const shadow *s, size_t need, size_t refusals_before)
 
 /* ------------------------------------------------------------------ blocks */
 
-static void note(shadow *s, void *start, size_t size, size_t alignment, unsigned kind)
+/* `had`: the usable bytes of the block that it was; 0: none. One that was to become smaller may
+ * have stayed where it was. */
+static void note_resized(shadow *s, void *start, size_t size, size_t alignment, unsigned kind,
+                         size_t had)
 {
     REQUIRE(s->count < BLOCKS_MOST);
     REQUIRE_THAT(errno == 0, "errno %d after a success", errno);
     REQUIRE_THAT((uintptr_t)start % s->granularity == 0, "%p", start);
     REQUIRE_THAT((uintptr_t)start % alignment == 0, "%p at %zu", start, alignment);
-    bool needs_16 = size > 0 && size % 16 == 0;
+    bool needs_16 = size > 0 && size % 16 == 0 && size > had;
     REQUIRE_THAT(!needs_16 || (uintptr_t)start % 16 == 0, "%p of %zu bytes", start, size);
     size_t usable = hak_heap_usable_size(s->heap, start);
     REQUIRE_THAT(usable >= size && usable > 0, "%zu for %zu", usable, size);
@@ -81,6 +84,11 @@ static void note(shadow *s, void *start, size_t size, size_t alignment, unsigned
     pattern_fill(start, usable, added->stamp);
     s->bytes += usable;
     shadow_spend(pattern_fill_time(usable));
+}
+
+static void note(shadow *s, void *start, size_t size, size_t alignment, unsigned kind)
+{
+    note_resized(s, start, size, alignment, kind, 0);
 }
 
 static void drop(shadow *s, block *b)
@@ -185,7 +193,8 @@ void shadow_realloc(shadow *s, size_t index, size_t size)
     /* The new block takes the place of the old one. */
     size_t count = s->count;
     s->count = index;
-    note(s, start, size, start == was.start ? was.alignment : 1, was.kind);
+    bool stayed = start == was.start;
+    note_resized(s, start, size, stayed ? was.alignment : 1, was.kind, stayed ? was.usable : 0);
     s->count = count;
 }
 
