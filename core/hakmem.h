@@ -117,7 +117,8 @@ HAK_API size_t hak_heap_trim(hak_heap *heap);
 HAK_API size_t hak_heap_prewarm(hak_heap *heap, size_t bytes);
 
 /* To be called when the VM has collected its garbage: gives back what the profile would not retain,
- * if there is more than that, including pages between blocks. Returns how many bytes. */
+ * if there is more than that, including pages between blocks. When hardly anything has been allocated
+ * since the last call, the program is at rest: then all goes but a little. Returns how many bytes. */
 HAK_API size_t hak_heap_settle(hak_heap *heap);
 
 /* The limit is a bound on the footprint: the bytes of pages that hold, or have held and still

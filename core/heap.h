@@ -143,7 +143,8 @@ struct hak_heap {
     size_t recent_peak;        /* of the bytes in use, decaying; bounds what is retained */
     size_t peak_in_use;        /* the same, but not decaying, since … */
     size_t peak_since;         /* … there was so much work */
-    size_t settled_at;         /* the work when the heap was last settled after a collection … */
+    uint32_t collected_at;     /* the work, in KiB, when the VM had last collected … */
+    uint32_t settled_at;       /* … and when the heap was last settled after that; … */
     uint32_t settled_free;     /* … the pages that were retained and loose after that … */
     uint32_t settled_pages;    /* … and those of the footprint */
     hak_release released;      /* the last */
@@ -155,6 +156,8 @@ struct hak_heap {
     uint32_t unsearched;   /* partial slabs not searched since they have changed */
     uint32_t given;        /* bit for each option of its own: options.h */
     bool round_searches : 1; /* the look of round_left only searches; another gives back then */
+    bool has_collected : 1;  /* at `collected_at`; … */
+    bool took_large : 1;     /* … and has handed out large blocks since */
     bool at_once : 1;        /* pages go back at once, whatever the policy says */
     bool holds_back : 1;     /* a class with a slab is served: hak__reserve is not for it */
     bool stale : 1;          /* pages that count as untouched may hold what was in them */
@@ -222,6 +225,11 @@ static inline bool hak__heap_has_lists(const hak_heap *heap)
 {
     return heap->supers != &hak__no_superslabs;
 }
+
+/* Gives back at once all but `keep` bytes and half of what the profile always retains, and what
+ * waits: for a program that is done with what it has dropped. Does not look for holes. Returns how
+ * many bytes of this heap. */
+size_t hak__heap_rest(hak_heap *heap, size_t keep);
 
 /* Why hak_heap_new returned NULL though its options are valid, for messages. */
 const char *hak__heap_new_failure(int error);

@@ -17,6 +17,9 @@
 #include "unit_purge.h"
 #include "units.h"
 
+/* A collection with so little allocated since the one before finds the program at rest. */
+#define REST_WORK_KIB 16
+
 /* ------------------------------------------------------------------ limits */
 
 void hak__policy_limit(hak_heap *heap, size_t bytes)
@@ -122,24 +125,58 @@ static void settle(hak_heap *heap)
     }
 }
 
+/* In KiB, as such times are noted; modulo 2^32. */
+static uint32_t work_since(const hak_heap *heap, uint32_t before)
+{
+    return (uint32_t)(heap->work / 1024) - before;
+}
+
 /* Minor cycles are frequent. One is worth a look when the program has allocated as much as the heap
  * has since the last, or the cycle has freed an eighth of it, which may have gone back already. */
 static bool worth_settling(const hak_heap *heap)
 {
     size_t footprint = heap->footprint, was = heap->settled_pages * HAK_PAGE;
     size_t free = heap->retained + heap->loose, was_free = heap->settled_free * HAK_PAGE;
-    return heap->work - heap->settled_at >= footprint || free >= was_free + footprint / 8 ||
-           footprint < was - was / 8;
+    return work_since(heap, heap->settled_at) >= footprint / 1024 ||
+           free >= was_free + footprint / 8 || footprint < was - was / 8;
+}
+
+size_t hak__heap_rest(hak_heap *heap, size_t keep)
+{
+    size_t before = heap->footprint, in_use = before - heap->retained;
+    if (hak__retain_bound(heap) == SIZE_MAX) return 0;
+    keep += hak__policy(heap)->retain_least / 2 + heap->prewarmed;
+    heap->recent_peak = heap->peak_in_use = in_use;
+    if (heap->retained + hak__bins_pages(heap) > keep) hak__bins_retire_idle(heap);
+    if (heap->retained > keep && hak__purge_may_begin(heap)) {
+        hak__purge_to(heap, keep);
+        hak__retain_released(heap, before);
+    }
+    if (hak__retain_wait(heap) && !heap->region) hak__reaper_flush();
+    hak__heap_check_now_and_then(heap);
+    return before - heap->footprint;
+}
+
+/* Whether hardly anything has been allocated since the last collection. */
+static bool at_rest(const hak_heap *heap)
+{
+    return heap->has_collected && !heap->took_large &&
+           work_since(heap, heap->collected_at) < REST_WORK_KIB;
 }
 
 size_t hak_heap_settle(hak_heap *heap)
 {
     hak__nest_settle(heap);
     hak__purge_hope(heap);
+    bool rests = at_rest(heap);
+    heap->has_collected = true;
+    heap->took_large = false;
+    heap->collected_at = (uint32_t)(heap->work / 1024);
+    if (rests) return hak__heap_rest(heap, 0);
     if (!worth_settling(heap)) return 0;
     size_t before = heap->footprint;
     settle(heap);
-    heap->settled_at = heap->work;
+    heap->settled_at = heap->collected_at;
     heap->settled_free = (uint32_t)((heap->retained + heap->loose) / HAK_PAGE);
     heap->settled_pages = (uint32_t)(heap->footprint / HAK_PAGE);
     hak__heap_check_now_and_then(heap);

@@ -46,29 +46,6 @@ PyObject *hak_py_control_installed(PyObject *self, PyObject *args)
     return PyLong_FromUnsignedLong(hak_py_installed());
 }
 
-/* Whether these are the arguments of a gc callback at the end of a full collection. */
-static bool ends_full_collection(PyObject *args)
-{
-    if (PyTuple_GET_SIZE(args) != 2) return false;
-    PyObject *phase = PyTuple_GET_ITEM(args, 0), *info = PyTuple_GET_ITEM(args, 1);
-    if (!PyUnicode_Check(phase) || !PyDict_Check(info)) return false;
-    if (PyUnicode_CompareWithASCIIString(phase, "stop") != 0) return false;
-    PyObject *generation = PyDict_GetItemString(info, "generation");
-    int overflow;
-    return generation && PyLong_Check(generation) &&
-           PyLong_AsLongAndOverflow(generation, &overflow) == 2;
-}
-
-PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
-{
-    (void)self;
-    if (!hak_py_heap() || !ends_full_collection(args)) Py_RETURN_NONE;
-    bool entered = hak_py_enter();
-    hak_heap_settle(hak_py_heap());
-    hak_py_leave(entered);
-    Py_RETURN_NONE;
-}
-
 PyObject *hak_py_control_has_heap(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;

@@ -286,6 +286,13 @@ static void others_want_them(void *context)
 
         begin(heap, &held, sizes[i]);
         end(heap, &held);
+        hak_heap_settle(heap);
+        REQUIRE(pooled() > BURST / 2);
+        hak_heap_settle(heap); /* the program is at rest */
+        REQUIRE(pooled() == 0);
+
+        begin(heap, &held, sizes[i]);
+        end(heap, &held);
         REQUIRE(hak_heap_set_profile(heap, support_profile("lean")));
         REQUIRE(pooled() == 0);
         REQUIRE(hak_heap_configure(heap, LONG, NULL, 0));
@@ -302,7 +309,7 @@ static void others_want_them(void *context)
     hak_heap_destroy(heap);
 }
 
-static void trims_profiles_and_limits_take_them(void **state)
+static void trims_rests_profiles_and_limits_take_them(void **state)
 {
     (void)state;
     support_in_child(others_want_them, NULL, 60);
@@ -603,7 +610,7 @@ int main(void)
         cmocka_unit_test(idle_programs_get_small),
         cmocka_unit_test(they_wait_for_so_long),
         cmocka_unit_test(the_thread_is_in_nobodys_way),
-        cmocka_unit_test(trims_profiles_and_limits_take_them),
+        cmocka_unit_test(trims_rests_profiles_and_limits_take_them),
         cmocka_unit_test(huge_blocks_are_used_again),
         cmocka_unit_test(growing_blocks_use_them_again),
         cmocka_unit_test(what_passes_the_bound_waits),

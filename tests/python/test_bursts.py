@@ -62,6 +62,57 @@ assert resident() < before + (10 << 20), (before, resident())
     )
 
 
+COLLECTIONS = """
+import gc
+hakmem.configure(decay=60000)
+full = [0]
+def count(phase, info):
+    full[0] += phase == "stop" and info["generation"] == 2
+gc.callbacks.append(count)
+def drop_dicts():
+    kept = [{"a": [i]} for i in range(300_000)]
+    del kept
+def retained():
+    return hakmem.stats()["retained"]
+"""
+
+
+def test_a_collection_that_is_asked_for_gives_it_back_at_once(python):
+    """What waits, and what the profile would retain; whether collections are due or not."""
+    python.code(
+        BURSTS
+        + COLLECTIONS
+        + """
+gc.collect()
+for prepare in (int, gc.disable, gc.enable):
+    prepare()
+    before = resident()
+    drop_dicts()
+    assert pooled() > 20 << 20 and retained() > 2 << 20, (pooled(), retained())
+    gc.collect()
+    assert pooled() < 1 << 20 and retained() <= 256 << 10, (pooled(), retained())
+    assert resident() < before + (6 << 20), (before, resident())
+"""
+    )
+
+
+def test_a_collection_that_is_due_leaves_it(python):
+    python.code(
+        BURSTS
+        + COLLECTIONS
+        + """
+drop_dicts()
+before, full[0] = pooled(), 0
+gc.set_threshold(10, 1, 1)
+kept = []
+while not full[0] and len(kept) < 10_000_000:
+    kept.append([])
+gc.set_threshold(0)
+assert full[0] and pooled() > before / 2 > 10 << 20, (full, before, pooled())
+"""
+    )
+
+
 @pytest.mark.parametrize("flags", [[], ["-W", "error::DeprecationWarning"]])
 def test_a_fork_finds_no_thread(python, flags):
     python.run(
