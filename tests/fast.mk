@@ -23,7 +23,7 @@ F_debug   := -O1 -DHAK_DEBUG
 F_cpython := -O1 -DHAK_DEBUG -DHAK_UNIT_SHIFT=14 -DTEST_CPYTHON
 F_observe := -O1 -DHAK_DEBUG -DHAK_OBSERVE
 F_thread  := -O1 -fsanitize=thread
-F_fixed   := -O1 -DHAK_FAST
+F_fixed   := -O1 -DHAK_FAST -DHAK_FAST_PROFILE=speed
 
 # ------------------------------------------------------------------ the core
 
