@@ -7,9 +7,11 @@
 #include "partial.h"
 #include "purge.h"
 #include "reaper.h"
+#include "retain.h"
 #include "superslabs.h"
 #include "supply.h"
 #include "unit_purge.h"
+#include "waiting.h"
 
 /* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
  * while the heap grows in earnest, a sixty-fourth: it takes a new page otherwise. */
@@ -20,6 +22,9 @@
 /* Free blocks that are read, and units that are passed, before a small block at a peak: few, so
  * that it does not take long, however many there are. */
 #define READS_AT_A_PEAK 4096
+
+/* What waits and what the heap has may be so much more than its peak. */
+#define BESIDE_PART 16
 
 /* A large block pays for a look at free blocks, one for each 128 bytes, since it takes as long as
  * its page faults; passing over a unit counts as one. From 256 KiB on it pays for a look at all
@@ -75,8 +80,19 @@ static void look_on(hak_heap *heap, size_t worth, size_t share)
     if (given < share) hak__purge_some(heap, share - given);
 }
 
+/* What waits is no part of the heap, but of the process. So that it does not raise the process's
+ * peak, it goes as the heap grows beside it. A huge block takes what waits first: large.c. */
+static void make_room_beside(hak_heap *heap, size_t bytes)
+{
+    size_t waits = hak__retain_wait(heap) ? hak__waiting_bytes() : 0;
+    if (!waits || bytes > HAK_SUPERSLAB_SIZE / 2) return;
+    size_t most = heap->footprint_peak + heap->footprint_peak / BESIDE_PART;
+    if (heap->footprint + bytes + waits > most) hak__reaper_make_room(bytes, false);
+}
+
 void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
 {
+    make_room_beside(heap, bytes);
     if (heap->footprint + bytes <= heap->footprint_peak) return;
     wake_some(heap, heap->footprint + bytes);
     size_t worth = hak__purge_worth(heap, bytes);

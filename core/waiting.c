@@ -27,7 +27,7 @@ void hak__waiting_put(hak_superslab *super, size_t bytes, unsigned ticks)
     if (in->last) in->last->next = super;
     else in->first = super;
     in->last = super;
-    waiting_bytes += bytes;
+    __atomic_store_n(&waiting_bytes, waiting_bytes + bytes, __ATOMIC_RELAXED);
 }
 
 static hak_superslab *take(hak_superslab *super)
@@ -38,7 +38,7 @@ static hak_superslab *take(hak_superslab *super)
     else in->first = super->next;
     if (super->next) super->next->prev = super->prev;
     else in->last = super->prev;
-    waiting_bytes -= super->pooled;
+    __atomic_store_n(&waiting_bytes, waiting_bytes - super->pooled, __ATOMIC_RELAXED);
     return super;
 }
 
@@ -82,5 +82,5 @@ void hak__waiting_tick(void)
 
 size_t hak__waiting_bytes(void)
 {
-    return waiting_bytes;
+    return __atomic_load_n(&waiting_bytes, __ATOMIC_RELAXED);
 }

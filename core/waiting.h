@@ -26,7 +26,7 @@ hak_superslab *hak__waiting_take_first(bool only_over);
 /* A tick has passed. */
 void hak__waiting_tick(void);
 
-/* Bytes of pages that wait. */
+/* Bytes of pages that wait. May be asked for without the lock. */
 size_t hak__waiting_bytes(void);
 
 #endif

@@ -269,6 +269,35 @@ static void the_thread_is_in_nobodys_way(void **state)
     support_in_child(make_the_thread, NULL, 60);
 }
 
+/* What waits does not raise the peak of the process: as the heap grows into what it has room for,
+ * it goes. */
+static void grow_beside(void *context)
+{
+    (void)context;
+    enum { MORE = 40 };
+    hak_heap *heap = heap_with(LONG);
+    REQUIRE(hak_heap_alloc(heap, 64 * KIB)); /* which has the superslab */
+    char *huge = hak_heap_alloc(heap, 3 * MIB);
+    REQUIRE(huge);
+    support_fill_pages(huge, 3 * MIB, 1);
+    size_t peak = support_stats(heap).footprint;
+    hak_heap_free(heap, huge);
+    REQUIRE(pooled() >= 3 * MIB);
+    for (size_t i = 0; i < MORE; i++) {
+        REQUIRE(hak_heap_alloc(heap, 64 * KIB));
+        size_t both = support_stats(heap).footprint + pooled();
+        REQUIRE_THAT(both <= peak + peak / 16, "%zu: %zu, the peak was %zu", i, both, peak);
+    }
+    REQUIRE(pooled() == 0);
+    hak_heap_destroy(heap);
+}
+
+static void what_waits_raises_no_peak(void **state)
+{
+    (void)state;
+    support_in_child(grow_beside, NULL, 60);
+}
+
 /* ------------------------------------------------------------------ what takes them at once */
 
 static void others_want_them(void *context)
@@ -610,6 +639,7 @@ int main(void)
         cmocka_unit_test(idle_programs_get_small),
         cmocka_unit_test(they_wait_for_so_long),
         cmocka_unit_test(the_thread_is_in_nobodys_way),
+        cmocka_unit_test(what_waits_raises_no_peak),
         cmocka_unit_test(trims_rests_profiles_and_limits_take_them),
         cmocka_unit_test(huge_blocks_are_used_again),
         cmocka_unit_test(growing_blocks_use_them_again),
