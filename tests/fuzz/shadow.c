@@ -63,8 +63,8 @@ static void check_refused(const shadow *s, size_t need, size_t refusals_before)
 
 /* ------------------------------------------------------------------ blocks */
 
-/* `had`: the usable bytes of the block that it was; 0: none. One that was to become smaller may
- * have stayed where it was. */
+/* `had`: the usable bytes of the block that has stayed in its place; 0: it is another. One that was
+ * to become smaller may have, at a place for a size that is no multiple of 16. */
 static void note_resized(shadow *s, void *start, size_t size, size_t alignment, unsigned kind,
                          size_t had)
 {
@@ -72,7 +72,8 @@ static void note_resized(shadow *s, void *start, size_t size, size_t alignment, 
     REQUIRE_THAT(errno == 0, "errno %d after a success", errno);
     REQUIRE_THAT((uintptr_t)start % s->granularity == 0, "%p", start);
     REQUIRE_THAT((uintptr_t)start % alignment == 0, "%p at %zu", start, alignment);
-    bool needs_16 = size > 0 && size % 16 == 0 && size > had;
+    bool was_odd = had % 16 != 0 && size < had;
+    bool needs_16 = size > 0 && size % 16 == 0 && !was_odd;
     REQUIRE_THAT(!needs_16 || (uintptr_t)start % 16 == 0, "%p of %zu bytes", start, size);
     size_t usable = hak_heap_usable_size(s->heap, start);
     REQUIRE_THAT(usable >= size && usable > 0, "%zu for %zu", usable, size);
