@@ -37,7 +37,11 @@ bool hak__may_charge(const hak_heap *heap, size_t bytes)
 void hak__charge_always(hak_heap *heap, size_t bytes)
 {
     heap->footprint += bytes;
-    if (heap->footprint > heap->footprint_peak) heap->footprint_peak = heap->footprint;
+    if (heap->footprint > heap->footprint_peak) {
+        heap->work +=
+            heap->footprint - heap->footprint_peak; /* pays for as much to be given back */
+        heap->footprint_peak = heap->footprint;
+    }
     if (heap->footprint > heap->limit && heap->footprint - heap->limit > heap->grace_used) {
         heap->grace_used = heap->footprint - heap->limit;
     }

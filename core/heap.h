@@ -71,7 +71,7 @@ extern const hak_superslab_lists hak__no_superslabs;
  * worth it: see retain.h. */
 typedef struct hak_release {
     size_t given;     /* bytes */
-    size_t footprint; /* after it */
+    size_t footprint; /* after it, and less what went later: it may be below 0 */
     size_t keep;      /* bytes to retain in future, beside `retain_least` */
     uint32_t began;   /* in milliseconds, as hak__os_clock counts, modulo 2^32 */
     uint32_t over;    /* when more than the bound came to be retained; 0: it is not */

@@ -15,7 +15,7 @@
 #define WORTH_A_STEP ((size_t)16 * 1024)
 #define WORTH_LEAST  ((size_t)32 * 1024)
 #define PASSING      HAK_SUPERSLAB_SIZE  /* may be too much for a moment */
-#define LARGE        ((size_t)64 * 1024) /* growing by so much at once pays for itself */
+#define LARGE        ((size_t)64 * 1024) /* for growing by so much at once, any page is worth it */
 
 /* Free blocks that are read, and units that are passed, by one free that looks for holes: few, so
  * that it does not take long, however many there are. */
@@ -72,7 +72,7 @@ void hak__purge_loose(hak_heap *heap)
         heap->loose_at = SIZE_MAX;
         if (!heap->round_left || heap->round_searches) hak__purge_begin_round(heap, false);
     }
-    if (heap->round_left && !heap->round_searches) {
+    if (heap->round_left && !heap->round_searches && heap->loose > bound) {
         size_t before = heap->footprint;
         hak__purge_go_round(heap, SIZE_MAX, READS_AT_A_FREE);
         hak__retain_released(heap, before);
@@ -107,8 +107,9 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
     if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
     if (heap->prewarmed) return SIZE_MAX; /* memory is kept on purpose */
     if (grows_by_a_step(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
-    if (bytes >= LARGE) return HAK_PAGE;
+    if (hak__purge_pays_for_itself(heap, bytes)) return HAK_PAGE;
     if (heap->work < heap->look_at && !heap->round_left) return SIZE_MAX;
+    if (bytes >= LARGE) return HAK_PAGE;
     return peak / 32 + WORTH_LEAST;
 }
 
@@ -123,6 +124,11 @@ size_t hak__purge_work(const hak_heap *heap, size_t size, size_t count)
 {
     size_t most = heap->traits->work_most;
     return (size < most ? size : most) * count;
+}
+
+bool hak__purge_pays_for_itself(const hak_heap *heap, size_t bytes)
+{
+    return bytes >= LARGE && hak__purge_work(heap, bytes, 1) == bytes;
 }
 
 void hak__purge_pay(hak_heap *heap, size_t given, size_t read)

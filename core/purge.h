@@ -20,9 +20,8 @@ bool hak__purge_is_in_earnest(const hak_heap *heap, size_t peak);
 /* How many bytes a heap about to touch `bytes` more must find to give back first, for it to be
  * worth the calls; SIZE_MAX: not worth looking. It looks before a new peak: while it grows in
  * earnest, at each sixty-fourth, so that what is retained adds little to the peak; and otherwise
- * when the program has done enough work since the last time to pay for it, and if there is much. So
- * a program in a steady state makes hardly any calls. A large block pays for itself: its pages are
- * as many faults as those given back for it. */
+ * when the program has done enough work since the last time to pay for it, and if there is much,
+ * or, for a large block, anything. So a program in a steady state makes hardly any calls. */
 size_t hak__purge_worth(hak_heap *heap, size_t bytes);
 
 /* A look for holes round all slabs, some of it at a time, so that no call takes long however many
@@ -36,6 +35,10 @@ bool hak__purge_search_round(hak_heap *heap, size_t worth, size_t reads);
 
 /* Goes on with one that gives back, until it has given `bytes`, or as above; returns how many. */
 size_t hak__purge_go_round(hak_heap *heap, size_t bytes, size_t reads);
+
+/* Whether a large block of so many new bytes is as much work as giving as many back: it is where
+ * work is bytes, and not where it is blocks. */
+bool hak__purge_pays_for_itself(const hak_heap *heap, size_t bytes);
 
 /* How many bytes to give back then: what is above the last peak and, unless a large block is what
  * takes it there, some more, so that it is not reached again at once. */

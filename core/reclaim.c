@@ -56,7 +56,8 @@ static void look_some(hak_heap *heap, size_t bytes, size_t share)
     if (given < share)
         given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
     if (given < share && bytes >= PAYS_FOR_BINS && hak__bins_retire_idle(heap))
-        hak__purge_some(heap, share - given);
+        given += hak__purge_some(heap, share - given);
+    if (!hak__purge_pays_for_itself(heap, bytes)) hak__purge_pay(heap, given, read);
 }
 
 /* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes

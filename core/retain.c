@@ -30,25 +30,40 @@ static size_t keep_most(const hak_profile *policy)
                                                       : policy->retain_busy - policy->retain_least;
 }
 
+/* Whether so many bytes come within a time that is too short for giving them back. */
+static bool is_soon(size_t bytes, uint32_t milliseconds)
+{
+    return (double)milliseconds < (double)(bytes / HAK_PAGE) * MS_PER_PAGE;
+}
+
 void hak__retain_learn(hak_heap *heap)
 {
     hak_release *last = &heap->released;
+    uint32_t now = (uint32_t)hak__os_clock();
     size_t most = keep_most(hak__policy(heap));
-    size_t again = heap->footprint > last->footprint ? heap->footprint - last->footprint : 0;
-    bool regrown = last->given && again >= last->given / 2;
-    if (again > most) again = most;
-    uint32_t now = regrown || !last->given ? (uint32_t)hak__os_clock() : 0;
-    if (regrown && (double)(now - last->began) < (double)(again / HAK_PAGE) * MS_PER_PAGE)
-        last->keep += again;
-    else last->keep -= last->keep / 8;
+    bool is_early = false;
+    if (last->given) {
+        ptrdiff_t grown = (ptrdiff_t)(heap->footprint - last->footprint);
+        size_t again = grown > 0 ? (size_t)grown : 0;
+        bool regrown = again >= last->given / 2;
+        if (again > most) again = most;
+        bool soon = is_soon(regrown ? again : last->given, now - last->began);
+        is_early = soon && !regrown;
+        if (soon && regrown) last->keep += again;
+        else last->keep -= last->keep / 8;
+    }
     if (last->keep > most) last->keep = most;
-    if (now) *last = (hak_release){.keep = last->keep, .began = now};
+    if (is_early) return; /* the release goes on until it can be told */
+    *last = (hak_release){.keep = last->keep, .began = now};
 }
 
 void hak__retain_released(hak_heap *heap, size_t before)
 {
-    heap->released.given += before - heap->footprint;
-    heap->released.footprint = heap->footprint;
+    hak_release *last = &heap->released;
+    size_t given = before - heap->footprint;
+    /* What comes back between the parts of a release counts. */
+    last->footprint = last->given ? last->footprint - given : heap->footprint;
+    last->given += given;
 }
 
 size_t hak__retain_needed(hak_heap *heap)

@@ -6,12 +6,13 @@
 
 const hak_slab hak__no_slab;
 
-/* Blocks to carve: as many as end within the pages that `bytes` more would touch, of one group. */
+/* Blocks to carve: as many as end within the pages that `bytes` more would touch, of one group. A
+ * colour does not make them touch another page. */
 static uint32_t carve_count(const hak_slab *slab, size_t bytes)
 {
-    size_t begin = hak__slab_colour(slab) + hak__layout_offset(slab, slab->carved);
-    size_t end = (begin + bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
-    size_t count = (end - begin) / slab->block_size;
+    size_t offset = hak__layout_offset(slab, slab->carved), begin = hak__slab_colour(slab) + offset;
+    size_t end = (offset + bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+    size_t count = end > begin ? (end - begin) / slab->block_size : 0;
     size_t room = slab->capacity - slab->carved;
     if (slab->has_gaps) {
         size_t group = hak__layout_group(slab), of_group = group - slab->carved % group;

@@ -147,7 +147,7 @@ static const char *check(const hak_py_options *options)
 }
 
 /* By measurement: docs/design.md, "CPython". */
-#define WORK_MOST 64  /* bytes */
+#define WORK_MOST 16  /* bytes */
 #define DECAY     250 /* milliseconds */
 static const hak_traits traits = {
     .in_order = true, .work_most = WORK_MOST, .decay = DECAY, .coloured = true};

@@ -1,6 +1,7 @@
 /* In a heap whose slabs have colours, blocks differ in the bits that VMs hash; they are aligned as
  * ever, also where an alignment is asked for, and pages without a block are still found. */
 #include "heap.h"
+#include "slab.h"
 #include "support.h"
 
 #include <string.h>
@@ -65,6 +66,27 @@ static void as_many_buckets_as_can_be_are_used(void **state)
     }
 }
 
+/* Blocks are carved page by page, wherever in the first page the first block lies. */
+static void a_colour_takes_no_page(void **state)
+{
+    (void)state;
+    static char unit[64 * KIB] __attribute__((aligned(4096)));
+    for (uint32_t size = 16; size <= 1024; size += 16) {
+        for (size_t colour = 0; colour < 128 && colour < size; colour += 16) {
+            hak_slab slab = {.block_size = size,
+                             .capacity = (uint16_t)(sizeof unit / size - 1),
+                             .start = unit + colour};
+            for (size_t pages = 1; pages <= 3; pages++) {
+                REQUIRE_THAT(hak__slab_carve_end(&slab, PAGE) <= pages * PAGE,
+                             "page %zu: blocks of %u at %zu", pages, size, colour);
+                slab.free = NULL;
+                hak__slab_carve(&slab, PAGE);
+            }
+            REQUIRE((slab.carved + (size_t)1) * size + colour > 2 * PAGE);
+        }
+    }
+}
+
 static void blocks_are_aligned_where_it_is_asked_for(void **state)
 {
     (void)state;
@@ -85,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_many_buckets_as_can_be_are_used),
+        cmocka_unit_test(a_colour_takes_no_page),
         cmocka_unit_test(blocks_are_aligned_where_it_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,14 +122,39 @@ static void a_collection_gives_hope(void **state)
     assert_int_equal(heap->looks_in_vain, 0);
 }
 
-static void a_large_block_pays_for_itself(void **state)
+static void a_large_block_is_worth_any_page(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    heap->look_at = SIZE_MAX;
+    assert_true(hak__purge_worth(heap, 64 * KIB - 1) > 2 * MIB);
+    assert_int_equal(hak__purge_worth(heap, 64 * KIB), PAGE);
+    heap->look_at = heap->work + 1;
+    assert_int_equal(hak__purge_worth(heap, 64 * KIB), PAGE); /* it pays for itself … */
     assert_int_equal(hak__purge_worth(heap, 64 * KIB - 1), SIZE_MAX);
+    static const hak_traits blocks = {.work_most = 64};
+    heap->traits = &blocks;
+    assert_int_equal(hak__purge_worth(heap, 64 * KIB), SIZE_MAX); /* … not where blocks are work */
+    heap->look_at--;
     assert_int_equal(hak__purge_worth(heap, 64 * KIB), PAGE);
     *heap = was;
+}
+
+/* A byte of growth pays for a byte, whatever it grows by. */
+static void growth_is_work(void **state)
+{
+    (void)state;
+    size_t work = heap->work, peak = heap->footprint_peak;
+    void *span = hak_heap_alloc(heap, 100 * KIB);
+    void *huge = hak_heap_alloc(heap, 50 * MIB);
+    size_t growth = heap->footprint_peak - peak;
+    assert_true(growth >= 40 * MIB);
+    assert_true(heap->work - work >= growth);
+    work = heap->work;
+    hak_heap_free(heap, huge);
+    huge = hak_heap_alloc(heap, 30 * MIB);
+    assert_int_equal(heap->work, work);
+    hak_heap_free(heap, huge);
+    hak_heap_free(heap, span);
 }
 
 /* Where new pages are what it grows by: one in 64 refills at least. */
@@ -257,15 +282,43 @@ static void a_heap_learns_what_to_keep(void **state)
     heap->footprint = 60 * MIB; /* one of the four: not yet */
     hak__retain_learn(heap);
     assert_int_equal(heap->released.keep, 3 * MIB - 3 * MIB / 8);
+    assert_int_equal(heap->released.given, 4 * MIB);
     heap->footprint = 40 * MIB;
     hak__retain_released(heap, 60 * MIB);
     heap->footprint = 60 * MIB; /* more than may be kept */
     hak__retain_learn(heap);
     assert_int_equal(heap->released.keep, 7 * MIB);
 
+    heap->footprint = 58 * MIB;
+    hak__retain_released(heap, 60 * MIB);
+    heap->released.began -= 4 * MIB / PAGE; /* milliseconds; a quarter of one for each page */
+    hak__retain_learn(heap);                /* nothing came back in time */
+    assert_int_equal(heap->released.keep, 7 * MIB - 7 * MIB / 8);
+    assert_int_equal(heap->released.given, 0);
+
     heap->policy.retain_busy = MIB / 2; /* less than is always kept */
     hak__retain_learn(heap);
     assert_int_equal(heap->released.keep, 0);
+    *heap = was;
+}
+
+/* What comes back between the parts of a release counts, and not what has come back at its end. */
+static void a_release_in_parts_is_one(void **state)
+{
+    enum { PARTS = 100 };
+    (void)state;
+    hak_heap was = at_peak(64 * MIB);
+    heap->policy.retain_least = MIB;
+    heap->policy.retain_busy = 1024 * MIB;
+    heap->released = (hak_release){0};
+    hak__retain_learn(heap);
+    for (int part = 0; part < PARTS; part++) {
+        heap->footprint -= MIB;
+        hak__retain_released(heap, heap->footprint + MIB);
+        heap->footprint += MIB;
+    }
+    hak__retain_learn(heap);
+    assert_int_equal(heap->released.keep, PARTS * MIB);
     *heap = was;
 }
 
@@ -335,13 +388,15 @@ int main(void)
         cmocka_unit_test(work_pays_for_a_look),
         cmocka_unit_test(a_look_in_vain_is_paid_for),
         cmocka_unit_test(a_collection_gives_hope),
-        cmocka_unit_test(a_large_block_pays_for_itself),
+        cmocka_unit_test(a_large_block_is_worth_any_page),
+        cmocka_unit_test(growth_is_work),
         cmocka_unit_test(a_step_of_growth_pays_for_a_look),
         cmocka_unit_test(what_is_kept_on_purpose_is_not_looked_for),
         cmocka_unit_test(as_much_is_given_back_as_growth_asks_for),
         cmocka_unit_test(work_is_counted_by_blocks),
         cmocka_unit_test(the_bound_has_four_parts),
         cmocka_unit_test(a_heap_learns_what_to_keep),
+        cmocka_unit_test(a_release_in_parts_is_one),
         cmocka_unit_test(a_heap_forgets_what_comes_back_late),
         cmocka_unit_test(what_is_needed_is_what_was_used_lately),
         cmocka_unit_test(what_is_not_there_is_not_found),
