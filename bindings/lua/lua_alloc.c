@@ -1,9 +1,9 @@
 /* The lua_Alloc function: what Lua calls for every object. */
 #include "lua_alloc.h"
 
+#include "heap/nest.h"
 #include "lua_pace.h"
 #include "lua_state.h"
-#include "nest.h"
 
 /* ------------------------------------------------------------------ the long ways */
 

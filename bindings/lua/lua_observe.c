@@ -3,8 +3,8 @@
  * is not observed does not pay. */
 #include <errno.h>
 
+#include "insight/observe.h"
 #include "lua_state.h"
-#include "observe.h"
 
 static void *alloc_observed(void *ud, void *block, size_t old_size, size_t new_size)
 {

@@ -6,9 +6,9 @@
 %}
 
 %{
-#include "options.h"
+#include "policy/options.h"
 #include "py_control.h"
-#include "sizeclass.h"
+#include "heap/sizeclass.h"
 
 #define CONTROL_ENTER bool entered = hak_py_enter();
 #define CONTROL_LEAVE hak_py_leave(entered);

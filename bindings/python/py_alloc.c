@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "observe.h"
+#include "insight/observe.h"
 
 static inline const PyMemAllocatorEx *previous(const hak_heap *heap, int domain)
 {

@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "bins.h"
 #include "hakmem_python.h"
-#include "observe.h"
+#include "heap/bins.h"
+#include "insight/observe.h"
 #include "py_alloc.h"
 #include "py_watch.h"
 #include "py_wrappers.h"

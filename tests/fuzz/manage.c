@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bins.h"
 #include "fail.h"
+#include "heap/bins.h"
 #include "os_calls.h"
 #include "program.h"
 

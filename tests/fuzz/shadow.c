@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "fail.h"
-#include "heap.h"
-#include "kinds.h"
+#include "heap/blocks.h"
+#include "heap/kinds.h"
 #include "os_calls.h"
 #include "pattern.h"
 

@@ -1,0 +1,341 @@
+/* The heap: bins by size class over the slabs of its superslabs. This header holds the structure
+ * and the whole hot path; adapters inline it, everybody else calls hakmem.h.
+ *
+ * A heap keeps itself in its nest, in front of its first blocks. */
+#ifndef HAK_HEAP_H
+#define HAK_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hakmem.h"
+#include "heap/sizeclass.h"
+#include "heap/slab.h"
+#include "pages/region.h"
+#include "policy/profile.h"
+
+/* What suits the program that uses a heap, by measurement: see docs/design.md. */
+typedef struct hak_traits {
+    /* Slabs are sorted by address before they are used again. It pays where a collector walks the
+     * objects in the order in which they were made, as CPython's does. */
+    bool in_order;
+    /* What pays for giving memory back is counted in bytes allocated, where a block counts for no
+     * more than this: the larger the blocks, the less a program does with a byte of them. */
+    size_t work_most;
+    /* Milliseconds that memory which it has let go waits before it goes back to the OS, by a thread
+     * of hakmem's own: 0, at once, where a thread is not welcome. */
+    size_t decay;
+    /* Slabs of small blocks have colours: layout.h. It pays where addresses are hashed, and the
+     * bits that are the same for each slab's n-th block are most of what the hash uses. */
+    bool coloured;
+    /* Such slabs have gaps, and lie apart: scatter.h. For LuaJIT. */
+    bool scattered;
+    /* There is a class for a word more than each power of two: sizeclass.h. For LuaJIT, whose
+     * arrays are such blocks. Where the granularity is a word. */
+    bool words_more;
+} hak_traits;
+
+extern const hak_traits hak__traits_default;
+
+/* Goes over the heap's units a few at a time. */
+typedef struct hak_hand {
+    hak_superslab *super; /* NULL: begins anew */
+    uint64_t passed;      /* units of that one */
+} hak_hand;
+
+#define HAK_ROOMS 7 /* by the longest run of free units, from 1 to 64, in powers of two */
+#define HAK_KEPT  4 /* lists of huge blocks that are kept, by size */
+
+/* Which superslabs a heap has: superslabs.h; and huge blocks that are kept: kept.h. */
+typedef struct hak_superslab_lists {
+    hak_superslab *with_room[2 * HAK_ROOMS]; /* with free units; those with pages second */
+    hak_superslab *owned, *tailed;           /* all; those with tails */
+    hak_superslab *kept[HAK_KEPT];           /* huge blocks that are free; the latest first */
+    hak_hand hand;
+} hak_superslab_lists;
+
+/* Which slabs a heap has, by size class. */
+typedef struct hak_lists {
+    hak_slab *medium[HAK_MEDIUM_CLASSES]; /* to allocate from, above HAK_SMALL_MAX */
+    /* Further slabs that have blocks to give, first opened first used: so that they have more than
+     * the one that opened them when their turn comes. The first one's `prev` is the last. */
+    hak_slab *partial[HAK_CLASSES];
+    uint8_t idled[HAK_MEDIUM_CLASSES]; /* how many were retired for being empty */
+} hak_lists;
+
+extern const hak_lists hak__no_lists;
+extern const hak_superslab_lists hak__no_superslabs;
+
+/* What a heap gave back last, in one release of one purge or several, and whether it will have been
+ * worth it: see retain.h. */
+typedef struct hak_release {
+    size_t given;     /* bytes */
+    size_t footprint; /* after it */
+    size_t keep;      /* bytes to retain in future, beside `retain_least` */
+    uint32_t began;   /* in milliseconds, as hak__os_clock counts, modulo 2^32 */
+    uint32_t over;    /* when more than the bound came to be retained; 0: it is not */
+} hak_release;
+
+/* How many kinds of block a heap can keep apart: kinds.h. */
+#define HAK_KINDS 6
+
+/* The slabs that one kind of block has, or all kinds. */
+typedef struct hak_bins {
+    hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* slab to allocate from, by size in steps of 8 bytes */
+    hak_lists *lists;                     /* while there are none, hak__no_lists */
+} hak_bins;
+
+#define HAK_NEST_STEPS (((size_t)1 << HAK_UNIT_SHIFT) / 8)
+
+/* Where a heap begins: see nest.h. */
+typedef struct hak_nest {
+    hak_slab *run;         /* its units; NULL: none yet */
+    char *start;           /* of the run */
+    uint32_t begin;        /* of the blocks, in bytes from the start */
+    uint32_t carved;       /* where the next block will begin */
+    uint32_t end;          /* of the room for blocks */
+    uint32_t gap, gap_end; /* a free block that is being cut for smaller ones */
+    uint32_t live;         /* blocks */
+    uint64_t to_cut; /* bit set for each class with free blocks that may be cut for smaller ones */
+    uint16_t free[HAK_CLASSES];           /* first free block, in steps of 8 bytes from the start */
+    uint16_t reused[HAK_CLASSES];         /* blocks taken from there so far */
+    uint64_t starts[HAK_NEST_STEPS / 64]; /* bit set where a block begins */
+} hak_nest;
+
+struct hak_heap {
+    /* Read by every allocation and free. The records are those of the shared region; `units` is
+     * the end of what this heap has ever held there, so that nothing beyond is taken for ours. On
+     * a caller's memory and in spill regions it stays 0, and frees take the long way. */
+    uintptr_t base;
+    size_t units;
+    hak_slab *slabs;
+    union {
+        hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* those of … */
+        hak_bins bins;                        /* … kind 0, or of all blocks */
+    };
+
+    hak_bins *sets[HAK_KINDS];           /* by kind; all are `bins` where … */
+    struct hak_kinds *kinds;             /* … this is NULL, since kinds do not lie apart */
+    hak_superslab_lists *supers;         /* while there are none, hak__no_superslabs */
+    hak_superslab *huge;                 /* that live; one with some spare first: kept.h */
+    hak_region *region;                  /* the caller's memory, or NULL */
+    hak_heap *next_heap, *previous_heap; /* of the process */
+    void *adapter;                       /* of whoever hands pointers of others to this heap */
+
+    uint32_t spacing; /* of its size classes: an index of hak__spacings */
+    uint32_t super_count;
+    size_t footprint, footprint_peak;
+    size_t retained; /* of the footprint, bytes that hold no block and never will before they are
+                      * used anew: free units, ends of units in use, retained huge blocks */
+    size_t loose;    /* bytes of pages of partial slabs */
+    size_t loose_at; /* when to look for holes in them */
+    size_t limit;    /* SIZE_MAX: none */
+    size_t grace, grace_used;
+    size_t short_of;           /* bytes that the limit lacked when it last refused some */
+    size_t stepped_peak;       /* the last peak that was a step above the one before */
+    uint32_t stepped_refills;  /* the refills until then */
+    uint8_t refusals_in_a_row; /* of the OS, to take pages: unit_purge.h */
+    uint8_t purge_pause;       /* log2 of how often it is not asked then … */
+    uint16_t purges_skipped;   /* … and how often it was not since the last time */
+    size_t work;               /* what the program has done, as far as refills tell: purge.h */
+    size_t look_at;            /* the work after which to look again for what it can do without */
+    size_t recent_peak;        /* of the bytes in use, decaying; bounds what is retained */
+    size_t peak_in_use;        /* the same, but not decaying, since … */
+    size_t peak_since;         /* … there was so much work */
+    uint32_t collected_at;     /* the work, in KiB, when the VM had last collected … */
+    uint32_t settled_at;       /* … and when the heap was last settled after that; … */
+    uint32_t settled_free;     /* … the pages that were retained and loose after that … */
+    uint32_t settled_pages;    /* … and those of the footprint */
+    hak_release released;      /* the last */
+    size_t refills, retires, purges;
+    hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
+                            * hak__policy */
+    uint32_t vacant_pages; /* of partial slabs, found without a block: holes.h */
+    uint32_t round_left;   /* units and superslabs that a look for them has still to come to */
+    uint32_t unsearched;   /* partial slabs not searched since they have changed */
+    uint32_t given;        /* bit for each option of its own: options.h */
+    bool round_searches : 1; /* the look of round_left only searches; another gives back then */
+    bool has_collected : 1;  /* at `collected_at`; … */
+    bool took_large : 1;     /* … and has handed out large blocks since */
+    bool at_once : 1;        /* pages go back at once, whatever the policy says */
+    bool holds_back : 1;     /* a class with a slab is served: hak__reserve is not for it */
+    bool stale : 1;          /* pages that count as untouched may hold what was in them */
+    bool starved : 1;        /* memory was refused lately: full slabs are used again at once … */
+    bool changed : 1;        /* … and since it was searched for, blocks have been freed … */
+    uint8_t looks_in_vain;   /* in a row */
+    uint16_t kept_back;      /* pages of the limit that the adapter keeps until one is refused */
+    uint32_t searched_bins;  /* … but in the bins, which had this state: reclaim.c */
+    size_t refusals;
+    size_t starved_at; /* the work until memory was last searched for after a refusal */
+    size_t prewarmed;  /* bytes touched ahead on request */
+    const hak_traits *traits;
+    char name[32];
+    struct hak_observer *observer; /* NULL: never observed */
+    hak_nest nest;
+};
+
+_Static_assert(sizeof(hak_heap) + sizeof(hak_superslab_lists) + sizeof(hak_lists) <= HAK_PAGE,
+               "a heap and its lists fit a page");
+
+/* blocks.c's functions behind those of hakmem.h; adapters call them by these names. They are the
+ * same ones but in an OBSERVE build, where hakmem.h's note each call and then call these:
+ * observed.c. */
+#ifdef HAK_OBSERVE
+void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size);
+void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size);
+void *hak__heap_realloc(hak_heap *heap, void *block, size_t size);
+#else
+#define hak__heap_zalloc        hak_heap_zalloc
+#define hak__heap_aligned_alloc hak_heap_aligned_alloc
+#define hak__heap_realloc       hak_heap_realloc
+#endif
+
+/* The long ways: blocks.c. */
+void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
+void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
+void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);
+void hak__heap_free_outside(hak_heap *heap, void *block);
+
+/* How many bytes the block at `p` can hold; 0 when it is not one of this heap's. */
+size_t hak__heap_block_size(const hak_heap *heap, const void *p);
+
+/* What a block is for: kinds.h. */
+unsigned hak__heap_block_kind(const hak_heap *heap, const void *block);
+
+/* In debug builds: ends the process if `block` is not one that `slab` handed out. */
+#ifdef HAK_DEBUG
+void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block);
+#else
+static inline void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
+{
+    (void)heap, (void)slab, (void)block;
+}
+#endif
+
+/* What the heap trades between speed and memory: a constant where the build fixes it. */
+static inline const hak_profile *hak__policy(const hak_heap *heap)
+{
+    const hak_profile *fixed = hak__profile_fixed();
+    return fixed ? fixed : &heap->policy;
+}
+
+/* Whether the heap has lists: a young one does without. */
+static inline bool hak__heap_has_lists(const hak_heap *heap)
+{
+    return heap->supers != &hak__no_superslabs;
+}
+
+/* Gives back at once all but `keep` bytes and half of what the profile always retains, and what
+ * waits: for a program that is done with what it has dropped. Does not look for holes. Returns how
+ * many bytes of this heap. */
+size_t hak__heap_rest(hak_heap *heap, size_t keep);
+
+/* Why hak_heap_new returned NULL though its options are valid, for messages. */
+const char *hak__heap_new_failure(int error);
+
+/* Has a heap that has no blocks yet suit a program with such traits, which must outlive it. */
+void hak__heap_suit(hak_heap *heap, const hak_traits *traits);
+
+static inline const hak_spacing *hak__heap_spacing(const hak_heap *heap)
+{
+    return &hak__spacings[heap->spacing];
+}
+
+/* The functions of sizeclass.h, for the classes of a heap. */
+static inline unsigned hak__heap_class_of(const hak_heap *heap, size_t size)
+{
+    return hak__class_of(size, hak__heap_spacing(heap));
+}
+
+static inline unsigned hak__heap_class_within(const hak_heap *heap, size_t size)
+{
+    return hak__class_within(size, hak__heap_spacing(heap));
+}
+
+static inline size_t hak__heap_class_size(const hak_heap *heap, unsigned index)
+{
+    return hak__class_size(index, hak__heap_spacing(heap));
+}
+
+/* The class of the largest blocks that lie in slabs. */
+static inline unsigned hak__heap_last_class(const hak_heap *heap)
+{
+    return hak__heap_class_of(heap, HAK_MEDIUM_MAX);
+}
+
+/* One size class of one kind of block. */
+typedef struct hak_bin_class {
+    unsigned kind, index;
+    size_t size; /* of its blocks */
+} hak_bin_class;
+
+static inline hak_bin_class hak__class_in(const hak_heap *heap, unsigned kind, unsigned index)
+{
+    return (hak_bin_class){kind, index, hak__heap_class_size(heap, index)};
+}
+
+static inline hak_bin_class hak__class_of_slab(const hak_slab *slab)
+{
+    return (hak_bin_class){slab->block_kind, slab->size_class, slab->block_size};
+}
+
+/* The slab that a class allocates from; hak__no_slab where there is none. */
+static inline hak_slab *hak__heap_current(const hak_heap *heap, hak_bin_class class)
+{
+    const hak_bins *bins = heap->sets[class.kind];
+    return class.size <= HAK_SMALL_MAX ? bins->bin[class.size / 8]
+                                       : bins->lists->medium[class.index - HAK_MEDIUM_FIRST];
+}
+
+/* How many sets of bins the heap has. */
+static inline unsigned hak__heap_sets(const hak_heap *heap)
+{
+    return heap->kinds ? HAK_KINDS : 1;
+}
+
+/* Whether `block` surely is one of this heap's in the shared region. */
+static inline bool hak__heap_maps(const hak_heap *heap, const void *block)
+{
+    return ((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT < heap->units;
+}
+
+/* Allocates: one load for the slab, one for the block, one for its successor. */
+static inline void *hak__heap_alloc(hak_heap *heap, size_t size)
+{
+    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
+        hak_slab *slab = heap->bin[(size + 7) / 8];
+        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
+    }
+    return hak__heap_alloc_slow(heap, size);
+}
+
+/* Frees a block for which hak__heap_maps holds. */
+static inline void hak__heap_free_mapped(hak_heap *heap, void *block)
+{
+    hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+    hak__heap_check_free(heap, slab, block);
+    *(void **)block = slab->free;
+    slab->free = block;
+    if (HAK_UNLIKELY(hak__slab_count_free(slab))) hak__heap_free_event(heap, slab, block);
+}
+
+/* Frees any block of this heap but NULL. */
+static inline void hak__heap_free(hak_heap *heap, void *block)
+{
+    if (HAK_LIKELY(hak__heap_maps(heap, block))) {
+        hak__heap_free_mapped(heap, block);
+    } else {
+        hak__heap_free_outside(heap, block);
+    }
+}
+
+/* The class whose blocks of `size` bytes lie at a multiple of `alignment`, above the granularity:
+ * slabs with colours have none. */
+static inline unsigned hak__heap_class_aligned(const hak_heap *heap, size_t size, size_t alignment)
+{
+    if (heap->traits->coloured && size <= HAK_SMALL_MAX) size = HAK_SMALL_MAX + 1;
+    return hak__class_aligned(size, alignment, hak__heap_spacing(heap));
+}
+
+#endif

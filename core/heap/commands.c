@@ -1,0 +1,251 @@
+#include "heap/commands.h"
+
+#include <errno.h>
+
+#include "heap/bins.h"
+#include "heap/check.h"
+#include "heap/holes.h"
+#include "heap/nest.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "pages/accounts.h"
+#include "pages/reaper.h"
+#include "pages/superslabs.h"
+#include "pages/supply.h"
+#include "pages/unit_purge.h"
+#include "pages/units.h"
+#include "policy/options.h"
+#include "policy/retain.h"
+
+/* A collection with so little allocated since the one before finds the program at rest. */
+#define REST_WORK_KIB 16
+
+/* ------------------------------------------------------------------ limits */
+
+void hak__policy_limit(hak_heap *heap, size_t bytes)
+{
+    heap->limit = bytes ? bytes : SIZE_MAX;
+    heap->kept_back = 0;
+}
+
+/* Brings the footprint down to `bytes`: first by what is retained, as much as is needed; then by
+ * what a trim would give back. False, and nothing is given back, when that is not enough. */
+static bool fit(hak_heap *heap, size_t bytes)
+{
+    if (heap->footprint <= bytes) return true;
+    if (hak__reclaim_in_use(heap) > bytes) return false;
+    hak__purge_begin(heap);
+    hak__purge_some(heap, heap->footprint - bytes);
+    if (heap->prewarmed > heap->retained) heap->prewarmed = heap->retained;
+    if (heap->footprint > bytes) hak_heap_trim(heap);
+    return heap->footprint <= bytes;
+}
+
+bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
+{
+    hak__heap_check_now_and_then(heap);
+    if (bytes && !fit(heap, bytes)) {
+        errno = ERANGE;
+        return false;
+    }
+    hak__policy_limit(heap, bytes);
+    return true;
+}
+
+size_t hak_heap_limit(const hak_heap *heap)
+{
+    return heap->limit == SIZE_MAX ? 0 : heap->limit;
+}
+
+void hak_heap_grace(hak_heap *heap, size_t bytes)
+{
+    hak__heap_check_now_and_then(heap);
+    heap->grace = bytes;
+    if (bytes) heap->grace_used = heap->footprint > heap->limit ? heap->footprint - heap->limit : 0;
+}
+
+size_t hak_heap_grace_used(const hak_heap *heap)
+{
+    return heap->grace_used;
+}
+
+/* ------------------------------------------------------------------ giving back */
+
+size_t hak_heap_trim(hak_heap *heap)
+{
+    size_t before = heap->footprint;
+    heap->at_once = true;
+    heap->prewarmed = 0;
+    hak__purge_begin(heap);
+    hak__bins_retire_idle(heap);
+    hak__holes_punch(heap, true);
+    hak__purge_to(heap, 0);
+    heap->at_once = false;
+    hak__heap_check_now_and_then(heap);
+    if (heap->region) return before - heap->footprint;
+    hak__purge_unused(heap);
+    return before - heap->footprint + hak__supply_shrink(0) + hak__reaper_flush();
+}
+
+size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
+{
+    size_t touched = 0;
+    bytes &= ~(HAK_PAGE - 1);
+    if (heap->region || (bytes && !hak__nest_ensure_lists(heap))) bytes = 0;
+    while (touched < bytes) {
+        size_t more = hak__units_prewarm(heap, bytes - touched);
+        if (more == 0) break;
+        touched += more;
+    }
+    heap->prewarmed += touched;
+    hak__heap_check_now_and_then(heap);
+    return touched;
+}
+
+/* Gives back what is above the bound, holes too, and what the program has not come to use for some
+ * time. */
+static void settle(hak_heap *heap)
+{
+    size_t before = heap->footprint, bound = hak__retain_bound(heap);
+    size_t most = heap->retained + heap->loose + hak__bins_pages(heap);
+    if (most > bound && heap->retained + hak__holes_find(heap, false) > bound &&
+        hak__purge_may_begin(heap)) {
+        hak__retain_learn(heap);
+        hak__bins_retire_idle(heap);
+        hak__holes_punch(heap, false);
+        hak__retain_released(heap, before);
+    }
+    hak__purge_excess(heap);
+    size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
+    if (needed < SIZE_MAX - least && heap->retained > needed + least &&
+        hak__purge_may_begin(heap)) {
+        size_t keep = needed + least / 2;
+        hak__purge_let_wait(heap, keep);
+        hak__purge_to(heap, keep);
+    }
+}
+
+/* In KiB, as such times are noted; modulo 2^32. */
+static uint32_t work_since(const hak_heap *heap, uint32_t before)
+{
+    return (uint32_t)(heap->work / 1024) - before;
+}
+
+/* Minor cycles are frequent. One is worth a look when the program has allocated as much as the heap
+ * has since the last, or the cycle has freed an eighth of it, which may have gone back already. */
+static bool worth_settling(const hak_heap *heap)
+{
+    size_t footprint = heap->footprint, was = heap->settled_pages * HAK_PAGE;
+    size_t free = heap->retained + heap->loose, was_free = heap->settled_free * HAK_PAGE;
+    return work_since(heap, heap->settled_at) >= footprint / 1024 ||
+           free >= was_free + footprint / 8 || footprint < was - was / 8;
+}
+
+size_t hak__heap_rest(hak_heap *heap, size_t keep)
+{
+    size_t before = heap->footprint, in_use = before - heap->retained;
+    if (hak__retain_bound(heap) == SIZE_MAX) return 0;
+    keep += hak__policy(heap)->retain_least / 2 + heap->prewarmed;
+    heap->recent_peak = heap->peak_in_use = in_use;
+    if (heap->retained + hak__bins_pages(heap) > keep) hak__bins_retire_idle(heap);
+    if (heap->retained > keep && hak__purge_may_begin(heap)) {
+        hak__purge_to(heap, keep);
+        hak__retain_released(heap, before);
+    }
+    if (hak__retain_wait(heap) && !heap->region) hak__reaper_flush();
+    hak__heap_check_now_and_then(heap);
+    return before - heap->footprint;
+}
+
+/* Whether hardly anything has been allocated since the last collection. */
+static bool at_rest(const hak_heap *heap)
+{
+    return heap->has_collected && !heap->took_large &&
+           work_since(heap, heap->collected_at) < REST_WORK_KIB;
+}
+
+size_t hak_heap_settle(hak_heap *heap)
+{
+    hak__nest_settle(heap);
+    hak__purge_hope(heap);
+    bool rests = at_rest(heap);
+    heap->has_collected = true;
+    heap->took_large = false;
+    heap->collected_at = (uint32_t)(heap->work / 1024);
+    if (rests) return hak__heap_rest(heap, 0);
+    if (!worth_settling(heap)) return 0;
+    size_t before = heap->footprint;
+    settle(heap);
+    heap->settled_at = heap->collected_at;
+    heap->settled_free = (uint32_t)((heap->retained + heap->loose) / HAK_PAGE);
+    heap->settled_pages = (uint32_t)(heap->footprint / HAK_PAGE);
+    hak__heap_check_now_and_then(heap);
+    return before - heap->footprint;
+}
+
+/* ------------------------------------------------------------------ profiles */
+
+bool hak__policy_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
+                        size_t size)
+{
+    uint32_t set = 0;
+    if (!hak__options_refine(policy, &set, settings, message, size)) return false;
+    if (set & ~hak__options_lasting()) policy->name = hak__profile_named("custom")->name;
+    *given |= set;
+    return true;
+}
+
+/* Gives back what the heap's policy would not have retained, of what an earlier one has. */
+static void comply(hak_heap *heap)
+{
+    heap->round_left = 0; /* what was looked for under the last policy */
+    if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return;
+    heap->prewarmed = 0;
+    hak__purge_begin(heap);
+    hak__bins_retire_idle(heap);
+    heap->recent_peak = heap->footprint - heap->retained;
+    heap->released = (hak_release){0};
+    if (heap->retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
+    hak__purge_to(heap, hak__retain_bound(heap));
+    if (heap->region) return;
+    hak__supply_shrink(hak__policy(heap)->pool);
+    hak__reaper_flush();
+    hak__heap_check_now_and_then(heap);
+}
+
+bool hak_heap_set_profile(hak_heap *heap, const char *name)
+{
+    hak_profile policy;
+    if (!hak_profile_valid(name, NULL, 0)) return false;
+    hak__options_profile(name, &policy);
+    policy.kinds = heap->policy.kinds;
+    heap->policy = policy;
+    heap->given = 1 | (heap->given & hak__options_lasting());
+    comply(heap);
+    return true;
+}
+
+bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size)
+{
+    hak_profile policy = heap->policy;
+    uint32_t given = heap->given;
+    if (!hak__policy_refine(&policy, &given, settings, message, size)) return false;
+    if (!hak__options_may_follow(&heap->policy, &policy, message, size)) return false;
+    heap->policy = policy;
+    heap->given = given;
+    comply(heap);
+    return true;
+}
+
+const char *hak_heap_profile(const hak_heap *heap)
+{
+    return hak__policy(heap)->name;
+}
+
+size_t hak_options(const hak_heap *heap, hak_option *options, size_t most)
+{
+    hak_profile profile;
+    if (heap) return hak__options_list(hak__policy(heap), heap->given, options, most);
+    hak__options_profile(NULL, &profile);
+    return hak__options_list(&profile, 0, options, most);
+}

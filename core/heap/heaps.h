@@ -1,0 +1,11 @@
+/* The heaps of the process, but those on a caller's memory: for its statistics. */
+#ifndef HAK_HEAPS_H
+#define HAK_HEAPS_H
+
+#include "heap/blocks.h"
+
+/* To be told of each heap that is made, and before it goes. */
+void hak__heaps_add(hak_heap *heap);
+void hak__heaps_remove(hak_heap *heap);
+
+#endif

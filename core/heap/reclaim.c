@@ -1,0 +1,208 @@
+#include "heap/reclaim.h"
+
+#include "heap/bins.h"
+#include "heap/holes.h"
+#include "heap/nest.h"
+#include "heap/partial.h"
+#include "heap/purge.h"
+#include "pages/accounts.h"
+#include "pages/reaper.h"
+#include "pages/superslabs.h"
+#include "pages/supply.h"
+#include "pages/unit_purge.h"
+#include "pages/waiting.h"
+#include "policy/retain.h"
+
+/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
+ * while the heap grows in earnest, a sixty-fourth: it takes a new page otherwise. */
+#define WAKE_LOOK_AT    8
+#define WAKE_SHIFT      4
+#define WAKE_IN_EARNEST 6
+
+/* Free blocks that are read, and units that are passed, before a small block at a peak: few, so
+ * that it does not take long, however many there are. */
+#define READS_AT_A_PEAK 4096
+
+/* What waits and what the heap has may be so much more than its peak. */
+#define BESIDE_PART 16
+
+/* A large block pays for a look at free blocks, one for each 128 bytes, since it takes as long as
+ * its page faults; passing over a unit counts as one. From 256 KiB on it pays for a look at all
+ * bins. */
+#define BYTES_PER_READ 128
+#define PAYS_FOR_BINS  ((size_t)256 * 1024)
+
+/* Holes add up in full slabs as long as they sleep: opens some, so that a heap at its peak fills
+ * holes as it grows. */
+static void wake_some(hak_heap *heap, size_t peak)
+{
+    size_t shift = hak__purge_is_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
+    if (hak__bins_wake_shift(heap) >= shift) return;
+    for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
+        hak_slab *slab = hak__superslabs_hand(heap);
+        if (!slab || slab->kind != HAK_SLAB_FULL) continue;
+        if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> shift)
+            hak__partial_link(heap, slab, hak__slab_live(slab));
+    }
+}
+
+/* ------------------------------------------------------------------ before a peak */
+
+/* What a large block pays for. Where memory is short, a refusal finds holes sooner. */
+static void look_some(hak_heap *heap, size_t bytes, size_t share)
+{
+    size_t given = hak__purge_some(heap, share), read = 0;
+    uint32_t left = heap->starved ? 0 : UINT32_MAX;
+    if (given < share)
+        given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
+    if (given < share && bytes >= PAYS_FOR_BINS && hak__bins_retire_idle(heap))
+        hak__purge_some(heap, share - given);
+}
+
+/* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
+ * round the whole heap, and at last the slabs in use. Some of it at a time. */
+static void look_on(hak_heap *heap, size_t worth, size_t share)
+{
+    bool begins = !heap->round_left;
+    if (begins) hak__purge_begin_round(heap, heap->retained < worth);
+    if (heap->round_searches) {
+        if (!hak__purge_search_round(heap, worth, READS_AT_A_PEAK)) return;
+        hak__purge_begin_round(heap, false);
+    }
+    size_t given = hak__purge_some(heap, share);
+    hak__purge_pay(heap, given, 0);
+    if (begins && given >= share) heap->round_left = 0;
+    if (given >= share) return;
+    given += hak__purge_go_round(heap, share - given, READS_AT_A_PEAK);
+    if (given >= share || heap->round_left) return;
+    hak__bins_retire_idle(heap);
+    given += hak__holes_punch_current(heap);
+    if (given < share) hak__purge_some(heap, share - given);
+}
+
+/* What waits is no part of the heap, but of the process. So that it does not raise the process's
+ * peak, it goes as the heap grows beside it. A huge block takes what waits first: large.c. */
+static void make_room_beside(hak_heap *heap, size_t bytes)
+{
+    size_t waits = hak__retain_wait(heap) ? hak__waiting_bytes() : 0;
+    if (!waits || bytes > HAK_SUPERSLAB_SIZE / 2) return;
+    size_t most = heap->footprint_peak + heap->footprint_peak / BESIDE_PART;
+    if (heap->footprint + bytes + waits > most) hak__reaper_make_room(bytes, false);
+}
+
+void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
+{
+    make_room_beside(heap, bytes);
+    if (heap->footprint + bytes <= heap->footprint_peak) return;
+    wake_some(heap, heap->footprint + bytes);
+    size_t worth = hak__purge_worth(heap, bytes);
+    if (worth == SIZE_MAX || !hak__purge_may_begin(heap)) return;
+    size_t share = hak__purge_share(heap, bytes);
+    if (worth <= HAK_PAGE) look_some(heap, bytes, share);
+    else look_on(heap, worth, share);
+}
+
+/* ------------------------------------------------------------------ when memory is refused */
+
+bool hak__reclaim_short(hak_heap *heap)
+{
+    size_t lacking = heap->short_of, prewarmed = heap->prewarmed;
+    if (heap->retained < prewarmed || heap->retained - prewarmed < lacking) return false;
+    hak__purge_begin(heap);
+    return hak__purge_some(heap, lacking) >= lacking;
+}
+
+/* The state of the current slabs, which are freed from without an event. */
+static uint32_t state_of_bins(const hak_heap *heap)
+{
+    uint64_t state = 0;
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
+        state = state * 0x9e3779b97f4a7c15u + ((uintptr_t)slab->free ^ (uint32_t)slab->countdown);
+    }
+    return (uint32_t)(state >> 32);
+}
+
+/* Whether there can be more than the last search has left: events tell of all frees but those in
+ * current slabs. */
+static bool has_changed(const hak_heap *heap)
+{
+    return !heap->starved || heap->changed || heap->retained > heap->prewarmed ||
+           state_of_bins(heap) != heap->searched_bins;
+}
+
+/* Opens the full slabs that have free blocks, however few; returns how many. From then on, until
+ * the heap has grown away from where it was refused memory, full slabs open with their first one.
+ */
+static size_t open_full_slabs(hak_heap *heap)
+{
+    size_t opened = 0;
+    if (heap->starved) return 0;
+    heap->starved = true;
+    for (hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+        hak_slab *slabs = hak__superslab_slabs(super);
+        for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
+            hak_slab *slab = &slabs[__builtin_ctzll(rest)];
+            if (slab->kind != HAK_SLAB_FULL) continue;
+            if (slab->free) {
+                hak__partial_link(heap, slab, hak__slab_live(slab));
+                opened++;
+            } else {
+                hak__slab_sleep(slab, HAK_SLEEP_LIGHTLY);
+            }
+        }
+    }
+    return opened;
+}
+
+/* Everything but what is prewarmed. */
+static bool find_all(hak_heap *heap)
+{
+    size_t found = heap->short_of || heap->region ? 0 : hak__supply_shrink(0) + hak__reaper_flush();
+    found += hak__nest_come_back(heap);
+    if (!has_changed(heap)) return found > 0;
+    size_t before = heap->footprint;
+    hak__purge_begin(heap);
+    if (!heap->starved) hak__holes_punch(heap, true); /* all slabs, this once */
+    found += open_full_slabs(heap);
+    found += hak__bins_retire_idle(heap);
+    hak__holes_punch(heap, true);
+    hak__purge_to(heap, heap->prewarmed);
+    heap->starved_at = heap->work;
+    heap->changed = false;
+    heap->searched_bins = state_of_bins(heap);
+    return found > 0 || heap->footprint < before;
+}
+
+/* Prewarmed pages go if they are all that a request lacks. */
+static bool find_prewarmed(hak_heap *heap)
+{
+    size_t lacking = heap->short_of;
+    if (!heap->prewarmed || !lacking || heap->retained < lacking) return false;
+    hak__purge_begin(heap);
+    size_t given = hak__purge_some(heap, lacking);
+    heap->prewarmed -= given < heap->prewarmed ? given : heap->prewarmed;
+    return given >= lacking;
+}
+
+bool hak__reclaim(hak_heap *heap, unsigned *step)
+{
+    static bool (*const steps[])(hak_heap *) = {find_all, find_prewarmed};
+    while (*step < sizeof steps / sizeof *steps) {
+        if (steps[(*step)++](heap)) return true;
+    }
+    /* The last attempt may have taken a superslab from the pool, with pages. */
+    hak__purge_to(heap, heap->prewarmed);
+    return false;
+}
+
+size_t hak__reclaim_in_use(hak_heap *heap)
+{
+    size_t free = heap->retained + hak__holes_find(heap, true) + hak__nest_unused(heap);
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
+        if (hak__slab_live(slab) > 0) continue;
+        free += hak__slab_pages_in_use(slab) - hak__holes_of(slab);
+    }
+    return heap->footprint - free;
+}

@@ -1,0 +1,403 @@
+#include "pages/units.h"
+
+#include "heap/layout.h"
+#include "os/bits.h"
+#include "os/calls.h"
+#include "pages/accounts.h"
+#include "pages/reaper.h"
+#include "pages/scatter.h"
+#include "pages/superslabs.h"
+#include "pages/supply.h"
+#include "pages/unit_purge.h"
+
+#define AHEAD_FROM ((size_t)32 << 20) /* no heap below that touches ahead */
+
+/* ------------------------------------------------------------------ what is touched */
+
+/* How many of the first `end` bytes of a run have been touched. */
+static size_t touched_before(const hak_heap *heap, const hak_slab *run, size_t end)
+{
+    size_t unit_size = hak__heap_unit_size(heap);
+    size_t bytes = 0;
+    for (size_t i = 0; i < run->units; i++) {
+        size_t part = hak__part_in_unit(end, i, unit_size);
+        bytes += part < run[i].touched ? part : run[i].touched;
+    }
+    return bytes;
+}
+
+static void set_dirty(hak_region *region, size_t unit)
+{
+    region->supers[unit / HAK_SUPERSLAB_UNITS].dirty |= (uint64_t)1 << (unit % HAK_SUPERSLAB_UNITS);
+}
+
+/* The units of a run that lie in one superslab: each time, *unit and *count are those that are
+ * left.
+ */
+static hak_superslab *next_part(hak_region *region, size_t *unit, size_t *count, uint64_t *mask)
+{
+    hak_superslab *super = &region->supers[*unit / 64];
+    size_t first = *unit % 64, here = 64 - first < *count ? 64 - first : *count;
+    *mask = hak__bits(first, here);
+    *unit += here;
+    *count -= here;
+    return super;
+}
+
+/* Notes that a run may have pages behind what is in use. */
+static void note_tails(hak_heap *heap, hak_slab *run)
+{
+    if (run->kind == HAK_UNIT_NEST && !heap->region) return; /* purged by nest.c */
+    hak_region *region = hak__region_of_run(heap, run);
+    size_t unit = (size_t)(run - region->slabs), count = run->units;
+    while (count > 0) {
+        uint64_t mask;
+        hak_superslab *super = next_part(region, &unit, &count, &mask);
+        hak__superslabs_set_tails(heap, super, mask & super->dirty);
+    }
+}
+
+size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t begin, size_t end)
+{
+    size_t touched = touched_before(heap, run, end) - touched_before(heap, run, begin);
+    return end - begin - touched;
+}
+
+/* A heap that grows touches some of what it is about to carve, by one call. */
+static void touch_ahead(hak_heap *heap, hak_slab *run, size_t end)
+{
+    size_t unit_size = hak__heap_unit_size(heap), ahead = hak__policy(heap)->ahead;
+    if (run->kind != HAK_SLAB_CURRENT || run->units > 1 || heap->footprint < AHEAD_FROM) return;
+    if (ahead > unit_size - end) ahead = unit_size - end;
+    if (ahead == 0 || run->touched > end || !hak__may_charge(heap, ahead)) return;
+    if (!hak__os_touch(hak__slab_base(run) + end, ahead)) return;
+    run->touched = (uint32_t)(end + ahead);
+    heap->retained += ahead;
+    hak__charge_always(heap, ahead);
+    note_tails(heap, run);
+}
+
+bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
+{
+    HAK_ASSERT(begin <= end && begin % HAK_PAGE == 0 && end % HAK_PAGE == 0);
+    size_t more = hak__units_untouched(heap, run, begin, end);
+    heap->short_of = hak__short_of(heap, more);
+    if (heap->short_of) return false;
+    heap->retained -= end - begin - more;
+    hak__charge_always(heap, more);
+    if (more == 0) return true;
+    if (run->kind == HAK_UNIT_NEST && !heap->region) {
+        run->touched = (uint32_t)end;
+        return true;
+    }
+    hak_region *region = hak__region_of_run(heap, run);
+    size_t unit_size = hak__heap_unit_size(heap);
+    for (size_t i = begin / unit_size; i < run->units; i++) {
+        size_t part = hak__part_in_unit(end, i, unit_size);
+        if (part > run[i].touched) run[i].touched = (uint32_t)part;
+        if (part) set_dirty(region, (size_t)(&run[i] - region->slabs));
+    }
+    if (hak__policy(heap)->ahead && !heap->region) touch_ahead(heap, run, end);
+    return true;
+}
+
+void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
+{
+    size_t bytes = touched_before(heap, run, end) - touched_before(heap, run, begin);
+    heap->retained += bytes;
+    if (bytes) note_tails(heap, run);
+}
+
+/* ------------------------------------------------------------------ superslabs */
+
+/* Touches the absent pages of a unit, so that it has all that its record says. */
+static void mend(const hak_slab *slab)
+{
+    for (uint32_t rest = slab->absent; rest; rest &= rest - 1) {
+        hak__os_touch(hak__slab_base(slab) + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
+    }
+}
+
+/* Gives the pages of a superslab with absent ones back, since the pool's have none. */
+static void purge_punched(hak_superslab *super)
+{
+    hak_slab *slabs = hak__superslab_slabs(super);
+    bool given = hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE);
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
+        if (given) slabs[i].touched = 0;
+        else mend(&slabs[i]);
+    }
+    if (given) super->dirty = 0;
+}
+
+/* Takes a superslab from the heap: all its units are free then. */
+static size_t drop(hak_heap *heap, hak_superslab *super)
+{
+    hak_slab *slabs = hak__superslab_slabs(super);
+    uint32_t absent = 0;
+    size_t touched = 0;
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) absent |= slabs[i].absent;
+    if (absent) purge_punched(super);
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
+        touched += slabs[i].touched;
+        slabs[i] = (hak_slab){.touched = slabs[i].touched};
+    }
+    hak__superslabs_remove(heap, super);
+    super->free = ~(uint64_t)0;
+    return touched;
+}
+
+/* Pages from the pool that pass the limit go back, whatever grace there is: nobody has asked for
+ * them. */
+bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
+{
+    hak__superslabs_add(heap, super);
+    size_t touched = hak__superslab_retained(super);
+    heap->short_of = hak__short_of(heap, touched);
+    heap->retained += touched;
+    heap->footprint += touched;
+    if (touched && (heap->short_of || heap->footprint > heap->limit)) {
+        hak__purge_begin(heap);
+        if (hak__units_purge(heap, super, touched) < touched && heap->short_of) {
+            touched = drop(heap, super);
+            heap->retained -= touched;
+            heap->footprint -= touched;
+            hak__supply_give(super, touched, SIZE_MAX);
+            return false;
+        }
+        heap->short_of = 0;
+    }
+    hak__charge_always(heap, 0);
+    if (super->region == hak__region_shared()) {
+        size_t end = (hak__superslab_index(super) + 1) * HAK_SUPERSLAB_UNITS;
+        if (end > heap->units) heap->units = end;
+    }
+    return true;
+}
+
+/* As many of `bytes` as the limit has room for, in pages. */
+static size_t within_limit(const hak_heap *heap, size_t bytes)
+{
+    size_t over = hak__short_of(heap, bytes);
+    return over < bytes ? (bytes - over) & ~(HAK_PAGE - 1) : 0;
+}
+
+/* Touches the first clean units of a superslab that lie side by side, up to `bytes`. */
+static size_t touch_run(hak_heap *heap, hak_superslab *super, size_t bytes)
+{
+    uint64_t clean = super->free & ~super->dirty;
+    size_t first = (size_t)__builtin_ctzll(clean), unit_size = hak__heap_unit_size(heap);
+    uint64_t behind = ~clean >> first;
+    size_t count = behind ? (size_t)__builtin_ctzll(behind) : HAK_SUPERSLAB_UNITS - first;
+    size_t size = count * unit_size < bytes ? count * unit_size : bytes;
+    if (size == 0 || !hak__os_touch(hak__superslab_start(super) + first * unit_size, size))
+        return 0;
+    hak_slab *slabs = hak__superslab_slabs(super);
+    for (size_t i = 0; i * unit_size < size; i++) {
+        slabs[first + i].touched = (uint32_t)hak__part_in_unit(size, i, unit_size);
+        super->dirty |= (uint64_t)1 << (first + i);
+    }
+    heap->retained += size;
+    hak__charge_always(heap, size);
+    hak__superslabs_changed(heap, super);
+    return size;
+}
+
+/* Those that come with a superslab from the pool count too. */
+static size_t prewarm_new(hak_heap *heap, size_t bytes)
+{
+    hak_superslab *super = hak__supply_take(heap);
+    if (!super || !hak__units_adopt(heap, super)) return 0;
+    size_t touched = hak__superslab_retained(super);
+    if (touched < bytes && super->free & ~super->dirty)
+        touched += touch_run(heap, super, within_limit(heap, bytes - touched));
+    if (touched == 0) hak__units_return(heap, super, 0);
+    return touched < bytes ? touched : bytes;
+}
+
+size_t hak__units_prewarm(hak_heap *heap, size_t bytes)
+{
+    bytes = within_limit(heap, bytes);
+    if (bytes == 0) return 0;
+    hak_superslab *super = hak__superslabs_find_clean(heap);
+    return super ? touch_run(heap, super, bytes) : prewarm_new(heap, bytes);
+}
+
+size_t hak__units_let_wait(hak_heap *heap, hak_superslab *super, size_t milliseconds)
+{
+    if (heap->stale) return hak__units_return(heap, super, 0);
+    size_t touched = drop(heap, super);
+    if (!touched || !hak__reaper_let_wait(super, touched, milliseconds))
+        hak__supply_give(super, touched, 0);
+    return touched;
+}
+
+size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max)
+{
+    size_t touched = drop(heap, super);
+    if (heap->stale) {
+        /* What looks clean may not be. */
+        hak_slab *slabs = hak__superslab_slabs(super);
+        for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
+        super->dirty = ~(uint64_t)0;
+        hak__supply_give(super, HAK_SUPERSLAB_SIZE, 0);
+    } else {
+        hak__supply_give(super, touched, pool_max);
+    }
+    return touched;
+}
+
+/* ------------------------------------------------------------------ runs */
+
+/* Units that have pages already come first: they cost neither a page fault nor footprint. */
+static hak_place find_run(const hak_heap *heap, size_t count, size_t align)
+{
+    if (!heap->region || count == 1) {
+        return count > HAK_SUPERSLAB_UNITS ? (hak_place){0}
+                                           : hak__superslabs_find(heap, count, align);
+    }
+    size_t first = hak__room_find(&heap->region->room, 0, count);
+    if (first == HAK_ROOM_NOWHERE) return (hak_place){0};
+    return (hak_place){&heap->region->supers[first / 64], (unsigned)(first % 64)};
+}
+
+/* Marks `count` units from `unit` on as free or taken. */
+static void mark(hak_heap *heap, hak_region *region, size_t unit, size_t count, bool free)
+{
+    if (heap->region) hak__room_mark(&region->room, unit, count, !free);
+    while (count > 0) {
+        uint64_t mask;
+        hak_superslab *super = next_part(region, &unit, &count, &mask);
+        HAK_ASSERT((super->free & mask) == (free ? 0 : mask));
+        if (free) {
+            super->free |= mask;
+            hak__superslabs_clear_tails(heap, super, mask);
+        } else {
+            super->free &= ~mask;
+            hak__superslabs_set_tails(heap, super, mask & super->dirty);
+        }
+        hak__superslabs_changed(heap, super);
+    }
+}
+
+/* Whether `count` units from `unit` on are free, and may belong to a run that begins before them:
+ * it stays in its superslab, but on a caller's memory. */
+static bool all_free(const hak_heap *heap, const hak_region *region, size_t unit, size_t count)
+{
+    if (heap->region) return hak__room_is_free(&region->room, unit, count);
+    if (unit % 64 == 0 || unit % 64 + count > 64) return false;
+    uint64_t mask = hak__bits(unit % 64, count);
+    return (region->supers[unit / 64].free & mask) == mask;
+}
+
+static void set_interior(hak_slab *run, size_t from, size_t end)
+{
+    for (size_t i = from; i < end; i++) {
+        run[i] =
+            (hak_slab){.kind = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
+    }
+}
+
+static void set_unused(hak_slab *run, size_t from, size_t end)
+{
+    for (size_t i = from; i < end; i++) run[i] = (hak_slab){.touched = run[i].touched};
+}
+
+static hak_superslab *take_superslab(hak_heap *heap)
+{
+    hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
+    hak_superslab *super = hak__supply_take(heap);
+    return super && hak__units_adopt(heap, super) ? super : NULL;
+}
+
+static hak_slab *take_at(hak_heap *heap, hak_place found, size_t count, hak_slab_kind kind)
+{
+    hak_region *region = found.super->region;
+    size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;
+    hak_slab *run = &region->slabs[unit];
+    mark(heap, region, unit, count, false);
+    *run = (hak_slab){
+        .start = hak__unit_start(region, unit),
+        .touched = run->touched,
+        .units = (uint32_t)count,
+        .kind = (uint8_t)kind,
+    };
+    set_interior(run, 1, count);
+    return run;
+}
+
+hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind)
+{
+    hak_place found = find_run(heap, count, align);
+    if (!found.super) {
+        if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
+        found.super = take_superslab(heap);
+        if (!found.super) return NULL;
+    }
+    return take_at(heap, found, count, kind);
+}
+
+hak_slab *hak__units_take_scattered(hak_heap *heap, const hak_slab *last, hak_slab_kind kind)
+{
+    hak_place found = find_run(heap, 1, 1);
+    bool has_pages = found.super && found.super->dirty >> found.bit & 1;
+    if (heap->region || !last->start || has_pages) return hak__units_take(heap, 1, 1, kind);
+    hak_superslab *more = hak__scatter_needs_another(heap, last) ? take_superslab(heap) : NULL;
+    hak_place other = more ? (hak_place){more, 0} : hak__scatter(last);
+    return other.super ? take_at(heap, other, 1, kind) : hak__units_take(heap, 1, 1, kind);
+}
+
+/* A unit is accounted for up to the last page it has touched, without holes. So one with absent
+ * pages goes back whole, or is of no use until it does. */
+static void give_punched(hak_heap *heap, hak_region *region, hak_slab *run)
+{
+    size_t unit = (size_t)(run - region->slabs), missing = hak__bytes_of_pages(run->absent);
+    hak_superslab *super = &region->supers[unit / 64];
+    heap->retained += hak__slab_used(run) - missing;
+    if (missing == run->touched) { /* there is nothing left to give */
+        *run = (hak_slab){0};
+        super->dirty &= ~((uint64_t)1 << unit % 64);
+        mark(heap, region, unit, 1, true);
+        return;
+    }
+    *run = (hak_slab){
+        .start = hak__slab_base(run),
+        .touched = run->touched,
+        .absent = run->absent,
+        .units = 1,
+        .kind = HAK_UNIT_REMNANT,
+    };
+    hak__superslabs_set_tails(heap, super, (uint64_t)1 << unit % 64);
+    hak__units_purge_one(heap, super, unit % 64);
+}
+
+void hak__units_give(hak_heap *heap, hak_slab *run)
+{
+    hak_region *region = hak__region_of_run(heap, run);
+    size_t count = run->units;
+    size_t unit = (size_t)(run - region->slabs);
+    if (run->absent) {
+        give_punched(heap, region, run);
+        return;
+    }
+    heap->retained += touched_before(heap, run, hak__slab_used(run));
+    set_unused(run, 0, count);
+    mark(heap, region, unit, count, true);
+}
+
+bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
+{
+    hak_region *region = hak__region_of_run(heap, run);
+    size_t unit = (size_t)(run - region->slabs);
+    size_t had = run->units;
+    if (count > had) {
+        if (!all_free(heap, region, unit + had, count - had)) return false;
+        mark(heap, region, unit + had, count - had, false);
+        set_interior(run, had, count);
+    } else {
+        set_unused(run, count, had);
+        mark(heap, region, unit + count, had - count, true);
+    }
+    run->units = (uint32_t)count;
+    return true;
+}
