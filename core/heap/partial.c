@@ -139,7 +139,7 @@ hak_slab *hak__partial_choose(const hak_heap *heap, hak_bin_class class)
         if (best && live <= most) continue;
         best = slab;
         most = live;
-        if (live > slab->capacity / 2 && !hak__policy(heap)->fullest) break;
+        if (live > slab->capacity / 2) break;
     }
     return best;
 }

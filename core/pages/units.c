@@ -10,8 +10,6 @@
 #include "pages/supply.h"
 #include "pages/unit_purge.h"
 
-#define AHEAD_FROM ((size_t)32 << 20) /* no heap below that touches ahead */
-
 /* ------------------------------------------------------------------ what is touched */
 
 /* How many of the first `end` bytes of a run have been touched. */
@@ -63,20 +61,6 @@ size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t be
     return end - begin - touched;
 }
 
-/* A heap that grows touches some of what it is about to carve, by one call. */
-static void touch_ahead(hak_heap *heap, hak_slab *run, size_t end)
-{
-    size_t unit_size = hak__heap_unit_size(heap), ahead = hak__policy(heap)->ahead;
-    if (run->kind != HAK_SLAB_CURRENT || run->units > 1 || heap->footprint < AHEAD_FROM) return;
-    if (ahead > unit_size - end) ahead = unit_size - end;
-    if (ahead == 0 || run->touched > end || !hak__may_charge(heap, ahead)) return;
-    if (!hak__os_touch(hak__slab_base(run) + end, ahead)) return;
-    run->touched = (uint32_t)(end + ahead);
-    heap->retained += ahead;
-    hak__charge_always(heap, ahead);
-    note_tails(heap, run);
-}
-
 bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
 {
     HAK_ASSERT(begin <= end && begin % HAK_PAGE == 0 && end % HAK_PAGE == 0);
@@ -97,7 +81,6 @@ bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
         if (part > run[i].touched) run[i].touched = (uint32_t)part;
         if (part) set_dirty(region, (size_t)(&run[i] - region->slabs));
     }
-    if (hak__policy(heap)->ahead && !heap->region) touch_ahead(heap, run, end);
     return true;
 }
 

@@ -37,15 +37,13 @@ static const entry options[] = {
     {"profile", "HAKMEM_PROFILE", PROFILE, 0, 0, 0, NOWHERE,
      "what a heap trades between speed and memory"},
     {"mem_lean", "HAKMEM_SS_MEM_LEAN", FLAG, 0, 1, 1, FIELD(mem_lean),
-     "1: nothing is touched ahead, and no more retained than balanced does"},
+     "1: no more is retained than balanced does"},
     {"warm_pool", "HAKMEM_WARM_POOL_SIZE", NUMBER, 0, 65536, 1, FIELD(warm_pool),
      "free superslabs of 4 MiB a heap may retain, and the process for new heaps"},
     {"decommit", "HAKMEM_SS_MEM_LEAN_DECOMMIT", DECOMMIT, 0, 2, 1, FIELD(decommit),
      "how free pages go back to the OS: not by policy, when it wants them, at once"},
     {"carve", "HAKMEM_CARVE", BYTES, HAK_PAGE, (size_t)1 << HAK_UNIT_SHIFT, HAK_PAGE, FIELD(carve),
      "bytes of new blocks prepared at a time"},
-    {"ahead", "HAKMEM_AHEAD", BYTES, 0, MIB, HAK_PAGE, FIELD(ahead),
-     "bytes touched ahead of them in a growing heap"},
     {"retain_least", "HAKMEM_RETAIN_LEAST", BYTES, 0, MOST, 1, FIELD(retain_least),
      "bytes of free memory a heap may always retain"},
     {"retain_busy", "HAKMEM_RETAIN_BUSY", BYTES, 0, MOST, 1, FIELD(retain_busy),
@@ -58,8 +56,6 @@ static const entry options[] = {
      "bytes of destroyed heaps that the process keeps for new ones"},
     {"wake", "HAKMEM_WAKE", NUMBER, 1, 31, 1, FIELD(wake),
      "a full slab is used again when 1/2^N of it is free"},
-    {"fullest", "HAKMEM_FULLEST", FLAG, 0, 1, 1, FIELD(fullest),
-     "1: of the slabs at hand the fullest is used first"},
     {"kinds", "HAKMEM_KINDS", FLAG, 0, 1, 1, FIELD(kinds),
      "1, from a heap's beginning: kinds of block lie apart, and are counted (Lua 5.2 to 5.4)"},
     {"prewarm", "HAKMEM_PREWARM", BYTES, 0, MOST, 1, NOWHERE,
@@ -181,7 +177,6 @@ static void apply(hak_profile *profile, const entry *option, size_t value)
     *field_of(profile, option) = value;
     if (option->field == FIELD(mem_lean) && value) {
         const hak_profile *balanced = hak__profile_named("balanced");
-        profile->ahead = 0;
         at_most(&profile->retain_least, balanced->retain_least);
         at_most(&profile->retain_busy, balanced->retain_busy);
         at_most(&profile->retain_part, balanced->retain_part);

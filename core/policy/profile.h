@@ -17,7 +17,6 @@ typedef enum hak_decommit {
 typedef struct hak_profile {
     const char *name;
     size_t carve;         /* bytes of blocks carved at a time, a multiple of the page */
-    size_t ahead;         /* bytes touched ahead of the blocks that a growing heap carves */
     size_t retain_least;  /* bytes of free memory a heap may always keep, … */
     size_t retain_busy;   /* up to so many while what it gave back is soon needed again, … */
     size_t retain_part;   /* and beside them this many hundredths of what was recently in use */
@@ -26,7 +25,6 @@ typedef struct hak_profile {
     size_t pool;          /* bytes of destroyed heaps' memory kept for the next heaps */
     size_t wake;          /* a full slab is used again when 1/2^wake of it is free … */
     size_t wake_in_order; /* … or this, in a heap that sorts it first */
-    size_t fullest;       /* 1: of the slabs that are at hand, the fullest is used first */
     size_t decommit;      /* hak_decommit */
     size_t warm_pool;     /* what the option of this name set; HAK_UNSET: nothing */
     size_t mem_lean;      /* likewise, 1: set */

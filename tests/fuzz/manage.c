@@ -20,9 +20,9 @@ static const char *const settings[] = {
     "wake=1",
     "wake=2",
     "wake=31",
-    "fullest=1",
-    "ahead=64k",
-    "ahead=0",
+    "mem_lean=0",
+    "carve=4k",
+    "retain_busy=0",
     "carve=8k",
     "carve=16k",
     "carve=64k",
@@ -39,7 +39,7 @@ static const char *const settings[] = {
     "wake=0",
     "nothing=1",
     "retain_least=9z",
-    "ahead",
+    "carve",
 };
 
 static const char *const profiles[] = {"speed", "balanced", "lean", "custom", "none", NULL};

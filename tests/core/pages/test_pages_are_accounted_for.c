@@ -139,33 +139,6 @@ static void holes_are_nobodys(void **state)
     support_in_child(leave_holes, NULL, 60);
 }
 
-/* A heap from 32 MiB on that grows touches pages ahead: those behind what it carves, and no others.
- */
-static void touch_ahead(void *context)
-{
-    (void)context;
-    enum { SIZE = 1000, BELOW = 30 * MIB / SIZE, BEYOND = 6 * MIB / SIZE };
-    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "ahead=8k"});
-    for (size_t i = 0; i < BELOW; i++) memset(hak_heap_alloc(heap, SIZE), 1, SIZE);
-    agree(heap);
-    size_t calls = support_stats(heap).os.madvise, ahead = 0;
-    for (size_t i = 0; i < BEYOND; i++) {
-        memset(hak_heap_alloc(heap, SIZE), 1, SIZE);
-        if (i % 97) continue;
-        agree(heap);
-        ahead += support_stats(heap).retained >= PAGE;
-    }
-    REQUIRE(support_stats(heap).os.madvise > calls + 50 && ahead > 10);
-    hak_heap_destroy(heap);
-    agree(NULL);
-}
-
-static void what_is_touched_ahead_is_there(void **state)
-{
-    (void)state;
-    support_in_child(touch_ahead, NULL, 60);
-}
-
 static void it_is_so_in_each_profile(void **state)
 {
     (void)state;
@@ -204,7 +177,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_so_in_each_profile),
         cmocka_unit_test(holes_are_nobodys),
-        cmocka_unit_test(what_is_touched_ahead_is_there),
         cmocka_unit_test(what_is_not_ours_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,13 +90,13 @@ static void values_are_taken_as_people_write_them(void **state)
         {"retain_least=1024GiB", "retain_least", "1099511627776"},
         {"retain_least=0mb", "retain_least", "0"},
         {"carve=8KB", "carve", "8192"},
-        {"fullest=yes", "fullest", "1"},
-        {"fullest=No", "fullest", "0"},
-        {"fullest=TRUE", "fullest", "1"},
-        {"fullest=false", "fullest", "0"},
-        {"fullest=On", "fullest", "1"},
-        {"fullest=OFF", "fullest", "0"},
-        {"fullest=1", "fullest", "1"},
+        {"mem_lean=yes", "mem_lean", "1"},
+        {"mem_lean=No", "mem_lean", "0"},
+        {"mem_lean=TRUE", "mem_lean", "1"},
+        {"mem_lean=false", "mem_lean", "0"},
+        {"mem_lean=On", "mem_lean", "1"},
+        {"mem_lean=OFF", "mem_lean", "0"},
+        {"mem_lean=1", "mem_lean", "1"},
         {"decommit=free", "decommit", "FREE"},
         {"decommit=Off", "decommit", "OFF"},
         {"decommit=DontNeed", "decommit", "DONTNEED"},
@@ -111,48 +111,16 @@ static void values_are_taken_as_people_write_them(void **state)
     hak_heap_destroy(heap);
 }
 
-/* The most that a heap retains as it grows from 33 to 37 MiB: what it has touched ahead. */
-static size_t touched_ahead(const hak_heap_options *options)
-{
-    hak_heap *heap = hak_heap_new(options);
-    assert_non_null(heap);
-    if (!options->memory) hak_heap_trim(heap); /* what destroyed heaps have left */
-    uint64_t calls = support_stats(heap).os.total;
-    size_t most = 0;
-    for (size_t bytes = 0; bytes < 37 * MIB; bytes += 1000) {
-        REQUIRE(hak_heap_alloc(heap, 1000));
-        if (bytes < 33 * MIB || bytes % 37000) continue;
-        support_check_stats(heap);
-        hak_stats stats = support_stats(heap);
-        if (stats.retained > most) most = stats.retained;
-        REQUIRE(!options->memory || stats.os.total == calls);
-    }
-    hak_heap_destroy(heap);
-    return most;
-}
-
-static void a_large_heap_touches_memory_ahead(void **state)
+static void a_lean_heap_retains_no_more_than_balanced(void **state)
 {
     (void)state;
-    assert_int_equal(touched_ahead(&(hak_heap_options){.settings = "ahead=0"}), 0);
-    size_t ahead = touched_ahead(&(hak_heap_options){.settings = "ahead=32k"});
-    REQUIRE_THAT(ahead > 8 * KIB && ahead <= 32 * KIB, "%zu", ahead);
-
-    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "ahead=32k retain_least=64m"});
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "retain_least=64m"});
     assert_true(hak_heap_configure(heap, "mem_lean=1", NULL, 0));
-    assert_string_equal(option_of(heap, "ahead").value, "0");
     hak_heap *balanced = hak_heap_new(&(hak_heap_options){.profile = "balanced"});
     assert_string_equal(option_of(heap, "retain_least").value,
                         option_of(balanced, "retain_least").value);
     hak_heap_destroy(balanced);
     hak_heap_destroy(heap);
-
-    size_t size = 48 * MIB;
-    void *memory = malloc(size);
-    assert_non_null(memory);
-    hak_heap_options there = {.settings = "ahead=32k", .memory = memory, .memory_size = size};
-    assert_int_equal(touched_ahead(&there), 0);
-    free(memory);
 }
 
 static void a_policy_that_gives_nothing_back(void **state)
@@ -235,9 +203,9 @@ static void what_is_not_accepted_changes_nothing(void **state)
         {"carve=8192 wake=0", "option 'wake' cannot be '0', accepted are: 1 to 31"},
         {"decommit=never", "'never', accepted are: OFF, FREE, DONTNEED"},
         {"decommit=of", "option 'decommit' cannot be 'of'"},
-        {"fullest=2", "option 'fullest' cannot be '2', accepted are: 0, 1, no, yes"},
-        {"fullest=yess", "option 'fullest' cannot be 'yess'"},
-        {"fullest=", "option 'fullest' cannot be ''"},
+        {"mem_lean=2", "option 'mem_lean' cannot be '2', accepted are: 0, 1, no, yes"},
+        {"mem_lean=yess", "option 'mem_lean' cannot be 'yess'"},
+        {"mem_lean=", "option 'mem_lean' cannot be ''"},
         {"wake=5k", "option 'wake' cannot be '5k', accepted are: 1 to 31"},
         {"retain_least=8bm", "with k, kb, kib, m, mb, mib, g, gb, gib"},
         {"retain_least=8 mb", "option"},
@@ -405,7 +373,7 @@ int main(void)
         cmocka_unit_test(an_unknown_variable_is_answered_by_the_nearest),
         cmocka_unit_test(settings_refine_a_profile),
         cmocka_unit_test(values_are_taken_as_people_write_them),
-        cmocka_unit_test(a_large_heap_touches_memory_ahead),
+        cmocka_unit_test(a_lean_heap_retains_no_more_than_balanced),
         cmocka_unit_test(a_policy_that_gives_nothing_back),
         cmocka_unit_test(pages_given_back_lazily_are_zeroed_for_whom_it_matters),
         cmocka_unit_test(prewarmed_memory_is_there_and_stays),
