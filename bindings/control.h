@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "hakmem.h"
-#include "os/build.h"
+#include "os/os.h"
 
 /* After a call that failed: a message for the script's error. NULL after a call that did not.
  * Per thread; reading it clears it. */

@@ -7,7 +7,7 @@
 #include "heap/layout.h"
 #include "heap/nest.h"
 #include "heap/partial.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/superslabs.h"
 #include "pages/units.h"
 

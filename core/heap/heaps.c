@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/hugespace.h"
 #include "pages/region_inside.h"
 #include "pages/supply.h"
@@ -66,5 +66,12 @@ void hak_process_stats_read(hak_process_stats *stats)
     hak__hugespace_count(stats);
     hak__region_count(stats);
     hak__region_unlock();
-    hak__os_count(stats);
+    hak_advice_refused refused = hak__os_advice_refused();
+    hak_os_usage usage = hak__os_usage();
+    hak__os_calls(&stats->os);
+    stats->madvise_enomem = refused.enomem;
+    stats->madvise_other = refused.other;
+    stats->resident = usage.resident;
+    stats->page_faults = usage.page_faults;
+    stats->major_faults = usage.major_faults;
 }

@@ -3,7 +3,7 @@
 #include "heap/bins.h"
 #include "heap/layout.h"
 #include "heap/partial.h"
-#include "os/bits.h"
+#include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/superslabs.h"
 #include "pages/unit_purge.h"

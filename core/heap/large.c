@@ -5,7 +5,7 @@
 #include "heap/nest.h"
 #include "heap/purge.h"
 #include "heap/reclaim.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/hugespace.h"
 #include "pages/kept.h"

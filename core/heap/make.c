@@ -8,8 +8,7 @@
 #include "heap/kinds.h"
 #include "heap/nest.h"
 #include "insight/observe.h"
-#include "os/build.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/hugespace.h"
 #include "pages/kept.h"
@@ -162,14 +161,4 @@ void hak_heap_destroy(hak_heap *heap)
 const char *hak_heap_name(const hak_heap *heap)
 {
     return heap->name;
-}
-
-const char *hak_version(void)
-{
-    return HAK_VERSION;
-}
-
-const char *hak_build(void)
-{
-    return HAK_BUILD;
 }

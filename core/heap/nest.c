@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "heap/kinds.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/unit_purge.h"
 #include "pages/units.h"

@@ -2,7 +2,7 @@
 
 #include "heap/holes.h"
 #include "heap/nest.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/kept.h"
 #include "pages/superslabs.h"

@@ -10,12 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "os/report.h"
-
-#define HAK_PAGE ((size_t)4096) /* the step of carving and of all accounts */
-#ifndef HAK_UNIT_SHIFT
-#define HAK_UNIT_SHIFT 16
-#endif
+#include "os/os.h"
 
 struct hak_heap;
 

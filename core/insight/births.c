@@ -1,6 +1,6 @@
 #include "insight/births.h"
 
-#include "os/calls.h"
+#include "os/os.h"
 
 #define FIRST    ((size_t)4096) /* entries: 24 pages */
 #define PATIENCE 1024

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "heap/kinds.h"
-#include "os/file.h"
+#include "os/os.h"
 #include "pages/units.h"
 
 #define CELL   15 /* pixels */

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "insight/observe.h"
-#include "os/json.h"
+#include "os/os.h"
 
 static void put_range(hak_json *out, bool *begun, hak_range range)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "heap/check.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "policy/options.h"
 
 /* ------------------------------------------------------------------ beginning and ending */

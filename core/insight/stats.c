@@ -2,7 +2,7 @@
 #include "heap/blocks.h"
 #include "heap/kinds.h"
 #include "heap/nest.h"
-#include "os/calls.h"
+#include "os/os.h"
 
 #define FIELD(name, unit, help)                      \
     {                                                \

@@ -1,7 +1,7 @@
 /* Statistics as JSON. docs/stats.schema.json describes both texts. */
 #include <inttypes.h>
 
-#include "os/json.h"
+#include "os/os.h"
 
 static void put_os_calls(hak_json *out, const hak_os_calls *os)
 {

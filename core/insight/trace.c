@@ -2,8 +2,7 @@
 
 #include <inttypes.h>
 
-#include "os/calls.h"
-#include "os/file.h"
+#include "os/os.h"
 
 void hak__trace_open(hak_trace *trace, size_t capacity)
 {

@@ -245,17 +245,23 @@ static size_t resident_pages(void)
     return second ? strtoul(second, NULL, 10) : 0;
 }
 
-void hak__os_count(hak_process_stats *stats)
+hak_advice_refused hak__os_advice_refused(void)
+{
+    return (hak_advice_refused){
+        .enomem = atomic_load_explicit(&counts.madvise_enomem, memory_order_relaxed),
+        .other = atomic_load_explicit(&counts.madvise_other, memory_order_relaxed),
+    };
+}
+
+hak_os_usage hak__os_usage(void)
 {
     int saved = errno;
     struct rusage usage;
-    hak__os_calls(&stats->os);
-    stats->madvise_enomem = atomic_load_explicit(&counts.madvise_enomem, memory_order_relaxed);
-    stats->madvise_other = atomic_load_explicit(&counts.madvise_other, memory_order_relaxed);
-    stats->resident = resident_pages() * (size_t)getpagesize();
+    hak_os_usage told = {.resident = resident_pages() * (size_t)getpagesize()};
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        stats->page_faults = (size_t)usage.ru_minflt;
-        stats->major_faults = (size_t)usage.ru_majflt;
+        told.page_faults = (size_t)usage.ru_minflt;
+        told.major_faults = (size_t)usage.ru_majflt;
     }
     errno = saved;
+    return told;
 }

@@ -1,8 +1,8 @@
 /* The operating system: the only place that makes system calls for memory, and counts each.
  * Every function is safe to call from any thread. Addresses and sizes are multiples of the OS page;
  * a refusal is counted and returned, never fatal. */
-#ifndef HAK_OS_H
-#define HAK_OS_H
+#ifndef HAK_CALLS_H
+#define HAK_CALLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,7 +73,17 @@ uint64_t hak__os_clock(void);
 /* The calls made so far. */
 void hak__os_calls(hak_os_calls *calls);
 
-/* Adds what the OS knows of the process to its statistics. */
-void hak__os_count(hak_process_stats *stats);
+/* Of the calls of madvise that failed, those for want of memory, and the others. */
+typedef struct hak_advice_refused {
+    size_t enomem, other;
+} hak_advice_refused;
+hak_advice_refused hak__os_advice_refused(void);
+
+/* What the OS knows of the process. */
+typedef struct hak_os_usage {
+    size_t resident; /* bytes */
+    size_t page_faults, major_faults;
+} hak_os_usage;
+hak_os_usage hak__os_usage(void);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/region_inside.h"
 #include "pages/waiting.h"
 

@@ -9,7 +9,7 @@
 static const char __libc_single_threaded;
 #endif
 
-#include "os/calls.h"
+#include "os/os.h"
 
 #define RESERVE_FIRST    ((size_t)1 << 40) /* 1 TiB, halved while refused … */
 #define RESERVE_LEAST    ((size_t)1 << 30) /* … down to 1 GiB; below that, spill regions */

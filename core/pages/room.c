@@ -1,6 +1,6 @@
 #include "pages/room.h"
 
-#include "os/bits.h"
+#include "os/os.h"
 
 #define WORD HAK_BITS /* places */
 

@@ -1,6 +1,6 @@
 #include "pages/scatter.h"
 
-#include "os/bits.h"
+#include "os/os.h"
 
 #define PIECE_SHIFT 19
 #define PIECE_UNITS (((size_t)1 << PIECE_SHIFT) >> HAK_UNIT_SHIFT)

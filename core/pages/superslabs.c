@@ -1,6 +1,6 @@
 #include "pages/superslabs.h"
 
-#include "os/bits.h"
+#include "os/os.h"
 
 #define LOOK_AT 16 /* superslabs of a list that may have a run, not all of which need have it */
 

@@ -1,7 +1,6 @@
 #include "pages/supply.h"
 
-#include "os/bits.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/region_inside.h"
 #include "pages/waiting.h"
 

@@ -1,6 +1,6 @@
 #include "pages/unit_purge.h"
 
-#include "os/bits.h"
+#include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/superslabs.h"
 #include "pages/units.h"

@@ -1,8 +1,7 @@
 #include "pages/units.h"
 
 #include "heap/layout.h"
-#include "os/bits.h"
-#include "os/calls.h"
+#include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/reaper.h"
 #include "pages/scatter.h"

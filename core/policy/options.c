@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heap/slab.h"
-#include "os/report.h"
-#include "os/words.h"
+#include "os/os.h"
 
 #define MIB     ((size_t)1 << 20)
 #define MOST    ((size_t)1 << 40) /* of bytes */

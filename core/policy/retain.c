@@ -1,6 +1,6 @@
 #include "policy/retain.h"
 
-#include "os/calls.h"
+#include "os/os.h"
 
 /* A page is worth giving back if it is not needed again for a hundred times what the call and the
  * page fault take. */
