@@ -37,7 +37,7 @@ static bool keeps(void)
 
 static size_t in_use(const hak_heap *heap)
 {
-    return heap->footprint - heap->retained;
+    return heap->pages.footprint - heap->pages.retained;
 }
 
 /* ------------------------------------------------------------------ asking the collector */
@@ -110,12 +110,12 @@ void hak__lua_pace(hak_lua_adapter *adapter)
     hak_lua_pace *pace = &adapter->pace;
     pace->begin_at = pace->hurry_at = SIZE_MAX;
     if (!adapter->thread || adapter->closing || !put_stepmul_back(adapter)) return;
-    pace->limit = heap->limit;
-    heap->kept_back = 0;
-    if (heap->limit == SIZE_MAX) return;
-    size_t used = in_use(heap), room = used < heap->limit ? heap->limit - used : 0;
-    heap->kept_back = kept_of(heap->limit, room);
-    room -= (size_t)heap->kept_back * HAK_PAGE;
+    pace->limit = heap->pages.limit;
+    heap->pages.kept_back = 0;
+    if (heap->pages.limit == SIZE_MAX) return;
+    size_t used = in_use(heap), room = used < heap->pages.limit ? heap->pages.limit - used : 0;
+    heap->pages.kept_back = kept_of(heap->pages.limit, room);
+    room -= (size_t)heap->pages.kept_back * HAK_PAGE;
     pace->begin_at = used + room / 2;
     pace->hurry_at = used + room - room / 8;
 }
@@ -124,7 +124,7 @@ void hak__lua_press(hak_lua_adapter *adapter)
 {
     hak_lua_pace *pace = &adapter->pace;
     size_t used = in_use(adapter->heap);
-    if (adapter->heap->limit != pace->limit) hak__lua_pace(adapter);
+    if (adapter->heap->pages.limit != pace->limit) hak__lua_pace(adapter);
     if (used < pace->begin_at) return;
     bool hurry = used >= pace->hurry_at;
     int stepmul = hurry ? AT_ONCE : stepmul_for(adapter, (pace->hurry_at - pace->begin_at) / 2);
@@ -134,9 +134,9 @@ void hak__lua_press(hak_lua_adapter *adapter)
 void hak__lua_refused(hak_lua_adapter *adapter)
 {
     hak_heap *heap = adapter->heap;
-    if (heap->limit == SIZE_MAX || LUA_VERSION_NUM > 501) return;
-    if (heap->limit != adapter->pace.limit) hak__lua_pace(adapter);
+    if (heap->pages.limit == SIZE_MAX || LUA_VERSION_NUM > 501) return;
+    if (heap->pages.limit != adapter->pace.limit) hak__lua_pace(adapter);
     if (!keeps()) return; /* LuaJIT crashes where memory runs out while it collects */
     if (ask(adapter, AT_ONCE)) adapter->pace.begin_at = SIZE_MAX;
-    heap->kept_back /= 2;
+    heap->pages.kept_back /= 2;
 }

@@ -76,7 +76,8 @@ void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
 
 static bool has_room(const hak_heap *heap)
 {
-    return heap->footprint <= heap->limit && heap->limit - heap->footprint >= ROOM;
+    return heap->pages.footprint <= heap->pages.limit &&
+           heap->pages.limit - heap->pages.footprint >= ROOM;
 }
 
 /* Makes sure that the next cycle finalizes one too. A new object does it, which must not be tried
@@ -101,10 +102,10 @@ static int finalize(lua_State *L)
         hak__lua_at_close(L, adapter, __builtin_frame_address(0));
     } else if (!adapter->closing) {
         hak__lua_cycle_is_over(adapter);
-        uint16_t kept = adapter->heap->kept_back;
-        adapter->heap->kept_back = 0;
+        uint16_t kept = adapter->heap->pages.kept_back;
+        adapter->heap->pages.kept_back = 0;
         renew(L, adapter->heap);
-        adapter->heap->kept_back = kept;
+        adapter->heap->pages.kept_back = kept;
     }
     return 0;
 }

@@ -6,8 +6,7 @@
 #include "heap/partial.h"
 #include "heap/purge.h"
 #include "heap/reclaim.h"
-#include "pages/accounts.h"
-#include "pages/units.h"
+#include "pages/pages.h"
 
 /* Times that an empty slab of medium blocks retires, before its class counts as busy. */
 #define IDLE_MOST 32
@@ -15,7 +14,6 @@
 const hak_lists hak__no_lists = {
     .medium = {[0 ... HAK_MEDIUM_CLASSES - 1] = (hak_slab *)&hak__no_slab},
 };
-const hak_superslab_lists hak__no_superslabs;
 
 /* Has a class allocate from `slab`. */
 static void set_bin(hak_heap *heap, hak_bin_class class, hak_slab *slab)
@@ -73,9 +71,9 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     if (slab->absent) return hak__holes_fill(heap, slab);
     size_t step = hak__policy(heap)->carve;
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
-    size_t peak = heap->footprint_peak;
-    if (!hak__units_use(heap, slab, begin, end)) return false;
-    heap->work += heap->footprint_peak - peak; /* pays for as much to be given back */
+    size_t peak = heap->pages.footprint_peak;
+    if (!hak__units_use(&heap->pages, slab, begin, end)) return false;
+    heap->work += heap->pages.footprint_peak - peak; /* pays for as much to be given back */
     hak__slab_carve(slab, step);
     return true;
 }
@@ -84,8 +82,8 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
  * is at most an eighth. */
 static size_t slab_units(const hak_heap *heap, size_t block_size)
 {
-    if (!heap->region) return 1;
-    size_t unit = hak__unit_size(heap->region);
+    if (!heap->pages.region) return 1;
+    size_t unit = hak__unit_size(heap->pages.region);
     size_t count = (block_size + unit - 1) / unit;
     while (count * unit % block_size > count * unit / 8) count++;
     return count;
@@ -95,22 +93,22 @@ static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
 {
     size_t count = slab_units(heap, class.size);
     bool scattered = heap->traits->scattered && count == 1 && class.size <= HAK_SMALL_MAX;
-    hak_slab *slab = scattered ? hak__units_take_scattered(heap, hak__heap_current(heap, class),
-                                                           HAK_SLAB_CURRENT)
-                               : hak__units_take(heap, count, 1, HAK_SLAB_CURRENT);
+    hak_slab *slab = scattered ? hak__units_take_scattered(
+                                     &heap->pages, hak__heap_current(heap, class), HAK_SLAB_CURRENT)
+                               : hak__units_take(&heap->pages, count, 1, HAK_SLAB_CURRENT);
     if (!slab) return NULL;
     slab->block_size = (uint32_t) class.size;
     slab->size_class = (uint8_t) class.index;
     slab->block_kind = (uint8_t) class.kind;
-    size_t bytes = count * hak__heap_unit_size(heap);
+    size_t bytes = count * hak__pages_unit_size(&heap->pages);
     slab->capacity = (uint16_t)(bytes / class.size);
     if (heap->traits->coloured && class.size <= HAK_SMALL_MAX) {
-        size_t unit = (size_t)(slab - hak__region_of_run(heap, slab)->slabs);
+        size_t unit = (size_t)(slab - hak__region_of_run(&heap->pages, slab)->slabs);
         hak__layout_colour(slab, unit, bytes, hak__heap_spacing(heap)->granularity,
                            heap->traits->scattered);
     }
     if (add_blocks(heap, slab)) return slab;
-    hak__units_give(heap, slab);
+    hak__units_give(&heap->pages, slab);
     return NULL;
 }
 
@@ -130,7 +128,7 @@ static uint16_t sleep_of(const hak_heap *heap, const hak_slab *slab)
 static void give(hak_heap *heap, hak_slab *slab)
 {
     heap->retires++;
-    hak__units_give(heap, slab);
+    hak__units_give(&heap->pages, slab);
 }
 
 /* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
@@ -187,7 +185,8 @@ static bool take_up(hak_heap *heap, hak_slab *slab, hak_slab *current)
  */
 static void recover(hak_heap *heap)
 {
-    if (heap->starved && heap->work - heap->starved_at > heap->footprint) heap->starved = false;
+    if (heap->starved && heap->work - heap->starved_at > heap->pages.footprint)
+        heap->starved = false;
 }
 
 static hak_slab *refill(hak_heap *heap, hak_bin_class class)
@@ -221,9 +220,9 @@ hak_slab *hak__bins_refill(hak_heap *heap, hak_bin_class class)
     if (!hak__nest_ensure_lists(heap)) return NULL;
     bool has_slab = hak__heap_current(heap, class) != &hak__no_slab ||
                     heap->sets[class.kind]->lists->partial[class.index];
-    heap->holds_back = has_slab;
+    heap->pages.holds_back = has_slab;
     hak_slab *slab = refill(heap, class);
-    heap->holds_back = false;
+    heap->pages.holds_back = false;
     return slab;
 }
 

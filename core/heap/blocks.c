@@ -29,7 +29,7 @@ static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
 {
     hak_region *region = hak__region_of(block);
     hak_superslab *super = region ? hak__superslab_of(region, block) : NULL;
-    if (!super || super->kind != HAK_SUPERSLAB_HUGE || super->heap != heap) {
+    if (!super || super->kind != HAK_SUPERSLAB_HUGE || super->owner != &heap->pages) {
         hak__fatal("free", block, "no block lives there, or it is free already");
     }
     *unit = (hak_slab){0};
@@ -168,7 +168,7 @@ void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
 void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 {
     hak__heap_check_now_and_then(heap);
-    size_t most = heap->region ? HAK_PAGE : ALIGNMENT_MAX;
+    size_t most = heap->pages.region ? HAK_PAGE : ALIGNMENT_MAX;
     if (alignment == 0 || (alignment & (alignment - 1)) || alignment > most) {
         errno = EINVAL;
         return NULL;
@@ -199,7 +199,7 @@ static location locate(const hak_heap *heap, const void *p)
     if ((uintptr_t)p - (uintptr_t)heap->nest.start < heap->nest.end) {
         return (location){.slab = heap->nest.run};
     }
-    hak_region *region = heap->region ? heap->region : hak__region_of(p);
+    hak_region *region = heap->pages.region ? heap->pages.region : hak__region_of(p);
     if (!region || !hak__region_contains(region, p)) return (location){0};
     hak_superslab *super = hak__superslab_of(region, p);
     if (super->kind == HAK_SUPERSLAB_TAIL) super -= super->run;
@@ -207,10 +207,10 @@ static location locate(const hak_heap *heap, const void *p)
     if (super->kind == HAK_SUPERSLAB_NESTS) {
         return (location){.slab = unit == heap->nest.run ? unit : NULL};
     }
-    if (super->heap != heap) return (location){0};
+    if (super->owner != &heap->pages) return (location){0};
     if (super->kind == HAK_SUPERSLAB_HUGE) return (location){.huge = super};
     if (super->kind != HAK_SUPERSLAB_SLABS) return (location){0};
-    return (location){.slab = hak__slab_head(unit)};
+    return (location){.slab = hak__unit_head(unit)};
 }
 
 void hak__heap_free_outside(hak_heap *heap, void *block)
@@ -301,7 +301,7 @@ bool hak_owns(const void *p)
         const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
         return nest->kind == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
     }
-    return super->heap && hak_heap_owns(super->heap, p);
+    return super->owner && hak_heap_owns(hak__heap_of_pages(super->owner), p);
 }
 
 /* ------------------------------------------------------------------ realloc */

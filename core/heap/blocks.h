@@ -12,8 +12,8 @@
 #include "hakmem.h"
 #include "heap/sizeclass.h"
 #include "heap/slab.h"
-#include "pages/region.h"
-#include "policy/profile.h"
+#include "pages/pages.h"
+#include "policy/policy.h"
 
 /* What suits the program that uses a heap, by measurement: see docs/design.md. */
 typedef struct hak_traits {
@@ -38,23 +38,6 @@ typedef struct hak_traits {
 
 extern const hak_traits hak__traits_default;
 
-/* Goes over the heap's units a few at a time. */
-typedef struct hak_hand {
-    hak_superslab *super; /* NULL: begins anew */
-    uint64_t passed;      /* units of that one */
-} hak_hand;
-
-#define HAK_ROOMS 7 /* by the longest run of free units, from 1 to 64, in powers of two */
-#define HAK_KEPT  4 /* lists of huge blocks that are kept, by size */
-
-/* Which superslabs a heap has: superslabs.h; and huge blocks that are kept: kept.h. */
-typedef struct hak_superslab_lists {
-    hak_superslab *with_room[2 * HAK_ROOMS]; /* with free units; those with pages second */
-    hak_superslab *owned, *tailed;           /* all; those with tails */
-    hak_superslab *kept[HAK_KEPT];           /* huge blocks that are free; the latest first */
-    hak_hand hand;
-} hak_superslab_lists;
-
 /* Which slabs a heap has, by size class. */
 typedef struct hak_lists {
     hak_slab *medium[HAK_MEDIUM_CLASSES]; /* to allocate from, above HAK_SMALL_MAX */
@@ -65,17 +48,6 @@ typedef struct hak_lists {
 } hak_lists;
 
 extern const hak_lists hak__no_lists;
-extern const hak_superslab_lists hak__no_superslabs;
-
-/* What a heap gave back last, in one release of one purge or several, and whether it will have been
- * worth it: see retain.h. */
-typedef struct hak_release {
-    size_t given;     /* bytes */
-    size_t footprint; /* after it */
-    size_t keep;      /* bytes to retain in future, beside `retain_least` */
-    uint32_t began;   /* in milliseconds, as hak__os_clock counts, modulo 2^32 */
-    uint32_t over;    /* when more than the bound came to be retained; 0: it is not */
-} hak_release;
 
 /* How many kinds of block a heap can keep apart: kinds.h. */
 #define HAK_KINDS 6
@@ -117,58 +89,37 @@ struct hak_heap {
 
     hak_bins *sets[HAK_KINDS];           /* by kind; all are `bins` where … */
     struct hak_kinds *kinds;             /* … this is NULL, since kinds do not lie apart */
-    hak_superslab_lists *supers;         /* while there are none, hak__no_superslabs */
-    hak_superslab *huge;                 /* that live; one with some spare first: kept.h */
-    hak_region *region;                  /* the caller's memory, or NULL */
+    hak_pages pages;                     /* what it holds of them */
     hak_heap *next_heap, *previous_heap; /* of the process */
     void *adapter;                       /* of whoever hands pointers of others to this heap */
 
-    uint32_t spacing; /* of its size classes: an index of hak__spacings */
-    uint32_t super_count;
-    size_t footprint, footprint_peak;
-    size_t retained; /* of the footprint, bytes that hold no block and never will before they are
-                      * used anew: free units, ends of units in use, retained huge blocks */
-    size_t loose;    /* bytes of pages of partial slabs */
-    size_t loose_at; /* when to look for holes in them */
-    size_t limit;    /* SIZE_MAX: none */
-    size_t grace, grace_used;
-    size_t short_of;           /* bytes that the limit lacked when it last refused some */
-    size_t stepped_peak;       /* the last peak that was a step above the one before */
-    uint32_t stepped_refills;  /* the refills until then */
-    uint8_t refusals_in_a_row; /* of the OS, to take pages: unit_purge.h */
-    uint8_t purge_pause;       /* log2 of how often it is not asked then … */
-    uint16_t purges_skipped;   /* … and how often it was not since the last time */
-    size_t work;               /* what the program has done, as far as refills tell: purge.h */
-    size_t look_at;            /* the work after which to look again for what it can do without */
-    size_t recent_peak;        /* of the bytes in use, decaying; bounds what is retained */
-    size_t peak_in_use;        /* the same, but not decaying, since … */
-    size_t peak_since;         /* … there was so much work */
-    uint32_t collected_at;     /* the work, in KiB, when the VM had last collected … */
-    uint32_t settled_at;       /* … and when the heap was last settled after that; … */
-    uint32_t settled_free;     /* … the pages that were retained and loose after that … */
-    uint32_t settled_pages;    /* … and those of the footprint */
-    hak_release released;      /* the last */
-    size_t refills, retires, purges;
+    uint32_t spacing;         /* of its size classes: an index of hak__spacings */
+    uint32_t stepped_refills; /* the refills until … */
+    size_t stepped_peak;      /* … the last peak that was a step above the one before */
+    size_t loose;             /* bytes of pages of partial slabs */
+    size_t loose_at;          /* when to look for holes in them */
+    size_t work;              /* what the program has done, as far as refills tell: purge.h */
+    size_t look_at;           /* the work after which to look again for what it can do without */
+    uint32_t collected_at;    /* the work, in KiB, when the VM had last collected … */
+    uint32_t settled_at;      /* … and when the heap was last settled after that; … */
+    uint32_t settled_free;    /* … the pages that were retained and loose after that … */
+    uint32_t settled_pages;   /* … and those of the footprint */
+    size_t refills, retires;
     hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
                             * hak__policy */
     uint32_t vacant_pages; /* of partial slabs, found without a block: holes.h */
     uint32_t round_left;   /* units and superslabs that a look for them has still to come to */
     uint32_t unsearched;   /* partial slabs not searched since they have changed */
     uint32_t given;        /* bit for each option of its own: options.h */
+    uint32_t searched_bins; /* the state of the bins when memory was last searched for: reclaim.c */
+    uint8_t looks_in_vain;  /* in a row */
     bool round_searches : 1; /* the look of round_left only searches; another gives back then */
     bool has_collected : 1;  /* at `collected_at`; … */
     bool took_large : 1;     /* … and has handed out large blocks since */
-    bool at_once : 1;        /* pages go back at once, whatever the policy says */
-    bool holds_back : 1;     /* a class with a slab is served: hak__reserve is not for it */
-    bool stale : 1;          /* pages that count as untouched may hold what was in them */
     bool starved : 1;        /* memory was refused lately: full slabs are used again at once … */
-    bool changed : 1;        /* … and since it was searched for, blocks have been freed … */
-    uint8_t looks_in_vain;   /* in a row */
-    uint16_t kept_back;      /* pages of the limit that the adapter keeps until one is refused */
-    uint32_t searched_bins;  /* … but in the bins, which had this state: reclaim.c */
+    bool changed : 1;        /* … and since it was searched for, blocks have been freed */
     size_t refusals;
     size_t starved_at; /* the work until memory was last searched for after a refusal */
-    size_t prewarmed;  /* bytes touched ahead on request */
     const hak_traits *traits;
     char name[32];
     struct hak_observer *observer; /* NULL: never observed */
@@ -220,10 +171,16 @@ static inline const hak_profile *hak__policy(const hak_heap *heap)
     return fixed ? fixed : &heap->policy;
 }
 
+/* The heap whose pages these are. */
+static inline hak_heap *hak__heap_of_pages(const hak_pages *pages)
+{
+    return (hak_heap *)((char *)pages - offsetof(hak_heap, pages));
+}
+
 /* Whether the heap has lists: a young one does without. */
 static inline bool hak__heap_has_lists(const hak_heap *heap)
 {
-    return heap->supers != &hak__no_superslabs;
+    return heap->pages.supers != &hak__no_superslabs;
 }
 
 /* Gives back at once all but `keep` bytes and half of what the profile always retains, and what

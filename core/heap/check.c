@@ -8,8 +8,7 @@
 #include "heap/nest.h"
 #include "heap/partial.h"
 #include "os/os.h"
-#include "pages/superslabs.h"
-#include "pages/units.h"
+#include "pages/pages.h"
 
 #define CALLS_LEAST    1024
 #define CALLS_PER_UNIT 32
@@ -45,7 +44,8 @@ static void add_slab(const hak_heap *heap, const hak_slab *slab, sums *found)
         found->loose += hak__slab_pages_in_use(slab);
         found->vacant += hak__bytes_of_pages(slab->vacant);
         found->unsearched += !slab->searched;
-        if (!heap->region) HAK_ASSERT(hak__holes_of(slab) >= hak__bytes_of_pages(slab->vacant));
+        if (!heap->pages.region)
+            HAK_ASSERT(hak__holes_of(slab) >= hak__bytes_of_pages(slab->vacant));
         break;
     case HAK_SLAB_DRY: found->dry++; break;
     case HAK_SLAB_CURRENT:
@@ -92,9 +92,9 @@ static void check_slab_lists(const hak_heap *heap, const sums *found)
 static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_t unit, sums *found)
 {
     const hak_slab *record = &hak__superslab_slabs(super)[unit];
-    const hak_slab *run = hak__slab_head((hak_slab *)record);
+    const hak_slab *run = hak__unit_head((hak_slab *)record);
     uint64_t bit = (uint64_t)1 << unit;
-    size_t unit_size = hak__heap_unit_size(heap);
+    size_t unit_size = hak__pages_unit_size(&heap->pages);
     HAK_ASSERT(record->touched <= unit_size && record->touched % HAK_PAGE == 0);
     HAK_ASSERT(!record->touched == !(super->dirty & bit));
     HAK_ASSERT(!(super->free & bit) == (record->kind != HAK_UNIT_FREE));
@@ -102,7 +102,7 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
     if (record->kind == HAK_UNIT_FREE) return 0;
     HAK_ASSERT((size_t)(record - run) < run->units);
     if (record == run) {
-        HAK_ASSERT(hak__slab_base(run) == hak__superslab_start(super) + unit * unit_size);
+        HAK_ASSERT(hak__unit_base(run) == hak__superslab_start(super) + unit * unit_size);
         if (run->block_size) add_slab(heap, run, found);
     }
     return hak__part_in_unit(hak__slab_used(run), (size_t)(record - run), unit_size);
@@ -110,7 +110,8 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
 
 static void add_superslab(const hak_heap *heap, const hak_superslab *super, sums *found)
 {
-    HAK_ASSERT(super->heap == heap && super->kind == HAK_SUPERSLAB_SLABS && super->committed);
+    HAK_ASSERT(super->owner == &heap->pages && super->kind == HAK_SUPERSLAB_SLABS &&
+               super->committed);
     size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
     for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
         if (first + unit >= super->region->units) break;
@@ -121,7 +122,7 @@ static void add_superslab(const hak_heap *heap, const hak_superslab *super, sums
         HAK_ASSERT(in_use || !tailed);
         HAK_ASSERT(!in_use || record->touched == used || tailed);
         found->footprint += record->touched - hak__bytes_of_pages(record->absent);
-        found->retained += record->touched - used - hak__slab_missing(record);
+        found->retained += record->touched - used - hak__unit_missing(record);
     }
     found->superslabs++;
 }
@@ -132,31 +133,32 @@ static void check_superslab_lists(const hak_heap *heap, const sums *found)
 {
     size_t listed = 0, full = 0, tailed = 0, with_tails = 0;
     for (int list = 0; list < 2 * HAK_ROOMS; list++) {
-        const hak_superslab *super = heap->supers->with_room[list];
+        const hak_superslab *super = heap->pages.supers->with_room[list];
         for (; super; super = super->next, listed++) HAK_ASSERT(super->list == list);
     }
-    for (const hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+    for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         HAK_ASSERT(hak__superslabs_in_place(super));
         full += !super->free;
         with_tails += super->tails != 0;
     }
-    for (const hak_superslab *super = heap->supers->tailed; super; super = super->next_tailed) {
+    for (const hak_superslab *super = heap->pages.supers->tailed; super;
+         super = super->next_tailed) {
         tailed++;
     }
-    HAK_ASSERT(found->superslabs == heap->super_count);
-    HAK_ASSERT(listed + full == heap->super_count);
+    HAK_ASSERT(found->superslabs == heap->pages.super_count);
+    HAK_ASSERT(listed + full == heap->pages.super_count);
     HAK_ASSERT(tailed == with_tails);
 }
 
 static void add_huge(const hak_heap *heap, const hak_superslab *list, bool retained, sums *found)
 {
     for (const hak_superslab *huge = list; huge; huge = huge->next) {
-        HAK_ASSERT(huge->heap == heap && huge->kind == HAK_SUPERSLAB_HUGE);
+        HAK_ASSERT(huge->owner == &heap->pages && huge->kind == HAK_SUPERSLAB_HUGE);
         size_t size = huge->huge_size, spare = huge->huge_spare;
         HAK_ASSERT(huge->huge_retained == retained && size % HAK_PAGE == 0 &&
                    spare % HAK_PAGE == 0);
         HAK_ASSERT(size + spare <= huge->run * HAK_SUPERSLAB_SIZE);
-        HAK_ASSERT(!spare || huge == heap->huge);
+        HAK_ASSERT(!spare || huge == heap->pages.huge);
         found->footprint += size + spare;
         found->retained += retained ? size : spare;
     }
@@ -180,7 +182,7 @@ static void check_residence(const hak_heap *heap, const hak_superslab *super)
 {
     enum { PAGES = HAK_SUPERSLAB_SIZE / HAK_PAGE, UNIT_PAGES = PAGES / HAK_SUPERSLAB_UNITS };
     static _Thread_local unsigned char resident[PAGES];
-    if (heap->stale || hak__os_huge_pages()) return;
+    if (heap->pages.stale || hak__os_huge_pages()) return;
     if (!hak__os_resident(hak__superslab_start(super), HAK_SUPERSLAB_SIZE, resident)) return;
     for (size_t page = 0; page < PAGES; page++) {
         const hak_slab *record = &hak__superslab_slabs(super)[page / UNIT_PAGES];
@@ -195,23 +197,23 @@ static void check_residence(const hak_heap *heap, const hak_superslab *super)
 void hak__heap_check(const hak_heap *heap)
 {
     sums found = {0};
-    for (const hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+    for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         add_superslab(heap, super, &found);
-        if (!heap->region) check_residence(heap, super);
+        if (!heap->pages.region) check_residence(heap, super);
     }
     check_superslab_lists(heap, &found);
     check_slab_lists(heap, &found);
-    add_huge(heap, heap->huge, false, &found);
+    add_huge(heap, heap->pages.huge, false, &found);
     for (unsigned list = 0; list < HAK_KEPT; list++) {
-        add_huge(heap, heap->supers->kept[list], true, &found);
+        add_huge(heap, heap->pages.supers->kept[list], true, &found);
     }
-    if (!heap->region) add_nest(heap, &found);
-    HAK_ASSERT(found.footprint == heap->footprint);
-    HAK_ASSERT(found.retained == heap->retained);
+    if (!heap->pages.region) add_nest(heap, &found);
+    HAK_ASSERT(found.footprint == heap->pages.footprint);
+    HAK_ASSERT(found.retained == heap->pages.retained);
     HAK_ASSERT(found.loose == heap->loose);
     HAK_ASSERT(found.vacant == heap->vacant_pages * HAK_PAGE);
     HAK_ASSERT(found.unsearched == heap->unsearched);
-    HAK_ASSERT(heap->footprint <= heap->footprint_peak);
+    HAK_ASSERT(heap->pages.footprint <= heap->pages.footprint_peak);
 }
 
 void hak__heap_check_now_and_then(const hak_heap *heap)
@@ -219,7 +221,7 @@ void hak__heap_check_now_and_then(const hak_heap *heap)
     static _Thread_local size_t calls_left;
     if (calls_left-- > 0) return;
     hak__heap_check(heap);
-    size_t calls = (size_t)heap->super_count * HAK_SUPERSLAB_UNITS * CALLS_PER_UNIT;
+    size_t calls = (size_t)heap->pages.super_count * HAK_SUPERSLAB_UNITS * CALLS_PER_UNIT;
     calls_left = calls > CALLS_LEAST ? calls : CALLS_LEAST;
 }
 

@@ -8,13 +8,8 @@
 #include "heap/nest.h"
 #include "heap/purge.h"
 #include "heap/reclaim.h"
-#include "pages/accounts.h"
-#include "pages/reaper.h"
-#include "pages/superslabs.h"
-#include "pages/supply.h"
-#include "pages/unit_purge.h"
-#include "pages/units.h"
-#include "policy/options.h"
+#include "pages/pages.h"
+#include "policy/policy.h"
 #include "policy/retain.h"
 
 /* A collection with so little allocated since the one before finds the program at rest. */
@@ -24,21 +19,21 @@
 
 void hak__policy_limit(hak_heap *heap, size_t bytes)
 {
-    heap->limit = bytes ? bytes : SIZE_MAX;
-    heap->kept_back = 0;
+    heap->pages.limit = bytes ? bytes : SIZE_MAX;
+    heap->pages.kept_back = 0;
 }
 
 /* Brings the footprint down to `bytes`: first by what is retained, as much as is needed; then by
  * what a trim would give back. False, and nothing is given back, when that is not enough. */
 static bool fit(hak_heap *heap, size_t bytes)
 {
-    if (heap->footprint <= bytes) return true;
+    if (heap->pages.footprint <= bytes) return true;
     if (hak__reclaim_in_use(heap) > bytes) return false;
-    hak__purge_begin(heap);
-    hak__purge_some(heap, heap->footprint - bytes);
-    if (heap->prewarmed > heap->retained) heap->prewarmed = heap->retained;
-    if (heap->footprint > bytes) hak_heap_trim(heap);
-    return heap->footprint <= bytes;
+    hak__purge_begin(&heap->pages);
+    hak__purge_some(heap, heap->pages.footprint - bytes);
+    if (heap->pages.prewarmed > heap->pages.retained) heap->pages.prewarmed = heap->pages.retained;
+    if (heap->pages.footprint > bytes) hak_heap_trim(heap);
+    return heap->pages.footprint <= bytes;
 }
 
 bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
@@ -54,50 +49,53 @@ bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
 
 size_t hak_heap_limit(const hak_heap *heap)
 {
-    return heap->limit == SIZE_MAX ? 0 : heap->limit;
+    return heap->pages.limit == SIZE_MAX ? 0 : heap->pages.limit;
 }
 
 void hak_heap_grace(hak_heap *heap, size_t bytes)
 {
     hak__heap_check_now_and_then(heap);
-    heap->grace = bytes;
-    if (bytes) heap->grace_used = heap->footprint > heap->limit ? heap->footprint - heap->limit : 0;
+    heap->pages.grace = bytes;
+    if (bytes)
+        heap->pages.grace_used = heap->pages.footprint > heap->pages.limit
+                                     ? heap->pages.footprint - heap->pages.limit
+                                     : 0;
 }
 
 size_t hak_heap_grace_used(const hak_heap *heap)
 {
-    return heap->grace_used;
+    return heap->pages.grace_used;
 }
 
 /* ------------------------------------------------------------------ giving back */
 
 size_t hak_heap_trim(hak_heap *heap)
 {
-    size_t before = heap->footprint;
-    heap->at_once = true;
-    heap->prewarmed = 0;
-    hak__purge_begin(heap);
+    size_t before = heap->pages.footprint;
+    heap->pages.at_once = true;
+    heap->pages.prewarmed = 0;
+    hak__purge_begin(&heap->pages);
     hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(heap, 0);
-    heap->at_once = false;
+    heap->pages.at_once = false;
     hak__heap_check_now_and_then(heap);
-    if (heap->region) return before - heap->footprint;
+    if (heap->pages.region) return before - heap->pages.footprint;
     hak__purge_unused(heap);
-    return before - heap->footprint + hak__supply_shrink(0) + hak__reaper_flush();
+    return before - heap->pages.footprint + hak__supply_shrink(0) + hak__reaper_flush();
 }
 
 size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
 {
     size_t touched = 0;
     bytes &= ~(HAK_PAGE - 1);
-    if (heap->region || (bytes && !hak__nest_ensure_lists(heap))) bytes = 0;
+    if (heap->pages.region || (bytes && !hak__nest_ensure_lists(heap))) bytes = 0;
     while (touched < bytes) {
-        size_t more = hak__units_prewarm(heap, bytes - touched);
+        size_t more = hak__units_prewarm(&heap->pages, bytes - touched);
         if (more == 0) break;
         touched += more;
     }
-    heap->prewarmed += touched;
+    heap->pages.prewarmed += touched;
     hak__heap_check_now_and_then(heap);
     return touched;
 }
@@ -106,10 +104,10 @@ size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
  * time. */
 static void settle(hak_heap *heap)
 {
-    size_t before = heap->footprint, bound = hak__retain_bound(heap);
-    size_t most = heap->retained + heap->loose + hak__bins_pages(heap);
-    if (most > bound && heap->retained + hak__holes_find(heap, false) > bound &&
-        hak__purge_may_begin(heap)) {
+    size_t before = heap->pages.footprint, bound = hak__retain_bound(heap);
+    size_t most = heap->pages.retained + heap->loose + hak__bins_pages(heap);
+    if (most > bound && heap->pages.retained + hak__holes_find(heap, false) > bound &&
+        hak__purge_may_begin(&heap->pages)) {
         hak__retain_learn(heap);
         hak__bins_retire_idle(heap);
         hak__holes_punch(heap, false);
@@ -117,8 +115,8 @@ static void settle(hak_heap *heap)
     }
     hak__purge_excess(heap);
     size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
-    if (needed < SIZE_MAX - least && heap->retained > needed + least &&
-        hak__purge_may_begin(heap)) {
+    if (needed < SIZE_MAX - least && heap->pages.retained > needed + least &&
+        hak__purge_may_begin(&heap->pages)) {
         size_t keep = needed + least / 2;
         hak__purge_let_wait(heap, keep);
         hak__purge_to(heap, keep);
@@ -135,26 +133,26 @@ static uint32_t work_since(const hak_heap *heap, uint32_t before)
  * has since the last, or the cycle has freed an eighth of it, which may have gone back already. */
 static bool worth_settling(const hak_heap *heap)
 {
-    size_t footprint = heap->footprint, was = heap->settled_pages * HAK_PAGE;
-    size_t free = heap->retained + heap->loose, was_free = heap->settled_free * HAK_PAGE;
+    size_t footprint = heap->pages.footprint, was = heap->settled_pages * HAK_PAGE;
+    size_t free = heap->pages.retained + heap->loose, was_free = heap->settled_free * HAK_PAGE;
     return work_since(heap, heap->settled_at) >= footprint / 1024 ||
            free >= was_free + footprint / 8 || footprint < was - was / 8;
 }
 
 size_t hak__heap_rest(hak_heap *heap, size_t keep)
 {
-    size_t before = heap->footprint, in_use = before - heap->retained;
+    size_t before = heap->pages.footprint, in_use = before - heap->pages.retained;
     if (hak__retain_bound(heap) == SIZE_MAX) return 0;
-    keep += hak__policy(heap)->retain_least / 2 + heap->prewarmed;
-    heap->recent_peak = heap->peak_in_use = in_use;
-    if (heap->retained + hak__bins_pages(heap) > keep) hak__bins_retire_idle(heap);
-    if (heap->retained > keep && hak__purge_may_begin(heap)) {
+    keep += hak__policy(heap)->retain_least / 2 + heap->pages.prewarmed;
+    heap->pages.recent_peak = heap->pages.peak_in_use = in_use;
+    if (heap->pages.retained + hak__bins_pages(heap) > keep) hak__bins_retire_idle(heap);
+    if (heap->pages.retained > keep && hak__purge_may_begin(&heap->pages)) {
         hak__purge_to(heap, keep);
         hak__retain_released(heap, before);
     }
-    if (hak__retain_wait(heap) && !heap->region) hak__reaper_flush();
+    if (hak__retain_wait(heap) && !heap->pages.region) hak__reaper_flush();
     hak__heap_check_now_and_then(heap);
-    return before - heap->footprint;
+    return before - heap->pages.footprint;
 }
 
 /* Whether hardly anything has been allocated since the last collection. */
@@ -174,13 +172,13 @@ size_t hak_heap_settle(hak_heap *heap)
     heap->collected_at = (uint32_t)(heap->work / 1024);
     if (rests) return hak__heap_rest(heap, 0);
     if (!worth_settling(heap)) return 0;
-    size_t before = heap->footprint;
+    size_t before = heap->pages.footprint;
     settle(heap);
     heap->settled_at = heap->collected_at;
-    heap->settled_free = (uint32_t)((heap->retained + heap->loose) / HAK_PAGE);
-    heap->settled_pages = (uint32_t)(heap->footprint / HAK_PAGE);
+    heap->settled_free = (uint32_t)((heap->pages.retained + heap->loose) / HAK_PAGE);
+    heap->settled_pages = (uint32_t)(heap->pages.footprint / HAK_PAGE);
     hak__heap_check_now_and_then(heap);
-    return before - heap->footprint;
+    return before - heap->pages.footprint;
 }
 
 /* ------------------------------------------------------------------ profiles */
@@ -200,14 +198,14 @@ static void comply(hak_heap *heap)
 {
     heap->round_left = 0; /* what was looked for under the last policy */
     if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return;
-    heap->prewarmed = 0;
-    hak__purge_begin(heap);
+    heap->pages.prewarmed = 0;
+    hak__purge_begin(&heap->pages);
     hak__bins_retire_idle(heap);
-    heap->recent_peak = heap->footprint - heap->retained;
-    heap->released = (hak_release){0};
-    if (heap->retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
+    heap->pages.recent_peak = heap->pages.footprint - heap->pages.retained;
+    heap->pages.released = (hak_release){0};
+    if (heap->pages.retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
     hak__purge_to(heap, hak__retain_bound(heap));
-    if (heap->region) return;
+    if (heap->pages.region) return;
     hak__supply_shrink(hak__policy(heap)->pool);
     hak__reaper_flush();
     hak__heap_check_now_and_then(heap);

@@ -1,7 +1,7 @@
 /* What is asked of a heap as a whole, while it lives: to keep to a limit, to follow another
  * profile, to give memory back or have some ready. */
-#ifndef HAK_POLICY_H
-#define HAK_POLICY_H
+#ifndef HAK_COMMANDS_H
+#define HAK_COMMANDS_H
 
 #include "heap/blocks.h"
 

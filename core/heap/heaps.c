@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include "os/os.h"
-#include "pages/hugespace.h"
-#include "pages/region_inside.h"
-#include "pages/supply.h"
-#include "policy/options.h"
+#include "pages/pages.h"
+#include "policy/policy.h"
 
 static hak_heap *heaps; /* under the region's lock */
 
@@ -59,8 +57,8 @@ void hak_process_stats_read(hak_process_stats *stats)
     hak__region_lock();
     for (hak_heap *heap = heaps; heap; heap = heap->next_heap) {
         stats->heaps++;
-        stats->footprint += __atomic_load_n(&heap->footprint, __ATOMIC_RELAXED);
-        stats->retained += __atomic_load_n(&heap->retained, __ATOMIC_RELAXED);
+        stats->footprint += __atomic_load_n(&heap->pages.footprint, __ATOMIC_RELAXED);
+        stats->retained += __atomic_load_n(&heap->pages.retained, __ATOMIC_RELAXED);
     }
     hak__supply_count(stats);
     hak__hugespace_count(stats);

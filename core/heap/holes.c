@@ -4,9 +4,7 @@
 #include "heap/layout.h"
 #include "heap/partial.h"
 #include "os/os.h"
-#include "pages/accounts.h"
-#include "pages/superslabs.h"
-#include "pages/unit_purge.h"
+#include "pages/pages.h"
 
 /* Adds a block's bytes to those that are free in each page. */
 static void add_block(uint32_t *bytes, size_t begin, size_t size)
@@ -23,9 +21,9 @@ static void add_block(uint32_t *bytes, size_t begin, size_t size)
  * be freed at least before there can be another, SIZE_MAX: all of them. */
 static uint32_t pages_without_block(const hak_slab *slab, size_t *frees)
 {
-    size_t size = slab->block_size, colour = hak__slab_colour(slab);
+    size_t size = slab->block_size, colour = hak__unit_colour(slab);
     size_t end = hak__layout_carved_end(slab);
-    const char *base = hak__slab_base(slab);
+    const char *base = hak__unit_base(slab);
     uint32_t bytes[HAK_UNIT_PAGES] = {(uint32_t)colour};
     for (size_t i = hak__layout_group(slab); slab->has_gaps && i < slab->carved;
          i += hak__layout_group(slab)) {
@@ -79,11 +77,11 @@ static uint32_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
     uint32_t kept = 0;
     for (uint32_t rest = pages, run; rest; rest &= ~run) {
         run = (uint32_t)hak__bits_lowest_run(rest);
-        char *start = hak__slab_base(slab) + (size_t)__builtin_ctz(run) * HAK_PAGE;
-        if (!hak__give_pages(heap, start, hak__bytes_of_pages(run))) kept |= run;
+        char *start = hak__unit_base(slab) + (size_t)__builtin_ctz(run) * HAK_PAGE;
+        if (!hak__give_pages(&heap->pages, start, hak__bytes_of_pages(run))) kept |= run;
     }
     if (kept) hak__slab_restore(slab, kept);
-    hak__discharge(heap, hak__bytes_of_pages(pages & ~kept));
+    hak__discharge(&heap->pages, hak__bytes_of_pages(pages & ~kept));
     return kept;
 }
 
@@ -91,14 +89,14 @@ static size_t punch_current(hak_heap *heap, hak_slab *slab)
 {
     size_t frees;
     uint32_t pages = pages_without_block(slab, &frees);
-    if (!pages || hak__purge_gave_up(heap)) return 0;
+    if (!pages || hak__purge_gave_up(&heap->pages)) return 0;
     return hak__bytes_of_pages(pages & ~punch(heap, slab, pages));
 }
 
 static size_t punch_partial(hak_heap *heap, hak_slab *slab)
 {
     uint32_t pages = slab->vacant;
-    if (!pages || hak__purge_gave_up(heap)) return 0;
+    if (!pages || hak__purge_gave_up(&heap->pages)) return 0;
     uint32_t kept = punch(heap, slab, pages);
     size_t given = hak__bytes_of_pages(pages & ~kept);
     heap->loose -= given;
@@ -192,7 +190,7 @@ static size_t search_all(hak_heap *heap, bool punches, bool thorough)
 size_t hak__holes_of_current(const hak_heap *heap, size_t *read)
 {
     size_t bytes = 0;
-    if (heap->region) return 0;
+    if (heap->pages.region) return 0;
     hak_bin_class at = {0};
     for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         *read += slab->carved;
@@ -203,7 +201,7 @@ size_t hak__holes_of_current(const hak_heap *heap, size_t *read)
 
 size_t hak__holes_find(hak_heap *heap, bool thorough)
 {
-    if (heap->region) return 0;
+    if (heap->pages.region) return 0;
     search_all(heap, false, thorough);
     size_t read = 0;
     return heap->vacant_pages * HAK_PAGE + hak__holes_of_current(heap, &read);
@@ -212,7 +210,7 @@ size_t hak__holes_find(hak_heap *heap, bool thorough)
 size_t hak__holes_punch_current(hak_heap *heap)
 {
     size_t given = 0;
-    if (heap->region) return 0;
+    if (heap->pages.region) return 0;
     hak_bin_class at = {0};
     for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         given += punch_current(heap, slab);
@@ -222,11 +220,11 @@ size_t hak__holes_punch_current(hak_heap *heap)
 
 size_t hak__holes_punch(hak_heap *heap, bool thorough)
 {
-    if (heap->region) return 0;
+    if (heap->pages.region) return 0;
     size_t given = search_all(heap, true, thorough) + hak__holes_punch_current(heap);
     unsigned kind = 0, index = 0;
     for (hak_slab *slab; heap->vacant_pages && (slab = next_list(heap, &kind, &index));) {
-        for (hak_slab *next; slab && !hak__purge_gave_up(heap); slab = next) {
+        for (hak_slab *next; slab && !hak__purge_gave_up(&heap->pages); slab = next) {
             next = slab->next;
             given += punch_partial(heap, slab);
         }
@@ -245,9 +243,9 @@ static size_t search_again(hak_heap *heap, hak_slab *slab)
 
 size_t hak__holes_find_some(hak_heap *heap, size_t reads, size_t *read, uint32_t *left)
 {
-    if (heap->region) *left = 0;
+    if (heap->pages.region) *left = 0;
     for (; *left && *read < reads; ++*read) {
-        hak_slab *slab = heap->unsearched ? hak__superslabs_hand(heap) : NULL;
+        hak_slab *slab = heap->unsearched ? hak__superslabs_hand(&heap->pages) : NULL;
         if (slab && slab->kind == HAK_SLAB_PARTIAL) *read += search_again(heap, slab);
         *left = heap->unsearched ? *left - 1 : 0;
     }
@@ -258,10 +256,11 @@ size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t 
                              uint32_t *left)
 {
     size_t given = 0;
-    if (heap->region) *left = 0;
+    if (heap->pages.region) *left = 0;
     for (; *left && *read < reads && given < bytes; ++*read) {
-        bool may_find = (heap->unsearched || heap->vacant_pages) && !hak__purge_gave_up(heap);
-        hak_slab *slab = may_find ? hak__superslabs_hand(heap) : NULL;
+        bool may_find =
+            (heap->unsearched || heap->vacant_pages) && !hak__purge_gave_up(&heap->pages);
+        hak_slab *slab = may_find ? hak__superslabs_hand(&heap->pages) : NULL;
         if (slab && slab->kind == HAK_SLAB_PARTIAL) {
             *read += search_again(heap, slab);
             given += punch_partial(heap, slab);
@@ -274,10 +273,10 @@ size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t 
 bool hak__holes_fill(hak_heap *heap, hak_slab *slab)
 {
     size_t page = (size_t)__builtin_ctz(slab->absent);
-    size_t begin = page * HAK_PAGE, colour = hak__slab_colour(slab);
+    size_t begin = page * HAK_PAGE, colour = hak__unit_colour(slab);
     size_t block = begin > colour ? hak__layout_end_within(slab, begin - colour) : 0;
     uint32_t pages = hak__slab_pages(slab, hak__layout_offset(slab, block)) & slab->absent;
-    if (!hak__charge(heap, hak__bytes_of_pages(pages))) return false;
+    if (!hak__charge(&heap->pages, hak__bytes_of_pages(pages))) return false;
     hak__slab_restore(slab, pages);
     return true;
 }

@@ -31,7 +31,7 @@ void hak__kinds_clear_lists(const hak_heap *heap, void *memory)
 void hak__kinds_set_lists(hak_heap *heap, void *memory)
 {
     hak_all_lists *all = memory;
-    heap->supers = &all->supers;
+    heap->pages.supers = &all->supers;
     heap->bins.lists = &all->lists;
     for (unsigned i = 0; heap->kinds && i < HAK_KINDS - 1; i++) {
         all->sets[i].bins.lists = &all->sets[i].lists;

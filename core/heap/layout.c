@@ -39,7 +39,7 @@ size_t hak__layout_carved_end(const hak_slab *slab)
 {
     if (!slab->carved) return 0;
     size_t last = hak__layout_offset(slab, slab->carved - (size_t)1);
-    return hak__slab_colour(slab) + last + slab->block_size;
+    return hak__unit_colour(slab) + last + slab->block_size;
 }
 
 /* The sum of a number's digits, where a digit has as many values as there are colours, or some more

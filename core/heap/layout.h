@@ -18,19 +18,6 @@
  * Blocks stay aligned as the granularity and their size say. */
 void hak__layout_colour(hak_slab *slab, size_t unit, size_t bytes, size_t granularity, bool gaps);
 
-/* How many bytes from the start of its run a slab's first block lies. Runs begin at a multiple of
- * the page, and colours are smaller. */
-static inline size_t hak__slab_colour(const hak_slab *slab)
-{
-    return (uintptr_t)slab->start & (HAK_PAGE - 1);
-}
-
-/* The first byte of a slab's or span's run. */
-static inline char *hak__slab_base(const hak_slab *slab)
-{
-    return slab->start - hak__slab_colour(slab);
-}
-
 /* The blocks of a group. */
 static inline size_t hak__layout_group(const hak_slab *slab)
 {

@@ -9,12 +9,8 @@
 #include "heap/nest.h"
 #include "insight/observe.h"
 #include "os/os.h"
-#include "pages/accounts.h"
-#include "pages/hugespace.h"
-#include "pages/kept.h"
-#include "pages/supply.h"
-#include "pages/units.h"
-#include "policy/options.h"
+#include "pages/pages.h"
+#include "policy/policy.h"
 
 const hak_traits hak__traits_default = {.work_most = SIZE_MAX};
 
@@ -39,6 +35,26 @@ static bool options_valid(const hak_heap_options *options, hak_profile *policy, 
     return true;
 }
 
+/* ------------------------------------------------------------------ what its pages ask of it */
+
+/* A young heap has no block in its nest, but lies there itself. */
+static size_t used(const hak_pages *pages, const hak_unit *run)
+{
+    if (run == pages->single && !run->span_size)
+        return hak__nest_own_pages(hak__heap_of_pages(pages));
+    return hak__slab_used(run);
+}
+
+static void reached(hak_pages *pages, size_t units)
+{
+    hak_heap *heap = hak__heap_of_pages(pages);
+    if (units > heap->units) heap->units = units;
+}
+
+static const hak_pages_owner owner = {used, reached};
+
+/* ------------------------------------------------------------------ making and ending */
+
 /* What a heap begins with. */
 typedef struct heap_head {
     hak_heap heap;
@@ -61,16 +77,17 @@ static hak_heap *heap_in_nest(bool kinds)
     *heap = (hak_heap){
         .base = shared->base,
         .slabs = shared->slabs,
-        .limit = SIZE_MAX,
+        .pages = {.owner = &owner,
+                  .limit = SIZE_MAX,
+                  .supers = (hak_superslab_lists *)&hak__no_superslabs},
         .bins.lists = (hak_lists *)&hak__no_lists,
-        .supers = (hak_superslab_lists *)&hak__no_superslabs,
     };
     if (hak__region_contains(shared, heap)) heap->units = hak__unit_index(shared, heap) + 1;
     hak__kinds_open(heap, kinds ? &head->kinds : NULL);
     hak__nest_open(heap, nest, head_size(kinds));
     size_t own = hak__nest_own_pages(heap);
     if (nest->touched < own) nest->touched = (uint32_t)own;
-    heap->footprint = heap->retained = nest->touched - own;
+    heap->pages.footprint = heap->pages.retained = nest->touched - own;
     return heap;
 }
 
@@ -81,11 +98,12 @@ static hak_heap *heap_on_memory(void *memory, size_t size, bool kinds)
     if (!region) return NULL;
     heap_head *head = region->control;
     hak_heap *heap = &head->heap;
-    *heap = (hak_heap){.region = region, .limit = SIZE_MAX};
+    *heap = (hak_heap){.pages = {.owner = &owner, .region = region, .limit = SIZE_MAX}};
     hak__kinds_open(heap, kinds ? &head->kinds : NULL);
     hak__kinds_clear_lists(heap, (char *)head + head_end);
     hak__kinds_set_lists(heap, (char *)head + head_end);
-    for (size_t i = region->superslabs; i-- > 0;) hak__units_adopt(heap, &region->supers[i]);
+    for (size_t i = region->superslabs; i-- > 0;)
+        hak__units_adopt(&heap->pages, &region->supers[i]);
     return heap;
 }
 
@@ -117,16 +135,17 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
     heap->spacing = options->granularity == 8 ? HAK_SPACING_8 : HAK_SPACING_16;
     hak__policy_limit(heap, options->limit);
-    if (heap->footprint > heap->limit && !hak__nest_purge(heap)) {
+    if (heap->pages.footprint > heap->pages.limit && !hak__nest_purge(heap)) {
         hak__supply_give_nest(heap->nest.run, SIZE_MAX);
         errno = ENOMEM;
         return NULL;
     }
-    hak__charge_always(heap, 0);
+    hak__charge_always(&heap->pages, 0);
     hak__heap_suit(heap, &hak__traits_default);
     heap->policy = policy;
+    heap->pages.profile = &heap->policy;
     heap->given = given;
-    if (!heap->region) hak__heaps_add(heap);
+    if (!heap->pages.region) hak__heaps_add(heap);
     if (hak__options_prewarm()) hak_heap_prewarm(heap, hak__options_prewarm());
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
     if (HAK_OBSERVE_BUILD) hak__observe_begin(heap);
@@ -145,16 +164,17 @@ void hak_heap_destroy(hak_heap *heap)
     if (!heap) return;
     hak__heap_check_now_and_then(heap);
     hak__observe_drop(heap);
-    if (heap->region) return;
+    if (heap->pages.region) return;
     size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);
-    hak__kept_purge_to(heap, 0, 0);
-    while (heap->huge) {
-        hak_superslab *huge = heap->huge;
-        heap->huge = huge->next;
+    hak__kept_purge_to(&heap->pages, 0, 0);
+    while (heap->pages.huge) {
+        hak_superslab *huge = heap->pages.huge;
+        heap->pages.huge = huge->next;
         hak__hugespace_give(huge);
     }
-    while (heap->supers->owned) hak__units_return(heap, heap->supers->owned, pool);
+    while (heap->pages.supers->owned)
+        hak__units_return(&heap->pages, heap->pages.supers->owned, pool);
     hak__supply_give_nest(heap->nest.run, pool);
 }
 

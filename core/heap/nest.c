@@ -4,9 +4,7 @@
 
 #include "heap/kinds.h"
 #include "os/os.h"
-#include "pages/accounts.h"
-#include "pages/unit_purge.h"
-#include "pages/units.h"
+#include "pages/pages.h"
 
 #define STEP      ((size_t)8)
 #define PAIR      (2 * STEP)
@@ -113,8 +111,10 @@ void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin)
     hak_nest *nest = &heap->nest;
     nest->run = run;
     nest->start = run->start;
+    if (!heap->pages.region) heap->pages.single = run;
     nest->begin = nest->carved = (uint32_t)begin;
-    size_t size = run->units * hak__heap_unit_size(heap), most = (size_t)1 << HAK_UNIT_SHIFT;
+    size_t size = run->units * hak__pages_unit_size(&heap->pages),
+           most = (size_t)1 << HAK_UNIT_SHIFT;
     nest->end = (uint32_t)(size < most ? size : most);
     if (!hak__heap_has_lists(heap)) nest->end -= lists_size(heap);
 }
@@ -122,11 +122,11 @@ void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin)
 /* On a caller's memory: an eighth of it, when the first block is asked for. */
 __attribute__((noinline)) static bool open_run(hak_heap *heap)
 {
-    if (!heap->region) return false;
-    size_t unit = hak__unit_size(heap->region), most = (size_t)1 << HAK_UNIT_SHIFT;
-    size_t count = heap->region->units / 8;
+    if (!heap->pages.region) return false;
+    size_t unit = hak__unit_size(heap->pages.region), most = (size_t)1 << HAK_UNIT_SHIFT;
+    size_t count = heap->pages.region->units / 8;
     if (count * unit > most) count = most / unit;
-    hak_slab *run = count ? hak__units_take(heap, count, 1, HAK_UNIT_NEST) : NULL;
+    hak_slab *run = count ? hak__units_take(&heap->pages, count, 1, HAK_UNIT_NEST) : NULL;
     if (run) hak__nest_open(heap, run, 2 * STEP);
     return run != NULL;
 }
@@ -134,7 +134,7 @@ __attribute__((noinline)) static bool open_run(hak_heap *heap)
 /* Where the lists are; 0: not among the blocks. */
 static size_t lists_offset(const hak_heap *heap)
 {
-    size_t offset = (size_t)((char *)heap->supers - heap->nest.start);
+    size_t offset = (size_t)((char *)heap->pages.supers - heap->nest.start);
     if (!hak__heap_has_lists(heap)) return 0;
     return offset >= heap->nest.begin && offset < heap->nest.carved ? offset : 0;
 }
@@ -145,7 +145,7 @@ static void reset(hak_heap *heap)
     hak_nest *nest = &heap->nest;
     if (lists_offset(heap)) {
         char *front = nest->start + nest->begin;
-        memmove(front, heap->supers, hak__kinds_lists_size(heap->kinds));
+        memmove(front, heap->pages.supers, hak__kinds_lists_size(heap->kinds));
         hak__kinds_set_lists(heap, front);
         nest->begin += lists_size(heap);
     }
@@ -158,7 +158,7 @@ static void reset(hak_heap *heap)
 
 size_t hak__nest_own_pages(const hak_heap *heap)
 {
-    return heap->region ? 0 : up(heap->nest.begin, HAK_PAGE);
+    return heap->pages.region ? 0 : up(heap->nest.begin, HAK_PAGE);
 }
 
 void hak__nest_trim(hak_heap *heap)
@@ -168,8 +168,8 @@ void hak__nest_trim(hak_heap *heap)
     if (!run) return;
     if (nest->live == 0) {
         reset(heap);
-        if (heap->region) {
-            hak__units_give(heap, run);
+        if (heap->pages.region) {
+            hak__units_give(&heap->pages, run);
             nest->run = NULL;
             nest->end = 0;
             return;
@@ -177,11 +177,11 @@ void hak__nest_trim(hak_heap *heap)
     }
     size_t used = up(nest->carved, HAK_PAGE);
     if (used < run->span_size) {
-        hak__units_leave(heap, run, used, run->span_size);
+        hak__units_leave(&heap->pages, run, used, run->span_size);
         run->span_size = used;
     }
     if (nest->live == 0 && run->span_size) {
-        hak__discharge(heap, used);
+        hak__discharge(&heap->pages, used);
         run->span_size = 0;
     }
 }
@@ -199,10 +199,10 @@ size_t hak__nest_purge(hak_heap *heap)
     hak_slab *run = heap->nest.run;
     size_t used = run->span_size ? run->span_size : hak__nest_own_pages(heap);
     size_t bytes = run->touched - used;
-    if (bytes == 0 || !hak__give_pages_at_once(heap, run->start + used, bytes)) return 0;
+    if (bytes == 0 || !hak__give_pages_at_once(&heap->pages, run->start + used, bytes)) return 0;
     run->touched = (uint32_t)used;
-    heap->retained -= bytes;
-    hak__discharge(heap, bytes);
+    heap->pages.retained -= bytes;
+    hak__discharge(&heap->pages, bytes);
     return bytes;
 }
 
@@ -213,14 +213,14 @@ static bool has_pages(const hak_heap *heap, size_t end)
 {
     const hak_slab *run = heap->nest.run;
     if (end <= run->span_size) return false;
-    size_t more = hak__units_untouched(heap, run, run->span_size, up(end, HAK_PAGE));
-    return more > 0 && heap->retained >= more;
+    size_t more = hak__units_untouched(&heap->pages, run, run->span_size, up(end, HAK_PAGE));
+    return more > 0 && heap->pages.retained >= more;
 }
 
 static bool use_first(hak_heap *heap)
 {
     size_t own = hak__nest_own_pages(heap);
-    if (!hak__charge(heap, own)) return false;
+    if (!hak__charge(&heap->pages, own)) return false;
     heap->nest.run->span_size = own;
     return true;
 }
@@ -228,8 +228,8 @@ static bool use_first(hak_heap *heap)
 __attribute__((noinline)) static bool use_more(hak_heap *heap, size_t end)
 {
     hak_slab *run = heap->nest.run;
-    if (!heap->region && run->span_size == 0 && !use_first(heap)) return false;
-    if (!hak__units_use(heap, run, run->span_size, end)) return false;
+    if (!heap->pages.region && run->span_size == 0 && !use_first(heap)) return false;
+    if (!hak__units_use(&heap->pages, run, run->span_size, end)) return false;
     run->span_size = end;
     return true;
 }
@@ -311,7 +311,7 @@ bool hak__nest_come_back(hak_heap *heap)
 {
     hak_nest *nest = &heap->nest;
     /* It would take pages as slabs do, and the heap's own page beside them. */
-    if (heap->super_count && nest->run && !nest->run->span_size) return false;
+    if (heap->pages.super_count && nest->run && !nest->run->span_size) return false;
     bool found = nest->gap < nest->gap_end || nest->to_cut;
     for (unsigned index = 1; index < HAK_CLASSES; index++) {
         nest->reused[index] = 0;
@@ -430,7 +430,7 @@ static void check_not_free(const hak_heap *heap, size_t offset, size_t size)
 /* Whether the heap has slabs for whatever it needs, many times the nest. */
 static bool outgrown(const hak_heap *heap)
 {
-    return heap->super_count > 0 && heap->footprint >= OUTGROWN;
+    return heap->pages.super_count > 0 && heap->pages.footprint >= OUTGROWN;
 }
 
 /* Its last block is gone, and no class comes back for more unless memory runs out: the pages go. */
@@ -438,7 +438,8 @@ __attribute__((noinline)) static void close_nest(hak_heap *heap)
 {
     for (unsigned index = 1; index < HAK_CLASSES; index++) heap->nest.reused[index] = 2 * BUSY;
     hak__nest_trim(heap);
-    if (!heap->region && hak__policy(heap)->decommit != HAK_DECOMMIT_OFF) hak__nest_purge(heap);
+    if (!heap->pages.region && hak__policy(heap)->decommit != HAK_DECOMMIT_OFF)
+        hak__nest_purge(heap);
 }
 
 void hak__nest_free(hak_heap *heap, void *block)

@@ -3,11 +3,7 @@
 #include "heap/holes.h"
 #include "heap/nest.h"
 #include "os/os.h"
-#include "pages/accounts.h"
-#include "pages/kept.h"
-#include "pages/superslabs.h"
-#include "pages/unit_purge.h"
-#include "pages/units.h"
+#include "pages/pages.h"
 #include "policy/retain.h"
 
 #define PEAK_STEP    ((size_t)32 * 1024)
@@ -33,31 +29,32 @@
 static bool may_pass(hak_heap *heap, size_t bound)
 {
     size_t wait = hak__retain_wait(heap);
-    if (!wait || heap->retained > bound + PASSING + hak__kept_spare(heap)) return false;
+    if (!wait || heap->pages.retained > bound + PASSING + hak__kept_spare(&heap->pages))
+        return false;
     uint32_t now = (uint32_t)hak__os_clock();
-    if (!heap->released.over) heap->released.over = now ? now : 1;
-    return now - heap->released.over <= wait;
+    if (!heap->pages.released.over) heap->pages.released.over = now ? now : 1;
+    return now - heap->pages.released.over <= wait;
 }
 
 static bool is_within(hak_heap *heap, size_t bound)
 {
-    if (heap->retained > bound) return false;
-    heap->released.over = 0;
+    if (heap->pages.retained > bound) return false;
+    heap->pages.released.over = 0;
     return true;
 }
 
 void hak__purge_excess(hak_heap *heap)
 {
     size_t bound = hak__retain_bound(heap);
-    if (is_within(heap, bound) || !hak__purge_may_begin(heap)) return;
-    hak__purge_let_wait(heap, bound / 2 + hak__kept_spare(heap));
+    if (is_within(heap, bound) || !hak__purge_may_begin(&heap->pages)) return;
+    hak__purge_let_wait(heap, bound / 2 + hak__kept_spare(&heap->pages));
     if (is_within(heap, bound) || may_pass(heap, bound)) return;
     hak__retain_learn(heap);
     /* What was in use at the peak matters less with every purge. */
-    size_t in_use = heap->footprint - heap->retained;
-    heap->recent_peak -= heap->recent_peak / 8;
-    if (heap->recent_peak < in_use) heap->recent_peak = in_use;
-    size_t before = heap->footprint;
+    size_t in_use = heap->pages.footprint - heap->pages.retained;
+    heap->pages.recent_peak -= heap->pages.recent_peak / 8;
+    if (heap->pages.recent_peak < in_use) heap->pages.recent_peak = in_use;
+    size_t before = heap->pages.footprint;
     hak__purge_to(heap, hak__retain_bound(heap) / 2);
     hak__retain_released(heap, before);
 }
@@ -67,13 +64,14 @@ void hak__purge_excess(hak_heap *heap)
 void hak__purge_loose(hak_heap *heap)
 {
     size_t bound = hak__retain_bound(heap);
-    if (heap->loose >= heap->loose_at && heap->loose > bound && hak__purge_may_begin(heap)) {
+    if (heap->loose >= heap->loose_at && heap->loose > bound &&
+        hak__purge_may_begin(&heap->pages)) {
         hak__retain_learn(heap);
         heap->loose_at = SIZE_MAX;
         if (!heap->round_left || heap->round_searches) hak__purge_begin_round(heap, false);
     }
     if (heap->round_left && !heap->round_searches) {
-        size_t before = heap->footprint;
+        size_t before = heap->pages.footprint;
         hak__purge_go_round(heap, SIZE_MAX, READS_AT_A_FREE);
         hak__retain_released(heap, before);
     }
@@ -102,11 +100,11 @@ static bool grows_by_a_step(hak_heap *heap, size_t peak)
 
 size_t hak__purge_worth(hak_heap *heap, size_t bytes)
 {
-    size_t peak = heap->footprint + bytes;
-    if (peak <= heap->footprint_peak) return SIZE_MAX;
+    size_t peak = heap->pages.footprint + bytes;
+    if (peak <= heap->pages.footprint_peak) return SIZE_MAX;
     if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
-    if (heap->prewarmed) return SIZE_MAX; /* memory is kept on purpose */
-    if (grows_by_a_step(heap, peak) && heap->retained >= WORTH_A_STEP) return WORTH_A_STEP;
+    if (heap->pages.prewarmed) return SIZE_MAX; /* memory is kept on purpose */
+    if (grows_by_a_step(heap, peak) && heap->pages.retained >= WORTH_A_STEP) return WORTH_A_STEP;
     if (bytes >= LARGE) return HAK_PAGE;
     if (heap->work < heap->look_at && !heap->round_left) return SIZE_MAX;
     return peak / 32 + WORTH_LEAST;
@@ -114,7 +112,7 @@ size_t hak__purge_worth(hak_heap *heap, size_t bytes)
 
 size_t hak__purge_share(const hak_heap *heap, size_t bytes)
 {
-    size_t peak = heap->footprint + bytes, above = peak - heap->footprint_peak;
+    size_t peak = heap->pages.footprint + bytes, above = peak - heap->pages.footprint_peak;
     size_t least = peak / 32 + WORTH_LEAST;
     return bytes >= LARGE || above > least ? above : least;
 }
@@ -136,8 +134,8 @@ void hak__purge_pay(hak_heap *heap, size_t given, size_t read)
 static void pay_for_nothing(hak_heap *heap)
 {
     size_t wait = WORK_LEAST << heap->looks_in_vain;
-    if (wait < heap->footprint) heap->looks_in_vain++;
-    heap->look_at += wait < heap->footprint ? wait : heap->footprint;
+    if (wait < heap->pages.footprint) heap->looks_in_vain++;
+    heap->look_at += wait < heap->pages.footprint ? wait : heap->pages.footprint;
 }
 
 void hak__purge_hope(hak_heap *heap)
@@ -150,13 +148,13 @@ void hak__purge_hope(hak_heap *heap)
 void hak__purge_begin_round(hak_heap *heap, bool searches)
 {
     heap->round_searches = searches;
-    heap->round_left = heap->region ? 0 : hak__superslabs_round(heap);
+    heap->round_left = heap->pages.region ? 0 : hak__superslabs_round(&heap->pages);
 }
 
 bool hak__purge_search_round(hak_heap *heap, size_t worth, size_t reads)
 {
     size_t read = 0;
-    size_t there = heap->retained;
+    size_t there = heap->pages.retained;
     there += hak__holes_find_some(heap, reads, &read, &heap->round_left);
     if (there < worth && !heap->round_left) there += hak__holes_of_current(heap, &read);
     hak__purge_pay(heap, 0, read);
@@ -177,20 +175,21 @@ size_t hak__purge_go_round(hak_heap *heap, size_t bytes, size_t reads)
 static void purge_superslabs(hak_heap *heap, size_t keep, size_t wait)
 {
     hak_superslab *super, *next;
-    for (super = hak__superslabs_unused(heap, true); super && heap->retained > keep; super = next) {
+    for (super = hak__superslabs_unused(&heap->pages, true); super && heap->pages.retained > keep;
+         super = next) {
         next = super->next;
-        size_t touched =
-            wait ? hak__units_let_wait(heap, super, wait) : hak__units_return(heap, super, 0);
-        heap->retained -= touched;
-        hak__discharge(heap, touched);
-        heap->purges++;
+        size_t touched = wait ? hak__units_let_wait(&heap->pages, super, wait)
+                              : hak__units_return(&heap->pages, super, 0);
+        heap->pages.retained -= touched;
+        hak__discharge(&heap->pages, touched);
+        heap->pages.purges++;
     }
 }
 
 void hak__purge_unused(hak_heap *heap)
 {
-    for (hak_superslab *super; (super = hak__superslabs_unused(heap, false)) != NULL;) {
-        hak__units_return(heap, super, 0);
+    for (hak_superslab *super; (super = hak__superslabs_unused(&heap->pages, false)) != NULL;) {
+        hak__units_return(&heap->pages, super, 0);
     }
 }
 
@@ -198,46 +197,47 @@ void hak__purge_unused(hak_heap *heap)
 static size_t purge_units(hak_heap *heap, size_t bytes)
 {
     size_t given = 0;
-    hak_superslab *super = hak__superslabs_next_dirty(heap, NULL), *next;
-    for (; super && given < bytes && !hak__purge_gave_up(heap); super = next) {
-        next = hak__superslabs_next_dirty(heap, super);
-        given += hak__units_purge(heap, super, bytes - given);
+    hak_superslab *super = hak__superslabs_next_dirty(&heap->pages, NULL), *next;
+    for (; super && given < bytes && !hak__purge_gave_up(&heap->pages); super = next) {
+        next = hak__superslabs_next_dirty(&heap->pages, super);
+        given += hak__units_purge(&heap->pages, super, bytes - given);
     }
-    super = heap->supers->tailed;
-    for (; super && given < bytes && !hak__purge_gave_up(heap); super = next) {
+    super = heap->pages.supers->tailed;
+    for (; super && given < bytes && !hak__purge_gave_up(&heap->pages); super = next) {
         next = super->next_tailed;
-        given += hak__units_purge(heap, super, bytes - given);
+        given += hak__units_purge(&heap->pages, super, bytes - given);
     }
     return given;
 }
 
 size_t hak__purge_some(hak_heap *heap, size_t bytes)
 {
-    if (heap->retained == 0) return 0;
+    if (heap->pages.retained == 0) return 0;
     size_t given = purge_units(heap, bytes);
-    if (given < bytes && !heap->region) given += hak__kept_purge_some(heap, bytes - given);
+    if (given < bytes && !heap->pages.region)
+        given += hak__kept_purge_some(&heap->pages, bytes - given);
     return given;
 }
 
 static void purge_whole(hak_heap *heap, size_t keep, size_t wait)
 {
-    hak__kept_purge_to(heap, keep, wait);
+    hak__kept_purge_to(&heap->pages, keep, wait);
     purge_superslabs(heap, keep, wait);
 }
 
 void hak__purge_let_wait(hak_heap *heap, size_t keep)
 {
-    size_t wait = hak__retain_wait(heap), before = heap->footprint;
-    if (!wait || heap->region) return;
+    size_t wait = hak__retain_wait(heap), before = heap->pages.footprint;
+    if (!wait || heap->pages.region) return;
     purge_whole(heap, keep, wait);
     /* What comes back from there costs nothing, and tells nothing of what else was given back. */
-    if (heap->footprint < before) heap->released.given = 0;
+    if (heap->pages.footprint < before) heap->pages.released.given = 0;
 }
 
 void hak__purge_to(hak_heap *heap, size_t keep)
 {
-    if (heap->retained <= keep) return;
-    if (!heap->region) purge_whole(heap, keep, 0);
-    if (heap->retained > keep) purge_units(heap, heap->retained - keep);
-    if (!heap->region && heap->retained > keep) hak__nest_purge(heap);
+    if (heap->pages.retained <= keep) return;
+    if (!heap->pages.region) purge_whole(heap, keep, 0);
+    if (heap->pages.retained > keep) purge_units(heap, heap->pages.retained - keep);
+    if (!heap->pages.region && heap->pages.retained > keep) hak__nest_purge(heap);
 }

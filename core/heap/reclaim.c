@@ -5,12 +5,7 @@
 #include "heap/nest.h"
 #include "heap/partial.h"
 #include "heap/purge.h"
-#include "pages/accounts.h"
-#include "pages/reaper.h"
-#include "pages/superslabs.h"
-#include "pages/supply.h"
-#include "pages/unit_purge.h"
-#include "pages/waiting.h"
+#include "pages/pages.h"
 #include "policy/retain.h"
 
 /* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
@@ -39,7 +34,7 @@ static void wake_some(hak_heap *heap, size_t peak)
     size_t shift = hak__purge_is_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
     if (hak__bins_wake_shift(heap) >= shift) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
-        hak_slab *slab = hak__superslabs_hand(heap);
+        hak_slab *slab = hak__superslabs_hand(&heap->pages);
         if (!slab || slab->kind != HAK_SLAB_FULL) continue;
         if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> shift)
             hak__partial_link(heap, slab, hak__slab_live(slab));
@@ -64,7 +59,7 @@ static void look_some(hak_heap *heap, size_t bytes, size_t share)
 static void look_on(hak_heap *heap, size_t worth, size_t share)
 {
     bool begins = !heap->round_left;
-    if (begins) hak__purge_begin_round(heap, heap->retained < worth);
+    if (begins) hak__purge_begin_round(heap, heap->pages.retained < worth);
     if (heap->round_searches) {
         if (!hak__purge_search_round(heap, worth, READS_AT_A_PEAK)) return;
         hak__purge_begin_round(heap, false);
@@ -86,17 +81,17 @@ static void make_room_beside(hak_heap *heap, size_t bytes)
 {
     size_t waits = hak__retain_wait(heap) ? hak__waiting_bytes() : 0;
     if (!waits || bytes > HAK_SUPERSLAB_SIZE / 2) return;
-    size_t most = heap->footprint_peak + heap->footprint_peak / BESIDE_PART;
-    if (heap->footprint + bytes + waits > most) hak__reaper_make_room(bytes, false);
+    size_t most = heap->pages.footprint_peak + heap->pages.footprint_peak / BESIDE_PART;
+    if (heap->pages.footprint + bytes + waits > most) hak__reaper_make_room(bytes, false);
 }
 
 void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
 {
     make_room_beside(heap, bytes);
-    if (heap->footprint + bytes <= heap->footprint_peak) return;
-    wake_some(heap, heap->footprint + bytes);
+    if (heap->pages.footprint + bytes <= heap->pages.footprint_peak) return;
+    wake_some(heap, heap->pages.footprint + bytes);
     size_t worth = hak__purge_worth(heap, bytes);
-    if (worth == SIZE_MAX || !hak__purge_may_begin(heap)) return;
+    if (worth == SIZE_MAX || !hak__purge_may_begin(&heap->pages)) return;
     size_t share = hak__purge_share(heap, bytes);
     if (worth <= HAK_PAGE) look_some(heap, bytes, share);
     else look_on(heap, worth, share);
@@ -106,9 +101,10 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
 
 bool hak__reclaim_short(hak_heap *heap)
 {
-    size_t lacking = heap->short_of, prewarmed = heap->prewarmed;
-    if (heap->retained < prewarmed || heap->retained - prewarmed < lacking) return false;
-    hak__purge_begin(heap);
+    size_t lacking = heap->pages.short_of, prewarmed = heap->pages.prewarmed;
+    if (heap->pages.retained < prewarmed || heap->pages.retained - prewarmed < lacking)
+        return false;
+    hak__purge_begin(&heap->pages);
     return hak__purge_some(heap, lacking) >= lacking;
 }
 
@@ -127,7 +123,7 @@ static uint32_t state_of_bins(const hak_heap *heap)
  * current slabs. */
 static bool has_changed(const hak_heap *heap)
 {
-    return !heap->starved || heap->changed || heap->retained > heap->prewarmed ||
+    return !heap->starved || heap->changed || heap->pages.retained > heap->pages.prewarmed ||
            state_of_bins(heap) != heap->searched_bins;
 }
 
@@ -139,7 +135,7 @@ static size_t open_full_slabs(hak_heap *heap)
     size_t opened = 0;
     if (heap->starved) return 0;
     heap->starved = true;
-    for (hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+    for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         hak_slab *slabs = hak__superslab_slabs(super);
         for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
             hak_slab *slab = &slabs[__builtin_ctzll(rest)];
@@ -158,30 +154,32 @@ static size_t open_full_slabs(hak_heap *heap)
 /* Everything but what is prewarmed. */
 static bool find_all(hak_heap *heap)
 {
-    size_t found = heap->short_of || heap->region ? 0 : hak__supply_shrink(0) + hak__reaper_flush();
+    size_t found = heap->pages.short_of || heap->pages.region
+                       ? 0
+                       : hak__supply_shrink(0) + hak__reaper_flush();
     found += hak__nest_come_back(heap);
     if (!has_changed(heap)) return found > 0;
-    size_t before = heap->footprint;
-    hak__purge_begin(heap);
+    size_t before = heap->pages.footprint;
+    hak__purge_begin(&heap->pages);
     if (!heap->starved) hak__holes_punch(heap, true); /* all slabs, this once */
     found += open_full_slabs(heap);
     found += hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
-    hak__purge_to(heap, heap->prewarmed);
+    hak__purge_to(heap, heap->pages.prewarmed);
     heap->starved_at = heap->work;
     heap->changed = false;
     heap->searched_bins = state_of_bins(heap);
-    return found > 0 || heap->footprint < before;
+    return found > 0 || heap->pages.footprint < before;
 }
 
 /* Prewarmed pages go if they are all that a request lacks. */
 static bool find_prewarmed(hak_heap *heap)
 {
-    size_t lacking = heap->short_of;
-    if (!heap->prewarmed || !lacking || heap->retained < lacking) return false;
-    hak__purge_begin(heap);
+    size_t lacking = heap->pages.short_of;
+    if (!heap->pages.prewarmed || !lacking || heap->pages.retained < lacking) return false;
+    hak__purge_begin(&heap->pages);
     size_t given = hak__purge_some(heap, lacking);
-    heap->prewarmed -= given < heap->prewarmed ? given : heap->prewarmed;
+    heap->pages.prewarmed -= given < heap->pages.prewarmed ? given : heap->pages.prewarmed;
     return given >= lacking;
 }
 
@@ -192,17 +190,17 @@ bool hak__reclaim(hak_heap *heap, unsigned *step)
         if (steps[(*step)++](heap)) return true;
     }
     /* The last attempt may have taken a superslab from the pool, with pages. */
-    hak__purge_to(heap, heap->prewarmed);
+    hak__purge_to(heap, heap->pages.prewarmed);
     return false;
 }
 
 size_t hak__reclaim_in_use(hak_heap *heap)
 {
-    size_t free = heap->retained + hak__holes_find(heap, true) + hak__nest_unused(heap);
+    size_t free = heap->pages.retained + hak__holes_find(heap, true) + hak__nest_unused(heap);
     hak_bin_class at = {0};
     for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
         if (hak__slab_live(slab) > 0) continue;
         free += hak__slab_pages_in_use(slab) - hak__holes_of(slab);
     }
-    return heap->footprint - free;
+    return heap->pages.footprint - free;
 }

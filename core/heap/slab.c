@@ -9,7 +9,7 @@ const hak_slab hak__no_slab;
 /* Blocks to carve: as many as end within the pages that `bytes` more would touch, of one group. */
 static uint32_t carve_count(const hak_slab *slab, size_t bytes)
 {
-    size_t begin = hak__slab_colour(slab) + hak__layout_offset(slab, slab->carved);
+    size_t begin = hak__unit_colour(slab) + hak__layout_offset(slab, slab->carved);
     size_t end = (begin + bytes + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
     size_t count = (end - begin) / slab->block_size;
     size_t room = slab->capacity - slab->carved;
@@ -23,7 +23,7 @@ static uint32_t carve_count(const hak_slab *slab, size_t bytes)
 
 size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes)
 {
-    size_t begin = hak__slab_colour(slab) + hak__layout_offset(slab, slab->carved);
+    size_t begin = hak__unit_colour(slab) + hak__layout_offset(slab, slab->carved);
     size_t end = begin + carve_count(slab, bytes) * slab->block_size;
     return (end + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
 }
@@ -56,7 +56,7 @@ void hak__slab_carve(hak_slab *slab, size_t bytes)
 
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
 {
-    offset += hak__slab_colour(slab);
+    offset += hak__unit_colour(slab);
     size_t first = offset / HAK_PAGE, last = (offset + slab->block_size - 1) / HAK_PAGE;
     return ((uint32_t)2 << last) - ((uint32_t)1 << first);
 }
@@ -64,7 +64,7 @@ uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
 /* The blocks that lie in a page, wholly or in part: from *first up to *end. */
 static void blocks_in_page(const hak_slab *slab, unsigned page, size_t *first, size_t *end)
 {
-    size_t colour = hak__slab_colour(slab), begin = page * HAK_PAGE;
+    size_t colour = hak__unit_colour(slab), begin = page * HAK_PAGE;
     *first = begin > colour ? hak__layout_end_within(slab, begin - colour) : 0;
     *end = hak__layout_begin_within(slab, begin + HAK_PAGE - colour);
     if (*end > slab->carved) *end = slab->carved;

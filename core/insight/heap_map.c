@@ -5,7 +5,7 @@
 
 #include "heap/kinds.h"
 #include "os/os.h"
-#include "pages/units.h"
+#include "pages/pages.h"
 
 #define CELL   15 /* pixels */
 #define HEIGHT 22
@@ -121,7 +121,7 @@ static void put_head(hak_file *out, const hak_heap *heap, const hak_stats *stats
         "<span class=\"swatch\" style=\"background:#111\"></span> the nest, where the heap begins "
         "&nbsp; <span class=\"swatch\" style=\"background:#dcdcdc\"></span> free, its pages kept "
         "&nbsp; <span class=\"swatch\" style=\"background:#f2f2f2\"></span> free</p>\n",
-        HAK_SUPERSLAB_UNITS * hak__heap_unit_size(heap) / 1024);
+        HAK_SUPERSLAB_UNITS * hak__pages_unit_size(&heap->pages) / 1024);
 }
 
 static void put_classes(hak_file *out, const hak_heap *heap, const hak_stats *stats)
@@ -161,17 +161,17 @@ bool hak_heap_map(const hak_heap *heap, const char *path)
     hak_heap_stats(heap, &stats);
     put_head(&out, heap, &stats);
     put(&out, "<h2>Superslabs</h2>\n");
-    if (!heap->region) {
+    if (!heap->pages.region) {
         put(&out, "<svg class=\"nestrow\" width=\"%d\" height=\"%d\">", HAK_SUPERSLAB_UNITS * CELL,
             HEIGHT);
         put_run(&out, heap, 0, heap->nest.run);
         put(&out, "</svg>\n");
     }
-    for (const hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+    for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         put_superslab(&out, heap, super);
     }
-    put_huge(&out, heap->huge);
-    for (unsigned list = 0; list < HAK_KEPT; list++) put_huge(&out, heap->supers->kept[list]);
+    put_huge(&out, heap->pages.huge);
+    for (unsigned list = 0; list < HAK_KEPT; list++) put_huge(&out, heap->pages.supers->kept[list]);
     put_classes(&out, heap, &stats);
     put(&out, "</body></html>\n");
     return hak__file_close(&out);

@@ -5,7 +5,7 @@
 
 #include "heap/check.h"
 #include "os/os.h"
-#include "policy/options.h"
+#include "policy/policy.h"
 
 /* ------------------------------------------------------------------ beginning and ending */
 

@@ -116,7 +116,7 @@ static void add_in_nest(void *context, size_t size, unsigned kind, int count)
 
 static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_heap *heap)
 {
-    for (const hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+    for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         const hak_slab *slabs = hak__superslab_slabs(super);
         for (uint64_t rest = ~super->free; rest; rest &= rest - 1) {
             size_t unit = (size_t)__builtin_ctzll(rest);
@@ -137,7 +137,8 @@ static double part_without_block(size_t footprint, size_t live)
 /* Bytes of pages that the heap itself lies in and that are not in the footprint. */
 static size_t head_pages(const hak_heap *heap)
 {
-    if (heap->region) return heap->region->base - (uintptr_t)heap->region->control;
+    if (heap->pages.region)
+        return heap->pages.region->base - (uintptr_t)heap->pages.region->control;
     return heap->nest.run->span_size ? 0 : hak__nest_own_pages(heap);
 }
 
@@ -153,32 +154,33 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
 {
     hak_class_stats classes[HAK_CLASSES] = {0};
     *stats = (hak_stats){
-        .footprint = heap->footprint,
-        .footprint_peak = heap->footprint_peak,
-        .retained = heap->retained,
+        .footprint = heap->pages.footprint,
+        .footprint_peak = heap->pages.footprint_peak,
+        .retained = heap->pages.retained,
         .limit = hak_heap_limit(heap),
-        .superslabs = heap->super_count,
+        .superslabs = heap->pages.super_count,
         .refills = heap->refills,
         .retires = heap->retires,
-        .purges = heap->purges,
+        .purges = heap->pages.purges,
         .refusals = heap->refusals,
-        .committed = heap->super_count * HAK_SUPERSLAB_SIZE,
+        .committed = heap->pages.super_count * HAK_SUPERSLAB_SIZE,
     };
-    if (stats->limit && stats->limit > heap->footprint) {
-        stats->limit_left = stats->limit - heap->footprint;
+    if (stats->limit && stats->limit > heap->pages.footprint) {
+        stats->limit_left = stats->limit - heap->pages.footprint;
     }
-    if (heap->region) stats->committed = heap->region->units << heap->region->unit_shift;
+    if (heap->pages.region)
+        stats->committed = heap->pages.region->units << heap->pages.region->unit_shift;
     else stats->committed += (size_t)1 << HAK_UNIT_SHIFT; /* the nest */
     size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
-    stats->metadata = sizeof(hak_slab) + heap->super_count * records;
+    stats->metadata = sizeof(hak_slab) + heap->pages.super_count * records;
     stats->metadata += head_pages(heap);
     hak__nest_visit(heap, add_in_nest, &(nest_visit){heap, stats, classes});
     add_superslabs(stats, classes, heap);
     for (unsigned list = 0; list < HAK_KEPT; list++) {
-        const hak_superslab *kept = heap->supers->kept[list];
+        const hak_superslab *kept = heap->pages.supers->kept[list];
         for (; kept; kept = kept->next) stats->committed += kept->run * HAK_SUPERSLAB_SIZE;
     }
-    for (const hak_superslab *huge = heap->huge; huge; huge = huge->next) {
+    for (const hak_superslab *huge = heap->pages.huge; huge; huge = huge->next) {
         stats->committed += huge->run * HAK_SUPERSLAB_SIZE;
         stats->huge_blocks++;
         stats->huge_bytes += huge->huge_size;

@@ -3,59 +3,59 @@
 #define RESERVE_PART 32
 #define RESERVE_MOST ((size_t)64 * 1024)
 
-size_t hak__reserve(const hak_heap *heap)
+size_t hak__reserve(const hak_pages *pages)
 {
-    if (heap->limit == SIZE_MAX) return 0;
-    size_t part = heap->limit / RESERVE_PART & ~(HAK_PAGE - 1);
+    if (pages->limit == SIZE_MAX) return 0;
+    size_t part = pages->limit / RESERVE_PART & ~(HAK_PAGE - 1);
     return part < RESERVE_MOST ? part : RESERVE_MOST;
 }
 
 /* The footprint the heap may have now. */
-static size_t allowance(const hak_heap *heap)
+static size_t allowance(const hak_pages *pages)
 {
-    if (heap->grace == 0) {
-        size_t reserve = heap->holds_back ? hak__reserve(heap) : 0;
-        size_t kept = (size_t)heap->kept_back * HAK_PAGE;
-        return heap->limit - (kept > reserve ? kept : reserve);
+    if (pages->grace == 0) {
+        size_t reserve = pages->holds_back ? hak__reserve(pages) : 0;
+        size_t kept = (size_t)pages->kept_back * HAK_PAGE;
+        return pages->limit - (kept > reserve ? kept : reserve);
     }
-    return heap->grace > SIZE_MAX - heap->limit ? SIZE_MAX : heap->limit + heap->grace;
+    return pages->grace > SIZE_MAX - pages->limit ? SIZE_MAX : pages->limit + pages->grace;
 }
 
-size_t hak__short_of(const hak_heap *heap, size_t bytes)
+size_t hak__short_of(const hak_pages *pages, size_t bytes)
 {
-    size_t most = allowance(heap);
+    size_t most = allowance(pages);
     if (bytes == 0) return 0;
-    if (heap->footprint > most) return bytes + (heap->footprint - most);
-    return bytes <= most - heap->footprint ? 0 : bytes - (most - heap->footprint);
+    if (pages->footprint > most) return bytes + (pages->footprint - most);
+    return bytes <= most - pages->footprint ? 0 : bytes - (most - pages->footprint);
 }
 
-bool hak__may_charge(const hak_heap *heap, size_t bytes)
+bool hak__may_charge(const hak_pages *pages, size_t bytes)
 {
-    return hak__short_of(heap, bytes) == 0;
+    return hak__short_of(pages, bytes) == 0;
 }
 
-void hak__charge_always(hak_heap *heap, size_t bytes)
+void hak__charge_always(hak_pages *pages, size_t bytes)
 {
-    heap->footprint += bytes;
-    if (heap->footprint > heap->footprint_peak) heap->footprint_peak = heap->footprint;
-    if (heap->footprint > heap->limit && heap->footprint - heap->limit > heap->grace_used) {
-        heap->grace_used = heap->footprint - heap->limit;
+    pages->footprint += bytes;
+    if (pages->footprint > pages->footprint_peak) pages->footprint_peak = pages->footprint;
+    if (pages->footprint > pages->limit && pages->footprint - pages->limit > pages->grace_used) {
+        pages->grace_used = pages->footprint - pages->limit;
     }
-    size_t in_use = heap->footprint - heap->retained;
-    if (in_use > heap->recent_peak) heap->recent_peak = in_use;
-    if (in_use > heap->peak_in_use) heap->peak_in_use = in_use;
+    size_t in_use = pages->footprint - pages->retained;
+    if (in_use > pages->recent_peak) pages->recent_peak = in_use;
+    if (in_use > pages->peak_in_use) pages->peak_in_use = in_use;
 }
 
-bool hak__charge(hak_heap *heap, size_t bytes)
+bool hak__charge(hak_pages *pages, size_t bytes)
 {
-    heap->short_of = hak__short_of(heap, bytes);
-    if (heap->short_of) return false;
-    hak__charge_always(heap, bytes);
+    pages->short_of = hak__short_of(pages, bytes);
+    if (pages->short_of) return false;
+    hak__charge_always(pages, bytes);
     return true;
 }
 
-void hak__discharge(hak_heap *heap, size_t bytes)
+void hak__discharge(hak_pages *pages, size_t bytes)
 {
-    HAK_ASSERT(bytes <= heap->footprint);
-    heap->footprint -= bytes;
+    HAK_ASSERT(bytes <= pages->footprint);
+    pages->footprint -= bytes;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "os/os.h"
-#include "pages/region_inside.h"
+#include "pages/region.h"
 #include "pages/waiting.h"
 
 static size_t blocks_taken, blocks_refused; /* for statistics */
@@ -66,17 +66,17 @@ static bool claim(hak_region *region, size_t first, size_t from, size_t count)
         super->kind = HAK_SUPERSLAB_TAIL;
         super->run = (uint32_t)(i - first);
         hak__region_set_committed(super, true);
-        super->heap = region->supers[first].heap;
+        super->owner = region->supers[first].owner;
     }
     region->supers[first].kind = HAK_SUPERSLAB_HUGE;
     region->supers[first].run = (uint32_t)count;
     return true;
 }
 
-static hak_superslab *claim_new(hak_region *region, size_t at, size_t size, struct hak_heap *heap)
+static hak_superslab *claim_new(hak_region *region, size_t at, size_t size, struct hak_pages *pages)
 {
     hak_superslab *super = &region->supers[at];
-    super->heap = heap;
+    super->owner = pages;
     if (!claim(region, at, at, superslabs_for(size))) return NULL;
     super->huge_size = size;
     super->huge_spare = 0;
@@ -86,30 +86,30 @@ static hak_superslab *claim_new(hak_region *region, size_t at, size_t size, stru
 }
 
 /* In a region made for it alone. */
-static hak_superslab *take_dedicated(struct hak_heap *heap, size_t size, size_t align)
+static hak_superslab *take_dedicated(struct hak_pages *pages, size_t size, size_t align)
 {
     size_t count = superslabs_for(size) + steps_of(align) - 1;
     hak_region *region = hak__region_spill(count < 2 ? 2 : count, true);
     if (!region) return NULL;
     size_t at = find_run(region, 0, superslabs_for(size), align);
-    hak_superslab *super = claim_new(region, at, size, heap);
+    hak_superslab *super = claim_new(region, at, size, pages);
     if (!super) hak__region_release(region);
     return super;
 }
 
-static hak_superslab *take_huge(struct hak_heap *heap, size_t size, size_t align)
+static hak_superslab *take_huge(struct hak_pages *pages, size_t size, size_t align)
 {
     size_t count = superslabs_for(size);
     if (count > UINT32_MAX) return NULL;
     size_t at = place_huge(&hak__shared, count, align);
-    if (at != HAK_ROOM_NOWHERE) return claim_new(&hak__shared, at, size, heap);
+    if (at != HAK_ROOM_NOWHERE) return claim_new(&hak__shared, at, size, pages);
 
     hak_region *region;
     for (size_t slot = 0; (region = hak__region_next(&slot)) != NULL;) {
         at = find_run(region, 0, count, align);
-        if (at != HAK_ROOM_NOWHERE) return claim_new(region, at, size, heap);
+        if (at != HAK_ROOM_NOWHERE) return claim_new(region, at, size, pages);
     }
-    return take_dedicated(heap, size, align);
+    return take_dedicated(pages, size, align);
 }
 
 /* Superslabs that cannot be used again stay taken for good, by nobody. */
@@ -117,7 +117,7 @@ static void lose(hak_superslab *super, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         super[i].kind = HAK_SUPERSLAB_LOST;
-        super[i].heap = NULL;
+        super[i].owner = NULL;
     }
 }
 
@@ -133,7 +133,7 @@ static void reset(hak_region *region, size_t from, size_t end, bool resets)
     }
     for (size_t i = from; i < end; i++) {
         if (is_reset) hak__region_set_committed(&region->supers[i], false);
-        region->supers[i].heap = NULL;
+        region->supers[i].owner = NULL;
     }
     hak__region_make_free(&region->supers[from], end - from);
 }
@@ -160,29 +160,29 @@ static void give_huge(hak_superslab *super, bool resets)
     else reset(region, first, first + super->run, resets);
 }
 
-hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size, size_t align)
+hak_superslab *hak__hugespace_take(struct hak_pages *pages, size_t size, size_t align)
 {
     hak__region_start();
     hak__region_lock();
-    hak_superslab *super = take_huge(heap, size, align);
+    hak_superslab *super = take_huge(pages, size, align);
     if (super) blocks_taken++;
     else blocks_refused++;
     hak__region_unlock();
     return super;
 }
 
-static void set_owner(hak_superslab *super, struct hak_heap *heap)
+static void set_owner(hak_superslab *super, struct hak_pages *pages)
 {
-    for (size_t i = 0; i < super->run; i++) super[i].heap = heap;
+    for (size_t i = 0; i < super->run; i++) super[i].owner = pages;
 }
 
-hak_superslab *hak__hugespace_take_waiting(struct hak_heap *heap, size_t size, size_t align,
+hak_superslab *hak__hugespace_take_waiting(struct hak_pages *pages, size_t size, size_t align,
                                            size_t most)
 {
     hak__region_lock();
     hak_superslab *super = hak__waiting_take_huge(size, align, most);
     if (super) {
-        set_owner(super, heap);
+        set_owner(super, pages);
         super->huge_retained = false;
     }
     hak__region_unlock();
@@ -276,7 +276,7 @@ static hak_superslab *take_target(const hak_superslab *super, size_t size)
 {
     hak__region_lock();
     bool may = !hak__region_crowded() || super->huge_moved;
-    hak_superslab *target = may ? take_huge(super->heap, size, HAK_SUPERSLAB_SIZE) : NULL;
+    hak_superslab *target = may ? take_huge(super->owner, size, HAK_SUPERSLAB_SIZE) : NULL;
     hak__region_unlock();
     return target;
 }

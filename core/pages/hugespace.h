@@ -9,11 +9,11 @@
  * `align` bytes, a power of two; committed and all zero, with room to grow behind it as far as
  * there is any. Once there are many huge blocks they lie side by side, since each of them that lies
  * apart is a mapping of the kernel's. NULL when memory is exhausted. */
-hak_superslab *hak__hugespace_take(struct hak_heap *heap, size_t size, size_t align);
+hak_superslab *hak__hugespace_take(struct hak_pages *pages, size_t size, size_t align);
 
 /* Takes a huge block of `size` to `most` bytes that waits to be given back, with what it holds;
  * NULL when there is none. */
-hak_superslab *hak__hugespace_take_waiting(struct hak_heap *heap, size_t size, size_t align,
+hak_superslab *hak__hugespace_take_waiting(struct hak_pages *pages, size_t size, size_t align,
                                            size_t most);
 
 /* Gives a huge block and its address space back. */

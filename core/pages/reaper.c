@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "pages/hugespace.h"
-#include "pages/region_inside.h"
+#include "pages/region.h"
 #include "pages/supply.h"
 #include "pages/waiting.h"
 

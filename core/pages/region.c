@@ -1,4 +1,4 @@
-#include "pages/region_inside.h"
+#include "pages/region.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -56,7 +56,7 @@ static bool region_reserve(hak_region *region, size_t superslabs)
 {
     size_t supers = superslabs * sizeof(hak_superslab);
     size_t tables = up(supers + hak__room_size(superslabs, SUPERS_A_LEAF), HAK_PAGE);
-    size_t slabs = superslabs * HAK_SUPERSLAB_UNITS * sizeof(hak_slab);
+    size_t slabs = superslabs * HAK_SUPERSLAB_UNITS * sizeof(hak_unit);
     size_t records = up(tables + slabs + sizeof *region, HAK_PAGE);
     size_t size = records + superslabs * HAK_SUPERSLAB_SIZE + HAK_SUPERSLAB_SIZE;
     char *mapping = hak__os_reserve(size);
@@ -71,7 +71,7 @@ static bool region_reserve(hak_region *region, size_t superslabs)
         .superslabs = superslabs,
         .unit_shift = HAK_UNIT_SHIFT,
         .supers = (hak_superslab *)mapping,
-        .slabs = (hak_slab *)(mapping + tables),
+        .slabs = (hak_unit *)(mapping + tables),
         .huge_hint = superslabs / 2,
         .units = superslabs * HAK_SUPERSLAB_UNITS,
         .mapping = mapping,
@@ -260,15 +260,15 @@ static unsigned memory_unit_shift(size_t size)
 hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size)
 {
     unsigned shift = memory_unit_shift(size);
-    uintptr_t begin = up((uintptr_t)memory, sizeof(hak_slab));
+    uintptr_t begin = up((uintptr_t)memory, sizeof(hak_unit));
     uintptr_t end = (uintptr_t)memory + size;
     size_t units = size >> shift;
     for (; units > 0; units--) {
         size_t superslabs = (units + HAK_SUPERSLAB_UNITS - 1) / HAK_SUPERSLAB_UNITS;
-        uintptr_t supers = begin + up(sizeof(hak_region), sizeof(hak_slab));
+        uintptr_t supers = begin + up(sizeof(hak_region), sizeof(hak_unit));
         uintptr_t slabs = supers + superslabs * sizeof(hak_superslab);
-        uintptr_t room = slabs + units * sizeof(hak_slab);
-        uintptr_t control = up(room + hak__room_size(units, UNITS_A_LEAF), sizeof(hak_slab));
+        uintptr_t room = slabs + units * sizeof(hak_unit);
+        uintptr_t control = up(room + hak__room_size(units, UNITS_A_LEAF), sizeof(hak_unit));
         uintptr_t base = up(control + control_size, HAK_PAGE);
         if (base + (units << shift) > end) continue;
 
@@ -280,7 +280,7 @@ hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size
             .unit_shift = shift,
             .callers = true,
             .supers = (hak_superslab *)supers,
-            .slabs = (hak_slab *)slabs,
+            .slabs = (hak_unit *)slabs,
             .control = (void *)control,
             .ready = superslabs,
             .units = units,
@@ -310,7 +310,7 @@ static bool make_ready(hak_region *region, size_t index)
     size_t end = up(index + 1, READY_STEP);
     if (end > region->superslabs) end = region->superslabs;
     char *slabs = (char *)&region->slabs[ready * HAK_SUPERSLAB_UNITS];
-    if (!hak__os_commit(slabs, (end - ready) * HAK_SUPERSLAB_UNITS * sizeof(hak_slab)))
+    if (!hak__os_commit(slabs, (end - ready) * HAK_SUPERSLAB_UNITS * sizeof(hak_unit)))
         return false;
     region->ready = end;
     return true;
@@ -389,7 +389,7 @@ hak_superslab *hak__region_take_free(void)
 
 void hak__region_drop_records(hak_superslab *super)
 {
-    hak_slab *slabs = hak__superslab_slabs(super);
+    hak_unit *slabs = hak__superslab_slabs(super);
     _Static_assert(HAK_SUPERSLAB_UNITS * sizeof *slabs % HAK_PAGE == 0, "records in whole pages");
     hak__os_purge(slabs, HAK_SUPERSLAB_UNITS * sizeof *slabs);
 }

@@ -17,11 +17,13 @@
 #include <stdint.h>
 
 #include "hakmem.h"
-#include "heap/slab.h"
 #include "pages/room.h"
+#include "pages/unit.h"
 
 #define HAK_SUPERSLAB_UNITS 64
 #define HAK_SUPERSLAB_SIZE  ((size_t)HAK_SUPERSLAB_UNITS << HAK_UNIT_SHIFT) /* shared: 4 MiB */
+
+struct hak_pages;
 
 typedef enum hak_superslab_kind {
     HAK_SUPERSLAB_FREE = 0,
@@ -39,7 +41,7 @@ typedef struct hak_superslab {
         uint64_t tails;    /* SLABS: units in use that may have pages behind their blocks */
         size_t huge_spare; /* HUGE: bytes behind it that it grows into: kept.h */
     };
-    struct hak_heap *heap; /* its owner; NESTS: none */
+    struct hak_pages *owner; /* NESTS: none */
     struct hak_region *region;
     struct hak_superslab *next, *prev; /* in a list of its owner; NESTS: of those with free units */
     struct hak_superslab *next_owned, *previous_owned;   /* SLABS: all of its owner's */
@@ -67,7 +69,7 @@ typedef struct hak_region {
     unsigned unit_shift;   /* log2 of a unit */
     bool callers;          /* a caller's memory: no system call ever */
     bool dedicated;        /* made for one huge block, and released with it */
-    hak_slab *slabs;       /* one record a unit */
+    hak_unit *slabs;       /* one record a unit */
     hak_superslab *supers; /* one record a superslab */
     void *control;         /* on a caller's memory: room for the heap itself */
     size_t ready;          /* slab records are committed for that many superslabs */
@@ -105,7 +107,45 @@ bool hak__region_crowded(void);
  * too small. */
 hak_region *hak__region_on_memory(void *memory, size_t size, size_t control);
 
-/* Small accessors. */
+/* ------------------------------------------------------------------ for those who hand superslabs
+ * out */
+
+/* The shared region. */
+extern hak_region hak__shared;
+
+/* Reserves the shared region, the first time. */
+void hak__region_start(void);
+
+/* The lock of everything below, and of the superslabs' records while they belong to no heap. */
+void hak__region_lock(void);
+void hak__region_unlock(void);
+
+/* The spill regions for slabs, one after the other: `*slot` begins at 0. NULL at the end. */
+hak_region *hak__region_next(size_t *slot);
+
+/* A further region, found by searching. NULL when memory is exhausted. */
+hak_region *hak__region_spill(size_t superslabs, bool dedicated);
+
+/* Gives a spill region's address space back. */
+void hak__region_release(hak_region *region);
+
+/* A free superslab, committed and clean, its records zero: no block lives there. It is no longer
+ * free. NULL when memory is exhausted. */
+hak_superslab *hak__region_take_free(void);
+
+/* Notes whether a superslab can be touched. */
+void hak__region_set_committed(hak_superslab *super, bool committed);
+
+/* Counts a huge block whose pages have been moved, or is gone: its mapping never joins others. */
+void hak__region_count_moved(int change);
+
+/* Marks `count` clean superslabs free, whose records are zero. */
+void hak__region_make_free(hak_superslab *super, size_t count);
+
+/* Gives the pages of a superslab's records, which are all zero, back to the OS. */
+void hak__region_drop_records(hak_superslab *super);
+
+/* ------------------------------------------------------------------ small accessors */
 
 static inline size_t hak__unit_size(const hak_region *region)
 {
@@ -138,7 +178,7 @@ static inline size_t hak__superslab_index(const hak_superslab *super)
 }
 
 /* The records of a superslab's 64 units. */
-static inline hak_slab *hak__superslab_slabs(const hak_superslab *super)
+static inline hak_unit *hak__superslab_slabs(const hak_superslab *super)
 {
     return &super->region->slabs[hak__superslab_index(super) * HAK_SUPERSLAB_UNITS];
 }
@@ -146,7 +186,7 @@ static inline hak_slab *hak__superslab_slabs(const hak_superslab *super)
 /* Bytes that have been touched of a superslab's free units. */
 static inline size_t hak__superslab_retained(const hak_superslab *super)
 {
-    const hak_slab *slabs = hak__superslab_slabs(super);
+    const hak_unit *slabs = hak__superslab_slabs(super);
     size_t bytes = 0;
     for (uint64_t rest = super->free & super->dirty; rest; rest &= rest - 1) {
         bytes += slabs[__builtin_ctzll(rest)].touched;

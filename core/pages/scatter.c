@@ -6,12 +6,12 @@
 #define PIECE_UNITS (((size_t)1 << PIECE_SHIFT) >> HAK_UNIT_SHIFT)
 #define PIECES      (HAK_SUPERSLAB_UNITS / PIECE_UNITS)
 
-static size_t piece_of(const hak_slab *slab)
+static size_t piece_of(const hak_unit *slab)
 {
     return (uintptr_t)slab->start >> PIECE_SHIFT & (PIECES - 1);
 }
 
-static hak_superslab *superslab_of(const hak_slab *slab)
+static hak_superslab *superslab_of(const hak_unit *slab)
 {
     return hak__superslab_of(hak__region_of(slab->start), slab->start);
 }
@@ -29,7 +29,7 @@ static hak_superslab *other_of(hak_superslab *super)
     return super;
 }
 
-hak_place hak__scatter(const hak_slab *last)
+hak_place hak__scatter(const hak_unit *last)
 {
     size_t piece = (piece_of(last) + 1) % PIECES;
     hak_superslab *super = superslab_of(last);
@@ -38,7 +38,7 @@ hak_place hak__scatter(const hak_slab *last)
     return units ? (hak_place){super, (unsigned)__builtin_ctzll(units)} : (hak_place){0};
 }
 
-bool hak__scatter_needs_another(const hak_heap *heap, const hak_slab *last)
+bool hak__scatter_needs_another(const hak_pages *pages, const hak_unit *last)
 {
-    return heap->super_count == 1 && piece_of(last) == PIECES - 1;
+    return pages->super_count == 1 && piece_of(last) == PIECES - 1;
 }

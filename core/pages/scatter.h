@@ -10,9 +10,9 @@
 
 /* A free unit for a slab of the class whose current slab is `last`: in the piece behind it. Nowhere
  * if there is none. */
-hak_place hak__scatter(const hak_slab *last);
+hak_place hak__scatter(const hak_unit *last);
 
 /* Whether that piece is in a second superslab, and the heap has only one. */
-bool hak__scatter_needs_another(const hak_heap *heap, const hak_slab *last);
+bool hak__scatter_needs_another(const hak_pages *pages, const hak_unit *last);
 
 #endif

@@ -6,6 +6,8 @@
 
 #define NO_LIST (-1)
 
+const hak_superslab_lists hak__no_superslabs;
+
 /* ------------------------------------------------------------------ lists */
 
 /* Superslabs whose longest run of free units has 2^room … 2^(room+1) - 1; one has at least 1. */
@@ -32,19 +34,19 @@ static int list_for(const hak_superslab *super)
 }
 
 /* Takes a superslab out of its list, if it is in one. */
-static void unlink(hak_heap *heap, hak_superslab *super)
+static void unlink(hak_pages *pages, hak_superslab *super)
 {
     if (super->list == NO_LIST) return;
-    hak__superslab_remove(&heap->supers->with_room[super->list], super);
+    hak__superslab_remove(&pages->supers->with_room[super->list], super);
     super->list = NO_LIST;
 }
 
-void hak__superslabs_changed(hak_heap *heap, hak_superslab *super)
+void hak__superslabs_changed(hak_pages *pages, hak_superslab *super)
 {
     int list = list_for(super);
     if (list == super->list) return;
-    unlink(heap, super);
-    if (list != NO_LIST) hak__superslab_push(&heap->supers->with_room[list], super);
+    unlink(pages, super);
+    if (list != NO_LIST) hak__superslab_push(&pages->supers->with_room[list], super);
     super->list = (int8_t)list;
 }
 
@@ -53,65 +55,65 @@ bool hak__superslabs_in_place(const hak_superslab *super)
     return super->list == list_for(super);
 }
 
-void hak__superslabs_set_tails(hak_heap *heap, hak_superslab *super, uint64_t units)
+void hak__superslabs_set_tails(hak_pages *pages, hak_superslab *super, uint64_t units)
 {
     if (units && !super->tails) {
         super->previous_tailed = NULL;
-        super->next_tailed = heap->supers->tailed;
+        super->next_tailed = pages->supers->tailed;
         if (super->next_tailed) super->next_tailed->previous_tailed = super;
-        heap->supers->tailed = super;
+        pages->supers->tailed = super;
     }
     super->tails |= units;
 }
 
-void hak__superslabs_clear_tails(hak_heap *heap, hak_superslab *super, uint64_t units)
+void hak__superslabs_clear_tails(hak_pages *pages, hak_superslab *super, uint64_t units)
 {
     if (!(super->tails & units)) return;
     super->tails &= ~units;
     if (super->tails) return;
     if (super->previous_tailed) super->previous_tailed->next_tailed = super->next_tailed;
-    else heap->supers->tailed = super->next_tailed;
+    else pages->supers->tailed = super->next_tailed;
     if (super->next_tailed) super->next_tailed->previous_tailed = super->previous_tailed;
 }
 
-void hak__superslabs_add(hak_heap *heap, hak_superslab *super)
+void hak__superslabs_add(hak_pages *pages, hak_superslab *super)
 {
-    hak_superslab_lists *lists = heap->supers;
-    super->heap = heap;
+    hak_superslab_lists *lists = pages->supers;
+    super->owner = pages;
     super->tails = 0;
     super->list = NO_LIST;
     super->previous_owned = NULL;
     super->next_owned = lists->owned;
     if (lists->owned) lists->owned->previous_owned = super;
     lists->owned = super;
-    heap->super_count++;
-    hak__superslabs_changed(heap, super);
+    pages->super_count++;
+    hak__superslabs_changed(pages, super);
 }
 
-void hak__superslabs_remove(hak_heap *heap, hak_superslab *super)
+void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
 {
-    hak_superslab_lists *lists = heap->supers;
-    hak__superslabs_clear_tails(heap, super, super->tails);
-    unlink(heap, super);
+    hak_superslab_lists *lists = pages->supers;
+    hak__superslabs_clear_tails(pages, super, super->tails);
+    unlink(pages, super);
     if (super->previous_owned) super->previous_owned->next_owned = super->next_owned;
     else lists->owned = super->next_owned;
     if (super->next_owned) super->next_owned->previous_owned = super->previous_owned;
     if (lists->hand.super == super) lists->hand = (hak_hand){0};
-    heap->super_count--;
+    pages->super_count--;
 }
 
 /* ------------------------------------------------------------------ finding */
 
-hak_superslab *hak__superslabs_unused(const hak_heap *heap, bool with_pages)
+hak_superslab *hak__superslabs_unused(const hak_pages *pages, bool with_pages)
 {
-    return heap->supers->with_room[HAK_ROOMS - 1 + (with_pages ? HAK_ROOMS : 0)];
+    return pages->supers->with_room[HAK_ROOMS - 1 + (with_pages ? HAK_ROOMS : 0)];
 }
 
-hak_superslab *hak__superslabs_next_dirty(const hak_heap *heap, const hak_superslab *super)
+hak_superslab *hak__superslabs_next_dirty(const hak_pages *pages, const hak_superslab *super)
 {
     int list = super ? super->list : 2 * HAK_ROOMS;
     hak_superslab *next = super ? super->next : NULL;
-    while (!next && list > HAK_ROOMS) next = heap->supers->with_room[--list];
+    while (!next && list > HAK_ROOMS) next = pages->supers->with_room[--list];
     return next;
 }
 
@@ -142,14 +144,14 @@ static void find_dirtiest(hak_superslab *super, size_t count, uint64_t aligned, 
 }
 
 /* The best place in the lists of those with pages, or of those without. */
-static hak_place find_among(const hak_heap *heap, bool with_pages, size_t count, uint64_t aligned)
+static hak_place find_among(const hak_pages *pages, bool with_pages, size_t count, uint64_t aligned)
 {
     hak_place best = {0};
     size_t most = 0, looked_at = 0;
     unsigned first = 63 - (unsigned)__builtin_clzll(count);
     for (unsigned room = first; room < HAK_ROOMS; room++) {
         size_t in_list = 0;
-        hak_superslab *super = heap->supers->with_room[room + (with_pages ? HAK_ROOMS : 0)];
+        hak_superslab *super = pages->supers->with_room[room + (with_pages ? HAK_ROOMS : 0)];
         for (; super && in_list < LOOK_AT; super = super->next, in_list++) {
             find_dirtiest(super, count, aligned, &best, &most);
             bool enough = !with_pages || most == count || ++looked_at >= LOOK_AT;
@@ -159,18 +161,18 @@ static hak_place find_among(const hak_heap *heap, bool with_pages, size_t count,
     return best;
 }
 
-hak_place hak__superslabs_find(const hak_heap *heap, size_t count, size_t align)
+hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t align)
 {
     uint64_t aligned = aligned_bits(align);
-    hak_place place = find_among(heap, true, count, aligned);
-    return place.super ? place : find_among(heap, false, count, aligned);
+    hak_place place = find_among(pages, true, count, aligned);
+    return place.super ? place : find_among(pages, false, count, aligned);
 }
 
-hak_superslab *hak__superslabs_find_clean(const hak_heap *heap)
+hak_superslab *hak__superslabs_find_clean(const hak_pages *pages)
 {
     for (unsigned list = 2 * HAK_ROOMS; list-- > 0;) {
         size_t looked_at = 0;
-        hak_superslab *super = heap->supers->with_room[list];
+        hak_superslab *super = pages->supers->with_room[list];
         for (; super && looked_at < LOOK_AT; super = super->next, looked_at++) {
             if (super->free & ~super->dirty) return super;
         }
@@ -178,9 +180,9 @@ hak_superslab *hak__superslabs_find_clean(const hak_heap *heap)
     return NULL;
 }
 
-hak_slab *hak__superslabs_hand(hak_heap *heap)
+hak_unit *hak__superslabs_hand(hak_pages *pages)
 {
-    hak_hand *hand = &heap->supers->hand;
+    hak_hand *hand = &pages->supers->hand;
     if (hand->super) {
         uint64_t rest = ~hand->super->free & hand->super->dirty & ~hand->passed;
         if (rest) {
@@ -188,8 +190,8 @@ hak_slab *hak__superslabs_hand(hak_heap *heap)
             return &hak__superslab_slabs(hand->super)[__builtin_ctzll(rest)];
         }
         *hand = (hak_hand){hand->super->next_owned, 0};
-    } else if (heap->supers->owned) {
-        *hand = (hak_hand){heap->supers->owned, 0};
+    } else if (pages->supers->owned) {
+        *hand = (hak_hand){pages->supers->owned, 0};
     }
     return NULL;
 }

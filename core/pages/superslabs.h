@@ -7,30 +7,30 @@
 #ifndef HAK_SUPERSLABS_H
 #define HAK_SUPERSLABS_H
 
-#include "heap/blocks.h"
+#include "pages/held.h"
 
 /* Makes a superslab the heap's, or no longer. */
-void hak__superslabs_add(hak_heap *heap, hak_superslab *super);
-void hak__superslabs_remove(hak_heap *heap, hak_superslab *super);
+void hak__superslabs_add(hak_pages *pages, hak_superslab *super);
+void hak__superslabs_remove(hak_pages *pages, hak_superslab *super);
 
 /* Keeps a superslab in the list that fits it; to be told of each change of its free units, or of
  * those with pages. */
-void hak__superslabs_changed(hak_heap *heap, hak_superslab *super);
+void hak__superslabs_changed(hak_pages *pages, hak_superslab *super);
 
 /* Whether it is in that list. */
 bool hak__superslabs_in_place(const hak_superslab *super);
 
 /* Notes units in use that may have pages behind their blocks, or that they have none. */
-void hak__superslabs_set_tails(hak_heap *heap, hak_superslab *super, uint64_t units);
-void hak__superslabs_clear_tails(hak_heap *heap, hak_superslab *super, uint64_t units);
+void hak__superslabs_set_tails(hak_pages *pages, hak_superslab *super, uint64_t units);
+void hak__superslabs_clear_tails(hak_pages *pages, hak_superslab *super, uint64_t units);
 
 /* The first superslab of which all units are free, with pages, or without; NULL when there is none.
  * The next one follows by `next`. */
-hak_superslab *hak__superslabs_unused(const hak_heap *heap, bool with_pages);
+hak_superslab *hak__superslabs_unused(const hak_pages *pages, bool with_pages);
 
 /* Goes over those with free units that have pages, the emptiest first. NULL begins, and ends. The
  * one before may have changed in between if `next` was asked for before that. */
-hak_superslab *hak__superslabs_next_dirty(const hak_heap *heap, const hak_superslab *super);
+hak_superslab *hak__superslabs_next_dirty(const hak_pages *pages, const hak_superslab *super);
 
 /* Where a run begins. */
 typedef struct hak_place {
@@ -40,19 +40,19 @@ typedef struct hak_place {
 
 /* Where `count` adjacent free units are (1 … 64), the first at a multiple of `align` units, a power
  * of two: with as many pages as can be had among the first few superslabs that have such a run. */
-hak_place hak__superslabs_find(const hak_heap *heap, size_t count, size_t align);
+hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t align);
 
 /* A superslab with free units that have no pages, if there is one among the first of each list. */
-hak_superslab *hak__superslabs_find_clean(const hak_heap *heap);
+hak_superslab *hak__superslabs_find_clean(const hak_pages *pages);
 
 /* Moves the heap's hand on: to the next unit in use of its superslab, or, with NULL, to the next
  * superslab. It goes round, so that who looks at a few slabs now and then comes to all. */
-hak_slab *hak__superslabs_hand(hak_heap *heap);
+hak_unit *hak__superslabs_hand(hak_pages *pages);
 
 /* How often it is moved on until it has been round. */
-static inline uint32_t hak__superslabs_round(const hak_heap *heap)
+static inline uint32_t hak__superslabs_round(const hak_pages *pages)
 {
-    return heap->super_count * (HAK_SUPERSLAB_UNITS + 1u);
+    return pages->super_count * (HAK_SUPERSLAB_UNITS + 1u);
 }
 
 #endif

@@ -1,7 +1,7 @@
 #include "pages/supply.h"
 
 #include "os/os.h"
-#include "pages/region_inside.h"
+#include "pages/region.h"
 #include "pages/waiting.h"
 
 #define ALL_FREE (~(uint64_t)0)
@@ -47,12 +47,12 @@ static hak_superslab *take(hak_superslab_kind kind)
     return super;
 }
 
-hak_superslab *hak__supply_take(struct hak_heap *heap)
+hak_superslab *hak__supply_take(struct hak_pages *pages)
 {
     hak__region_start();
     hak__region_lock();
     hak_superslab *super = take(HAK_SUPERSLAB_SLABS);
-    if (super) super->heap = heap;
+    if (super) super->owner = pages;
     hak__region_unlock();
     return super;
 }
@@ -68,7 +68,7 @@ static void make_free(hak_superslab *super)
 static bool purge(hak_superslab *super)
 {
     if (!hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE)) return false;
-    hak_slab *slabs = hak__superslab_slabs(super);
+    hak_unit *slabs = hak__superslab_slabs(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
     super->dirty = 0;
     make_free(super);
@@ -78,7 +78,7 @@ static bool purge(hak_superslab *super)
 void hak__supply_orphan(hak_superslab *super)
 {
     superslabs_given++;
-    super->heap = NULL;
+    super->owner = NULL;
 }
 
 void hak__supply_drop(hak_superslab *super, size_t touched)
@@ -122,12 +122,12 @@ static hak_superslab *nests_new(void)
     hak_superslab *super = take(HAK_SUPERSLAB_NESTS);
     if (!super) return NULL;
     pool_bytes += hak__superslab_retained(super);
-    super->heap = NULL;
+    super->owner = NULL;
     link_first(super);
     return super;
 }
 
-static hak_slab *take_nest(void)
+static hak_unit *take_nest(void)
 {
     hak_superslab *super = nests_first ? nests_first : nests_new();
     if (!super) return NULL;
@@ -136,9 +136,9 @@ static hak_slab *take_nest(void)
     super->free &= ~((uint64_t)1 << bit);
     super->dirty &= ~((uint64_t)1 << bit);
     if (!super->free) unlink(super);
-    hak_slab *nest = &hak__superslab_slabs(super)[bit];
+    hak_unit *nest = &hak__superslab_slabs(super)[bit];
     pool_bytes -= nest->touched;
-    *nest = (hak_slab){
+    *nest = (hak_unit){
         .start = hak__superslab_start(super) + ((size_t)bit << HAK_UNIT_SHIFT),
         .touched = nest->touched,
         .units = 1,
@@ -147,11 +147,11 @@ static hak_slab *take_nest(void)
     return nest;
 }
 
-hak_slab *hak__supply_take_nest(void)
+hak_unit *hak__supply_take_nest(void)
 {
     hak__region_start();
     hak__region_lock();
-    hak_slab *nest = take_nest();
+    hak_unit *nest = take_nest();
     hak__region_unlock();
     return nest;
 }
@@ -161,14 +161,14 @@ static bool purge_run(hak_superslab *super, uint64_t run)
 {
     run &= super->dirty;
     if (!run) return true;
-    hak_slab *slabs = hak__superslab_slabs(super);
+    hak_unit *slabs = hak__superslab_slabs(super);
     size_t first = (size_t)__builtin_ctzll(run), last = 63 - (size_t)__builtin_clzll(run);
     char *start = hak__superslab_start(super) + (first << HAK_UNIT_SHIFT);
     if (!hak__region_purge(start, ((last - first) << HAK_UNIT_SHIFT) + slabs[last].touched))
         return false;
     super->dirty &= ~run;
     for (uint64_t rest = run; rest; rest &= rest - 1) {
-        hak_slab *slab = &slabs[__builtin_ctzll(rest)];
+        hak_unit *slab = &slabs[__builtin_ctzll(rest)];
         pool_bytes -= slab->touched;
         slab->touched = 0;
     }
@@ -200,7 +200,7 @@ static void shrink_nests(size_t keep)
     }
 }
 
-void hak__supply_give_nest(hak_slab *nest, size_t pool_max)
+void hak__supply_give_nest(hak_unit *nest, size_t pool_max)
 {
     hak__region_lock();
     hak_region *region = hak__region_of(nest->start);
@@ -211,7 +211,7 @@ void hak__supply_give_nest(hak_slab *nest, size_t pool_max)
     super->free |= bit;
     if (nest->touched) super->dirty |= bit;
     pool_bytes += nest->touched;
-    *nest = (hak_slab){.touched = nest->touched};
+    *nest = (hak_unit){.touched = nest->touched};
     if (pool_bytes > pool_max) shrink_nests(pool_max / 2);
     hak__region_unlock();
 }

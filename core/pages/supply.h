@@ -7,7 +7,7 @@
 
 /* Takes a committed superslab for `heap`, all its units free. They are clean, or, from the pool,
  * touched as their records say. NULL when memory is exhausted. */
-hak_superslab *hak__supply_take(struct hak_heap *heap);
+hak_superslab *hak__supply_take(struct hak_pages *pages);
 
 /* Gives a superslab of free units back, `touched` bytes of which are in use by no one. Up to
  * `pool_max` bytes of the process stay in the pool; what is more goes to the OS. */
@@ -19,11 +19,11 @@ void hak__supply_drop(hak_superslab *super, size_t touched);
 
 /* Takes a unit for a heap to begin in, likewise, as a run of kind HAK_UNIT_NEST. NULL when memory
  * is exhausted. */
-hak_slab *hak__supply_take_nest(void);
+hak_unit *hak__supply_take_nest(void);
 
 /* Gives it back, likewise. Beyond `pool_max`, nests go to the OS until half of that is left: by few
  * calls, since nests of heaps that are destroyed together lie side by side. */
-void hak__supply_give_nest(hak_slab *nest, size_t pool_max);
+void hak__supply_give_nest(hak_unit *nest, size_t pool_max);
 
 /* Gives pages of the pool to the OS until at most `keep` bytes are left; returns how many. */
 size_t hak__supply_shrink(size_t keep);

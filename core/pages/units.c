@@ -1,6 +1,5 @@
 #include "pages/units.h"
 
-#include "heap/layout.h"
 #include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/reaper.h"
@@ -12,9 +11,9 @@
 /* ------------------------------------------------------------------ what is touched */
 
 /* How many of the first `end` bytes of a run have been touched. */
-static size_t touched_before(const hak_heap *heap, const hak_slab *run, size_t end)
+static size_t touched_before(const hak_pages *pages, const hak_unit *run, size_t end)
 {
-    size_t unit_size = hak__heap_unit_size(heap);
+    size_t unit_size = hak__pages_unit_size(pages);
     size_t bytes = 0;
     for (size_t i = 0; i < run->units; i++) {
         size_t part = hak__part_in_unit(end, i, unit_size);
@@ -42,39 +41,39 @@ static hak_superslab *next_part(hak_region *region, size_t *unit, size_t *count,
 }
 
 /* Notes that a run may have pages behind what is in use. */
-static void note_tails(hak_heap *heap, hak_slab *run)
+static void note_tails(hak_pages *pages, hak_unit *run)
 {
-    if (run->kind == HAK_UNIT_NEST && !heap->region) return; /* purged by nest.c */
-    hak_region *region = hak__region_of_run(heap, run);
+    if (run == pages->single) return; /* purged by nest.c */
+    hak_region *region = hak__region_of_run(pages, run);
     size_t unit = (size_t)(run - region->slabs), count = run->units;
     while (count > 0) {
         uint64_t mask;
         hak_superslab *super = next_part(region, &unit, &count, &mask);
-        hak__superslabs_set_tails(heap, super, mask & super->dirty);
+        hak__superslabs_set_tails(pages, super, mask & super->dirty);
     }
 }
 
-size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t begin, size_t end)
+size_t hak__units_untouched(const hak_pages *pages, const hak_unit *run, size_t begin, size_t end)
 {
-    size_t touched = touched_before(heap, run, end) - touched_before(heap, run, begin);
+    size_t touched = touched_before(pages, run, end) - touched_before(pages, run, begin);
     return end - begin - touched;
 }
 
-bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
+bool hak__units_use(hak_pages *pages, hak_unit *run, size_t begin, size_t end)
 {
     HAK_ASSERT(begin <= end && begin % HAK_PAGE == 0 && end % HAK_PAGE == 0);
-    size_t more = hak__units_untouched(heap, run, begin, end);
-    heap->short_of = hak__short_of(heap, more);
-    if (heap->short_of) return false;
-    heap->retained -= end - begin - more;
-    hak__charge_always(heap, more);
+    size_t more = hak__units_untouched(pages, run, begin, end);
+    pages->short_of = hak__short_of(pages, more);
+    if (pages->short_of) return false;
+    pages->retained -= end - begin - more;
+    hak__charge_always(pages, more);
     if (more == 0) return true;
-    if (run->kind == HAK_UNIT_NEST && !heap->region) {
+    if (run == pages->single) {
         run->touched = (uint32_t)end;
         return true;
     }
-    hak_region *region = hak__region_of_run(heap, run);
-    size_t unit_size = hak__heap_unit_size(heap);
+    hak_region *region = hak__region_of_run(pages, run);
+    size_t unit_size = hak__pages_unit_size(pages);
     for (size_t i = begin / unit_size; i < run->units; i++) {
         size_t part = hak__part_in_unit(end, i, unit_size);
         if (part > run[i].touched) run[i].touched = (uint32_t)part;
@@ -83,27 +82,27 @@ bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
     return true;
 }
 
-void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end)
+void hak__units_leave(hak_pages *pages, hak_unit *run, size_t begin, size_t end)
 {
-    size_t bytes = touched_before(heap, run, end) - touched_before(heap, run, begin);
-    heap->retained += bytes;
-    if (bytes) note_tails(heap, run);
+    size_t bytes = touched_before(pages, run, end) - touched_before(pages, run, begin);
+    pages->retained += bytes;
+    if (bytes) note_tails(pages, run);
 }
 
 /* ------------------------------------------------------------------ superslabs */
 
 /* Touches the absent pages of a unit, so that it has all that its record says. */
-static void mend(const hak_slab *slab)
+static void mend(const hak_unit *slab)
 {
     for (uint32_t rest = slab->absent; rest; rest &= rest - 1) {
-        hak__os_touch(hak__slab_base(slab) + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
+        hak__os_touch(hak__unit_base(slab) + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
     }
 }
 
 /* Gives the pages of a superslab with absent ones back, since the pool's have none. */
 static void purge_punched(hak_superslab *super)
 {
-    hak_slab *slabs = hak__superslab_slabs(super);
+    hak_unit *slabs = hak__superslab_slabs(super);
     bool given = hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
         if (given) slabs[i].touched = 0;
@@ -113,113 +112,113 @@ static void purge_punched(hak_superslab *super)
 }
 
 /* Takes a superslab from the heap: all its units are free then. */
-static size_t drop(hak_heap *heap, hak_superslab *super)
+static size_t drop(hak_pages *pages, hak_superslab *super)
 {
-    hak_slab *slabs = hak__superslab_slabs(super);
+    hak_unit *slabs = hak__superslab_slabs(super);
     uint32_t absent = 0;
     size_t touched = 0;
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) absent |= slabs[i].absent;
     if (absent) purge_punched(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
         touched += slabs[i].touched;
-        slabs[i] = (hak_slab){.touched = slabs[i].touched};
+        slabs[i] = (hak_unit){.touched = slabs[i].touched};
     }
-    hak__superslabs_remove(heap, super);
+    hak__superslabs_remove(pages, super);
     super->free = ~(uint64_t)0;
     return touched;
 }
 
 /* Pages from the pool that pass the limit go back, whatever grace there is: nobody has asked for
  * them. */
-bool hak__units_adopt(hak_heap *heap, hak_superslab *super)
+bool hak__units_adopt(hak_pages *pages, hak_superslab *super)
 {
-    hak__superslabs_add(heap, super);
+    hak__superslabs_add(pages, super);
     size_t touched = hak__superslab_retained(super);
-    heap->short_of = hak__short_of(heap, touched);
-    heap->retained += touched;
-    heap->footprint += touched;
-    if (touched && (heap->short_of || heap->footprint > heap->limit)) {
-        hak__purge_begin(heap);
-        if (hak__units_purge(heap, super, touched) < touched && heap->short_of) {
-            touched = drop(heap, super);
-            heap->retained -= touched;
-            heap->footprint -= touched;
+    pages->short_of = hak__short_of(pages, touched);
+    pages->retained += touched;
+    pages->footprint += touched;
+    if (touched && (pages->short_of || pages->footprint > pages->limit)) {
+        hak__purge_begin(pages);
+        if (hak__units_purge(pages, super, touched) < touched && pages->short_of) {
+            touched = drop(pages, super);
+            pages->retained -= touched;
+            pages->footprint -= touched;
             hak__supply_give(super, touched, SIZE_MAX);
             return false;
         }
-        heap->short_of = 0;
+        pages->short_of = 0;
     }
-    hak__charge_always(heap, 0);
+    hak__charge_always(pages, 0);
     if (super->region == hak__region_shared()) {
         size_t end = (hak__superslab_index(super) + 1) * HAK_SUPERSLAB_UNITS;
-        if (end > heap->units) heap->units = end;
+        pages->owner->reached(pages, end);
     }
     return true;
 }
 
 /* As many of `bytes` as the limit has room for, in pages. */
-static size_t within_limit(const hak_heap *heap, size_t bytes)
+static size_t within_limit(const hak_pages *pages, size_t bytes)
 {
-    size_t over = hak__short_of(heap, bytes);
+    size_t over = hak__short_of(pages, bytes);
     return over < bytes ? (bytes - over) & ~(HAK_PAGE - 1) : 0;
 }
 
 /* Touches the first clean units of a superslab that lie side by side, up to `bytes`. */
-static size_t touch_run(hak_heap *heap, hak_superslab *super, size_t bytes)
+static size_t touch_run(hak_pages *pages, hak_superslab *super, size_t bytes)
 {
     uint64_t clean = super->free & ~super->dirty;
-    size_t first = (size_t)__builtin_ctzll(clean), unit_size = hak__heap_unit_size(heap);
+    size_t first = (size_t)__builtin_ctzll(clean), unit_size = hak__pages_unit_size(pages);
     uint64_t behind = ~clean >> first;
     size_t count = behind ? (size_t)__builtin_ctzll(behind) : HAK_SUPERSLAB_UNITS - first;
     size_t size = count * unit_size < bytes ? count * unit_size : bytes;
     if (size == 0 || !hak__os_touch(hak__superslab_start(super) + first * unit_size, size))
         return 0;
-    hak_slab *slabs = hak__superslab_slabs(super);
+    hak_unit *slabs = hak__superslab_slabs(super);
     for (size_t i = 0; i * unit_size < size; i++) {
         slabs[first + i].touched = (uint32_t)hak__part_in_unit(size, i, unit_size);
         super->dirty |= (uint64_t)1 << (first + i);
     }
-    heap->retained += size;
-    hak__charge_always(heap, size);
-    hak__superslabs_changed(heap, super);
+    pages->retained += size;
+    hak__charge_always(pages, size);
+    hak__superslabs_changed(pages, super);
     return size;
 }
 
 /* Those that come with a superslab from the pool count too. */
-static size_t prewarm_new(hak_heap *heap, size_t bytes)
+static size_t prewarm_new(hak_pages *pages, size_t bytes)
 {
-    hak_superslab *super = hak__supply_take(heap);
-    if (!super || !hak__units_adopt(heap, super)) return 0;
+    hak_superslab *super = hak__supply_take(pages);
+    if (!super || !hak__units_adopt(pages, super)) return 0;
     size_t touched = hak__superslab_retained(super);
     if (touched < bytes && super->free & ~super->dirty)
-        touched += touch_run(heap, super, within_limit(heap, bytes - touched));
-    if (touched == 0) hak__units_return(heap, super, 0);
+        touched += touch_run(pages, super, within_limit(pages, bytes - touched));
+    if (touched == 0) hak__units_return(pages, super, 0);
     return touched < bytes ? touched : bytes;
 }
 
-size_t hak__units_prewarm(hak_heap *heap, size_t bytes)
+size_t hak__units_prewarm(hak_pages *pages, size_t bytes)
 {
-    bytes = within_limit(heap, bytes);
+    bytes = within_limit(pages, bytes);
     if (bytes == 0) return 0;
-    hak_superslab *super = hak__superslabs_find_clean(heap);
-    return super ? touch_run(heap, super, bytes) : prewarm_new(heap, bytes);
+    hak_superslab *super = hak__superslabs_find_clean(pages);
+    return super ? touch_run(pages, super, bytes) : prewarm_new(pages, bytes);
 }
 
-size_t hak__units_let_wait(hak_heap *heap, hak_superslab *super, size_t milliseconds)
+size_t hak__units_let_wait(hak_pages *pages, hak_superslab *super, size_t milliseconds)
 {
-    if (heap->stale) return hak__units_return(heap, super, 0);
-    size_t touched = drop(heap, super);
+    if (pages->stale) return hak__units_return(pages, super, 0);
+    size_t touched = drop(pages, super);
     if (!touched || !hak__reaper_let_wait(super, touched, milliseconds))
         hak__supply_give(super, touched, 0);
     return touched;
 }
 
-size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max)
+size_t hak__units_return(hak_pages *pages, hak_superslab *super, size_t pool_max)
 {
-    size_t touched = drop(heap, super);
-    if (heap->stale) {
+    size_t touched = drop(pages, super);
+    if (pages->stale) {
         /* What looks clean may not be. */
-        hak_slab *slabs = hak__superslab_slabs(super);
+        hak_unit *slabs = hak__superslab_slabs(super);
         for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
         super->dirty = ~(uint64_t)0;
         hak__supply_give(super, HAK_SUPERSLAB_SIZE, 0);
@@ -232,73 +231,73 @@ size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max)
 /* ------------------------------------------------------------------ runs */
 
 /* Units that have pages already come first: they cost neither a page fault nor footprint. */
-static hak_place find_run(const hak_heap *heap, size_t count, size_t align)
+static hak_place find_run(const hak_pages *pages, size_t count, size_t align)
 {
-    if (!heap->region || count == 1) {
+    if (!pages->region || count == 1) {
         return count > HAK_SUPERSLAB_UNITS ? (hak_place){0}
-                                           : hak__superslabs_find(heap, count, align);
+                                           : hak__superslabs_find(pages, count, align);
     }
-    size_t first = hak__room_find(&heap->region->room, 0, count);
+    size_t first = hak__room_find(&pages->region->room, 0, count);
     if (first == HAK_ROOM_NOWHERE) return (hak_place){0};
-    return (hak_place){&heap->region->supers[first / 64], (unsigned)(first % 64)};
+    return (hak_place){&pages->region->supers[first / 64], (unsigned)(first % 64)};
 }
 
 /* Marks `count` units from `unit` on as free or taken. */
-static void mark(hak_heap *heap, hak_region *region, size_t unit, size_t count, bool free)
+static void mark(hak_pages *pages, hak_region *region, size_t unit, size_t count, bool free)
 {
-    if (heap->region) hak__room_mark(&region->room, unit, count, !free);
+    if (pages->region) hak__room_mark(&region->room, unit, count, !free);
     while (count > 0) {
         uint64_t mask;
         hak_superslab *super = next_part(region, &unit, &count, &mask);
         HAK_ASSERT((super->free & mask) == (free ? 0 : mask));
         if (free) {
             super->free |= mask;
-            hak__superslabs_clear_tails(heap, super, mask);
+            hak__superslabs_clear_tails(pages, super, mask);
         } else {
             super->free &= ~mask;
-            hak__superslabs_set_tails(heap, super, mask & super->dirty);
+            hak__superslabs_set_tails(pages, super, mask & super->dirty);
         }
-        hak__superslabs_changed(heap, super);
+        hak__superslabs_changed(pages, super);
     }
 }
 
 /* Whether `count` units from `unit` on are free, and may belong to a run that begins before them:
  * it stays in its superslab, but on a caller's memory. */
-static bool all_free(const hak_heap *heap, const hak_region *region, size_t unit, size_t count)
+static bool all_free(const hak_pages *pages, const hak_region *region, size_t unit, size_t count)
 {
-    if (heap->region) return hak__room_is_free(&region->room, unit, count);
+    if (pages->region) return hak__room_is_free(&region->room, unit, count);
     if (unit % 64 == 0 || unit % 64 + count > 64) return false;
     uint64_t mask = hak__bits(unit % 64, count);
     return (region->supers[unit / 64].free & mask) == mask;
 }
 
-static void set_interior(hak_slab *run, size_t from, size_t end)
+static void set_interior(hak_unit *run, size_t from, size_t end)
 {
     for (size_t i = from; i < end; i++) {
         run[i] =
-            (hak_slab){.kind = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
+            (hak_unit){.kind = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
     }
 }
 
-static void set_unused(hak_slab *run, size_t from, size_t end)
+static void set_unused(hak_unit *run, size_t from, size_t end)
 {
-    for (size_t i = from; i < end; i++) run[i] = (hak_slab){.touched = run[i].touched};
+    for (size_t i = from; i < end; i++) run[i] = (hak_unit){.touched = run[i].touched};
 }
 
-static hak_superslab *take_superslab(hak_heap *heap)
+static hak_superslab *take_superslab(hak_pages *pages)
 {
     hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
-    hak_superslab *super = hak__supply_take(heap);
-    return super && hak__units_adopt(heap, super) ? super : NULL;
+    hak_superslab *super = hak__supply_take(pages);
+    return super && hak__units_adopt(pages, super) ? super : NULL;
 }
 
-static hak_slab *take_at(hak_heap *heap, hak_place found, size_t count, hak_slab_kind kind)
+static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_unit_kind kind)
 {
     hak_region *region = found.super->region;
     size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;
-    hak_slab *run = &region->slabs[unit];
-    mark(heap, region, unit, count, false);
-    *run = (hak_slab){
+    hak_unit *run = &region->slabs[unit];
+    mark(pages, region, unit, count, false);
+    *run = (hak_unit){
         .start = hak__unit_start(region, unit),
         .touched = run->touched,
         .units = (uint32_t)count,
@@ -308,77 +307,77 @@ static hak_slab *take_at(hak_heap *heap, hak_place found, size_t count, hak_slab
     return run;
 }
 
-hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind)
+hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_kind kind)
 {
-    hak_place found = find_run(heap, count, align);
+    hak_place found = find_run(pages, count, align);
     if (!found.super) {
-        if (heap->region || count > HAK_SUPERSLAB_UNITS) return NULL;
-        found.super = take_superslab(heap);
+        if (pages->region || count > HAK_SUPERSLAB_UNITS) return NULL;
+        found.super = take_superslab(pages);
         if (!found.super) return NULL;
     }
-    return take_at(heap, found, count, kind);
+    return take_at(pages, found, count, kind);
 }
 
-hak_slab *hak__units_take_scattered(hak_heap *heap, const hak_slab *last, hak_slab_kind kind)
+hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_kind kind)
 {
-    hak_place found = find_run(heap, 1, 1);
+    hak_place found = find_run(pages, 1, 1);
     bool has_pages = found.super && found.super->dirty >> found.bit & 1;
-    if (heap->region || !last->start || has_pages) return hak__units_take(heap, 1, 1, kind);
-    hak_superslab *more = hak__scatter_needs_another(heap, last) ? take_superslab(heap) : NULL;
+    if (pages->region || !last->start || has_pages) return hak__units_take(pages, 1, 1, kind);
+    hak_superslab *more = hak__scatter_needs_another(pages, last) ? take_superslab(pages) : NULL;
     hak_place other = more ? (hak_place){more, 0} : hak__scatter(last);
-    return other.super ? take_at(heap, other, 1, kind) : hak__units_take(heap, 1, 1, kind);
+    return other.super ? take_at(pages, other, 1, kind) : hak__units_take(pages, 1, 1, kind);
 }
 
 /* A unit is accounted for up to the last page it has touched, without holes. So one with absent
  * pages goes back whole, or is of no use until it does. */
-static void give_punched(hak_heap *heap, hak_region *region, hak_slab *run)
+static void give_punched(hak_pages *pages, hak_region *region, hak_unit *run)
 {
     size_t unit = (size_t)(run - region->slabs), missing = hak__bytes_of_pages(run->absent);
     hak_superslab *super = &region->supers[unit / 64];
-    heap->retained += hak__slab_used(run) - missing;
+    pages->retained += hak__pages_used(pages, run) - missing;
     if (missing == run->touched) { /* there is nothing left to give */
-        *run = (hak_slab){0};
+        *run = (hak_unit){0};
         super->dirty &= ~((uint64_t)1 << unit % 64);
-        mark(heap, region, unit, 1, true);
+        mark(pages, region, unit, 1, true);
         return;
     }
-    *run = (hak_slab){
-        .start = hak__slab_base(run),
+    *run = (hak_unit){
+        .start = hak__unit_base(run),
         .touched = run->touched,
         .absent = run->absent,
         .units = 1,
         .kind = HAK_UNIT_REMNANT,
     };
-    hak__superslabs_set_tails(heap, super, (uint64_t)1 << unit % 64);
-    hak__units_purge_one(heap, super, unit % 64);
+    hak__superslabs_set_tails(pages, super, (uint64_t)1 << unit % 64);
+    hak__units_purge_one(pages, super, unit % 64);
 }
 
-void hak__units_give(hak_heap *heap, hak_slab *run)
+void hak__units_give(hak_pages *pages, hak_unit *run)
 {
-    hak_region *region = hak__region_of_run(heap, run);
+    hak_region *region = hak__region_of_run(pages, run);
     size_t count = run->units;
     size_t unit = (size_t)(run - region->slabs);
     if (run->absent) {
-        give_punched(heap, region, run);
+        give_punched(pages, region, run);
         return;
     }
-    heap->retained += touched_before(heap, run, hak__slab_used(run));
+    pages->retained += touched_before(pages, run, hak__pages_used(pages, run));
     set_unused(run, 0, count);
-    mark(heap, region, unit, count, true);
+    mark(pages, region, unit, count, true);
 }
 
-bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count)
+bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count)
 {
-    hak_region *region = hak__region_of_run(heap, run);
+    hak_region *region = hak__region_of_run(pages, run);
     size_t unit = (size_t)(run - region->slabs);
     size_t had = run->units;
     if (count > had) {
-        if (!all_free(heap, region, unit + had, count - had)) return false;
-        mark(heap, region, unit + had, count - had, false);
+        if (!all_free(pages, region, unit + had, count - had)) return false;
+        mark(pages, region, unit + had, count - had, false);
         set_interior(run, had, count);
     } else {
         set_unused(run, count, had);
-        mark(heap, region, unit + count, had - count, true);
+        mark(pages, region, unit + count, had - count, true);
     }
     run->units = (uint32_t)count;
     return true;

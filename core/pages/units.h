@@ -6,69 +6,49 @@
 #ifndef HAK_UNITS_H
 #define HAK_UNITS_H
 
-#include "heap/blocks.h"
+#include "pages/held.h"
 
 /* Takes `count` adjacent units, from the heap's superslabs or a new one, as a run of kind `kind`,
  * the first at a multiple of `align` units, a power of two; on a caller's memory, 1. Records are
  * set, nothing is touched. The heap has lists. NULL when there is no such run to be had. */
-hak_slab *hak__units_take(hak_heap *heap, size_t count, size_t align, hak_slab_kind kind);
+hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_kind kind);
 
 /* Takes one unit for a slab of the class whose current slab is `last`, or an empty record: where
  * scatter.h says, but that units with pages come first. */
-hak_slab *hak__units_take_scattered(hak_heap *heap, const hak_slab *last, hak_slab_kind kind);
+hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_kind kind);
 
 /* Gives a run back. Its touched pages are retained. */
-void hak__units_give(hak_heap *heap, hak_slab *run);
+void hak__units_give(hak_pages *pages, hak_unit *run);
 
 /* Accounts for the bytes of a run from `begin` to `end`, multiples of the page, coming into use:
  * those that were never touched join the footprint, the others are no longer retained. False, and
  * no change, when that would pass the limit. */
-bool hak__units_use(hak_heap *heap, hak_slab *run, size_t begin, size_t end);
+bool hak__units_use(hak_pages *pages, hak_unit *run, size_t begin, size_t end);
 
 /* How much of that would join the footprint. */
-size_t hak__units_untouched(const hak_heap *heap, const hak_slab *run, size_t begin, size_t end);
+size_t hak__units_untouched(const hak_pages *pages, const hak_unit *run, size_t begin, size_t end);
 
 /* Accounts for the bytes of a run from `begin` to `end` being of no use any more. They are
  * retained. */
-void hak__units_leave(hak_heap *heap, hak_slab *run, size_t begin, size_t end);
+void hak__units_leave(hak_pages *pages, hak_unit *run, size_t begin, size_t end);
 
 /* Makes a run `count` units long where it is. Growing fails when the next units are not free. */
-bool hak__units_resize(hak_heap *heap, hak_slab *run, size_t count);
+bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count);
 
 /* Adds a superslab's pages to what the heap holds, and takes them away again. A superslab whose
  * pages pass the limit, and cannot be purged, is given back: false. */
-bool hak__units_adopt(hak_heap *heap, hak_superslab *super);
+bool hak__units_adopt(hak_pages *pages, hak_superslab *super);
 
 /* Touches some of the units that are free and have no pages, of a superslab of the heap or a new
  * one: up to `bytes`, a multiple of the page, as far as the limit allows; returns how many. They
  * are retained. The heap has lists. 0: there is no more to be had. */
-size_t hak__units_prewarm(hak_heap *heap, size_t bytes);
+size_t hak__units_prewarm(hak_pages *pages, size_t bytes);
 
 /* Takes a superslab from the heap and gives it to the supply, whose pool may keep `pool_max` bytes;
  * returns the bytes touched in it. Its blocks, if there are any, are gone. */
-size_t hak__units_return(hak_heap *heap, hak_superslab *super, size_t pool_max);
+size_t hak__units_return(hak_pages *pages, hak_superslab *super, size_t pool_max);
 
 /* The same, but its pages wait for so many milliseconds before they go: reaper.h. */
-size_t hak__units_let_wait(hak_heap *heap, hak_superslab *super, size_t milliseconds);
-
-/* How many of the first `end` bytes of a run lie in its unit number `i`. */
-static inline size_t hak__part_in_unit(size_t end, size_t i, size_t unit_size)
-{
-    size_t begin = i * unit_size;
-    if (end <= begin) return 0;
-    return end - begin < unit_size ? end - begin : unit_size;
-}
-
-/* Bytes of one of the heap's units. */
-static inline size_t hak__heap_unit_size(const hak_heap *heap)
-{
-    return heap->region ? hak__unit_size(heap->region) : (size_t)1 << HAK_UNIT_SHIFT;
-}
-
-/* The region a run lies in. */
-static inline hak_region *hak__region_of_run(const hak_heap *heap, const hak_slab *run)
-{
-    return heap->region ? heap->region : hak__region_of(run->start);
-}
+size_t hak__units_let_wait(hak_pages *pages, hak_superslab *super, size_t milliseconds);
 
 #endif

@@ -13,8 +13,8 @@ size_t hak__retain_bound(const hak_heap *heap)
 {
     const hak_profile *policy = hak__policy(heap);
     if (policy->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
-    return policy->retain_least + heap->released.keep +
-           heap->recent_peak / 100 * policy->retain_part + heap->prewarmed;
+    return policy->retain_least + heap->pages.released.keep +
+           heap->pages.recent_peak / 100 * policy->retain_part + heap->pages.prewarmed;
 }
 
 size_t hak__retain_wait(const hak_heap *heap)
@@ -32,9 +32,10 @@ static size_t keep_most(const hak_profile *policy)
 
 void hak__retain_learn(hak_heap *heap)
 {
-    hak_release *last = &heap->released;
+    hak_release *last = &heap->pages.released;
     size_t most = keep_most(hak__policy(heap));
-    size_t again = heap->footprint > last->footprint ? heap->footprint - last->footprint : 0;
+    size_t again =
+        heap->pages.footprint > last->footprint ? heap->pages.footprint - last->footprint : 0;
     bool regrown = last->given && again >= last->given / 2;
     if (again > most) again = most;
     uint32_t now = regrown || !last->given ? (uint32_t)hak__os_clock() : 0;
@@ -47,18 +48,18 @@ void hak__retain_learn(hak_heap *heap)
 
 void hak__retain_released(hak_heap *heap, size_t before)
 {
-    heap->released.given += before - heap->footprint;
-    heap->released.footprint = heap->footprint;
+    heap->pages.released.given += before - heap->pages.footprint;
+    heap->pages.released.footprint = heap->pages.footprint;
 }
 
 size_t hak__retain_needed(hak_heap *heap)
 {
-    if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF || heap->prewarmed) return SIZE_MAX;
-    if (heap->work - heap->peak_since < WORK_TO_TELL * heap->retained) return SIZE_MAX;
-    size_t in_use = heap->footprint - heap->retained, peak = heap->peak_in_use;
+    if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF || heap->pages.prewarmed) return SIZE_MAX;
+    if (heap->work - heap->pages.peak_since < WORK_TO_TELL * heap->pages.retained) return SIZE_MAX;
+    size_t in_use = heap->pages.footprint - heap->pages.retained, peak = heap->pages.peak_in_use;
     if (peak < in_use) peak = in_use;
-    if (peak < heap->recent_peak) heap->recent_peak = peak;
-    heap->peak_in_use = in_use;
-    heap->peak_since = heap->work;
+    if (peak < heap->pages.recent_peak) heap->pages.recent_peak = peak;
+    heap->pages.peak_in_use = in_use;
+    heap->pages.peak_since = heap->work;
     return peak - in_use;
 }

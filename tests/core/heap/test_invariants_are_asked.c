@@ -92,7 +92,7 @@ static void slow_alloc(void)
 
 static void settle(void)
 {
-    heap->work += heap->footprint; /* or it does nothing */
+    heap->work += heap->pages.footprint; /* or it does nothing */
     hak_heap_settle(heap);
 }
 
@@ -179,7 +179,7 @@ static void asking_takes_little_time(void **state)
         if (!with_slabs) heap = hak_heap_new(NULL);
         support_child child = support_fork(break_in_a_thread, calls, 20);
         REQUIRE_THAT(child.signal == SIGABRT, "%s", child.text);
-        size_t most = with_slabs ? 2048 * heap->super_count : 1024;
+        size_t most = with_slabs ? 2048 * heap->pages.super_count : 1024;
         REQUIRE_THAT(*calls == most, "%zu calls", *calls);
     }
     hak_heap_destroy(heap);

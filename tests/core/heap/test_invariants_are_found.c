@@ -31,7 +31,7 @@ static hak_slab *record_of(const void *block)
 /* The first unit in a state, with pages or not. */
 static hak_slab *unit_that_is(hak_slab_kind kind, bool touched, bool punched)
 {
-    for (hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+    for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
             hak_slab *unit = &hak__superslab_slabs(super)[i];
             if (unit->kind == kind && !unit->touched == !touched && !unit->absent == !punched)
@@ -193,19 +193,19 @@ static void vacant_pages_are_wrong(void)
 }
 static void footprint_is_wrong(void)
 {
-    heap->footprint -= PAGE;
+    heap->pages.footprint -= PAGE;
 }
 static void peak_is_below(void)
 {
-    heap->footprint_peak = heap->footprint - 1;
+    heap->pages.footprint_peak = heap->pages.footprint - 1;
 }
 static void retained_is_wrong(void)
 {
-    heap->retained += PAGE;
+    heap->pages.retained += PAGE;
 }
 static void superslabs_are_miscounted(void)
 {
-    heap->super_count++;
+    heap->pages.super_count++;
 }
 
 static void full_slab_has_a_block_uncounted(void)
@@ -283,8 +283,8 @@ static void list_has_a_slab_of_another_kind(void)
 static void unit_has_half_a_page(void)
 {
     unused(true)->touched -= 8;
-    heap->footprint -= 8;
-    heap->retained -= 8;
+    heap->pages.footprint -= 8;
+    heap->pages.retained -= 8;
 }
 
 static void unit_has_more_than_it_can(void)
@@ -292,9 +292,9 @@ static void unit_has_more_than_it_can(void)
     hak_slab *unit = unused(true);
     size_t more = UNIT + PAGE - unit->touched;
     unit->touched += (uint32_t)more;
-    heap->footprint += more;
-    heap->footprint_peak += more;
-    heap->retained += more;
+    heap->pages.footprint += more;
+    heap->pages.footprint_peak += more;
+    heap->pages.retained += more;
 }
 
 static void clean_unit_says_dirty(void)
@@ -344,7 +344,7 @@ static void span_has_more_than_was_touched(void)
 }
 static void superslab_is_nobodys(void)
 {
-    superslab_of(span)->heap = NULL;
+    superslab_of(span)->owner = NULL;
 }
 static void superslab_is_of_no_kind(void)
 {
@@ -363,37 +363,37 @@ static void superslab_is_in_the_wrong_list(void)
 {
     hak_superslab *super = superslab_of(span);
     int list = super->list, other = list ? 0 : 1;
-    REQUIRE(heap->supers->with_room[list] == super && !super->next);
-    heap->supers->with_room[list] = NULL;
-    heap->supers->with_room[other] = super;
+    REQUIRE(heap->pages.supers->with_room[list] == super && !super->next);
+    heap->pages.supers->with_room[list] = NULL;
+    heap->pages.supers->with_room[other] = super;
     super->list = (int8_t)other;
 }
 
 static void superslab_is_in_no_list(void)
 {
-    heap->supers->with_room[superslab_of(span)->list] = NULL;
+    heap->pages.supers->with_room[superslab_of(span)->list] = NULL;
 }
 
 static void tails_are_in_no_list(void)
 {
-    heap->supers->tailed = NULL;
+    heap->pages.supers->tailed = NULL;
 }
 
 static void free_unit_says_tailed(void)
 {
     hak_superslab *super = superslab_of(start_of(unused(true)));
-    hak__superslabs_set_tails(heap, super, bit_of(unused(true)));
+    hak__superslabs_set_tails(&heap->pages, super, bit_of(unused(true)));
 }
 
 static void tail_is_not_said(void)
 {
     hak_superslab *super = superslab_of(span);
-    hak__superslabs_clear_tails(heap, super, super->tails);
+    hak__superslabs_clear_tails(&heap->pages, super, super->tails);
 }
 
 static void huge_block_is_nobodys(void)
 {
-    superslab_of(huge)->heap = NULL;
+    superslab_of(huge)->owner = NULL;
 }
 static void huge_block_is_of_no_kind(void)
 {
@@ -407,13 +407,13 @@ static void huge_block_says_retained(void)
 static void huge_block_has_half_a_page(void)
 {
     superslab_of(huge)->huge_size -= 8;
-    heap->footprint -= 8;
+    heap->pages.footprint -= 8;
 }
 
 static void kept_block_says_live(void)
 {
     for (unsigned list = 0; list < HAK_KEPT; list++) {
-        if (heap->supers->kept[list]) heap->supers->kept[list]->huge_retained = false;
+        if (heap->pages.supers->kept[list]) heap->pages.supers->kept[list]->huge_retained = false;
     }
 }
 
@@ -460,7 +460,7 @@ static void whole_heap_passes(void **state)
     memset(block, 1, 500000);
     REQUIRE(block && other); /* which keeps the superslab */
     hak_heap_free(lazy, block);
-    REQUIRE(lazy->stale && support_stats(lazy).retained == 0);
+    REQUIRE(lazy->pages.stale && support_stats(lazy).retained == 0);
     hak__heap_check(lazy);
     hak_heap_destroy(lazy);
 }

@@ -34,8 +34,8 @@ static int teardown(void **state)
 static hak_heap at_peak(size_t footprint)
 {
     hak_heap was = *heap;
-    heap->footprint = heap->footprint_peak = heap->stepped_peak = footprint;
-    heap->retained = heap->prewarmed = 0;
+    heap->pages.footprint = heap->pages.footprint_peak = heap->stepped_peak = footprint;
+    heap->pages.retained = heap->pages.prewarmed = 0;
     heap->refills = heap->stepped_refills = 1000;
     heap->work = 1000000;
     heap->look_at = heap->work;
@@ -46,7 +46,7 @@ static void below_the_peak_nothing_is_looked_for(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    heap->footprint -= MIB;
+    heap->pages.footprint -= MIB;
     assert_int_equal(hak__purge_worth(heap, MIB), SIZE_MAX);
     assert_int_equal(hak__purge_worth(heap, 100 * KIB), SIZE_MAX);
     assert_true(hak__purge_worth(heap, MIB + 1) < SIZE_MAX);
@@ -79,7 +79,7 @@ static void work_pays_for_a_look(void **state)
 static size_t price_of_a_look(size_t worth)
 {
     heap->look_at = heap->work;
-    assert_int_equal(hak__purge_search_round(heap, worth, 1000), worth <= heap->retained);
+    assert_int_equal(hak__purge_search_round(heap, worth, 1000), worth <= heap->pages.retained);
     return heap->look_at - heap->work;
 }
 
@@ -88,7 +88,7 @@ static void a_look_in_vain_is_paid_for(void **state)
 {
     (void)state;
     hak_heap was = at_peak(300 * KIB);
-    heap->retained = MIB;
+    heap->pages.retained = MIB;
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + LEAST);
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + 2 * LEAST);
@@ -144,25 +144,26 @@ static void a_step_of_growth_pays_for_a_look(void **state)
         for (size_t more = 0; more < 3; more++) {
             hak_heap was = at_peak(cases[i].footprint);
             heap->look_at = SIZE_MAX;
-            heap->retained = STEP_LEAST;
+            heap->pages.retained = STEP_LEAST;
             size_t taken = cases[i].step + cases[i].step / 32;
-            heap->footprint_peak = heap->footprint = cases[i].footprint + taken - PAGE;
+            heap->pages.footprint_peak = heap->pages.footprint = cases[i].footprint + taken - PAGE;
             heap->refills += more == 2 ? refills * 2 : refills;
-            if (more == 1) heap->retained -= PAGE;
+            if (more == 1) heap->pages.retained -= PAGE;
             size_t worth = hak__purge_worth(heap, PAGE);
             REQUIRE_THAT(worth == (more == 0 ? STEP_LEAST : SIZE_MAX), "case %zu, %zu: %zu", i,
                          more, worth);
             /* It was a step, worth it or not. */
             assert_int_equal(heap->stepped_peak, cases[i].footprint + taken);
             assert_int_equal(heap->stepped_refills, heap->refills);
-            heap->retained = STEP_LEAST;
+            heap->pages.retained = STEP_LEAST;
             assert_int_equal(hak__purge_worth(heap, PAGE), SIZE_MAX);
             *heap = was;
         }
         hak_heap was = at_peak(cases[i].footprint);
         heap->look_at = SIZE_MAX;
-        heap->retained = STEP_LEAST;
-        heap->footprint_peak = heap->footprint = cases[i].footprint + cases[i].step - 2 * PAGE;
+        heap->pages.retained = STEP_LEAST;
+        heap->pages.footprint_peak = heap->pages.footprint =
+            cases[i].footprint + cases[i].step - 2 * PAGE;
         assert_int_equal(hak__purge_worth(heap, PAGE), SIZE_MAX);
         assert_int_equal(heap->stepped_peak, cases[i].footprint);
         *heap = was;
@@ -173,7 +174,7 @@ static void what_is_kept_on_purpose_is_not_looked_for(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    heap->prewarmed = PAGE;
+    heap->pages.prewarmed = PAGE;
     heap->round_left = 1; /* nor is a look gone on with */
     assert_int_equal(hak__purge_worth(heap, MIB), SIZE_MAX);
     assert_int_equal(hak__purge_worth(heap, PAGE), SIZE_MAX);
@@ -200,7 +201,7 @@ static void as_much_is_given_back_as_growth_asks_for(void **state)
     assert_int_equal(hak__purge_share(heap, PAGE), least);
     assert_int_equal(hak__purge_share(heap, 64 * KIB), 64 * KIB);
     assert_int_equal(hak__purge_share(heap, 10 * MIB), 10 * MIB);
-    heap->footprint -= MIB;
+    heap->pages.footprint -= MIB;
     assert_int_equal(hak__purge_share(heap, 3 * MIB), 2 * MIB);
     *heap = was;
 }
@@ -225,9 +226,9 @@ static void the_bound_has_four_parts(void **state)
     hak_heap was = at_peak(64 * MIB);
     heap->policy.retain_least = 3 * MIB;
     heap->policy.retain_part = 12;
-    heap->recent_peak = 50 * MIB;
-    heap->released.keep = MIB;
-    heap->prewarmed = 5 * MIB;
+    heap->pages.recent_peak = 50 * MIB;
+    heap->pages.released.keep = MIB;
+    heap->pages.prewarmed = 5 * MIB;
     assert_int_equal(hak__retain_bound(heap), 9 * MIB + 50 * MIB / 100 * 12);
     *heap = was;
 }
@@ -240,32 +241,32 @@ static void a_heap_learns_what_to_keep(void **state)
     hak_heap was = at_peak(64 * MIB);
     heap->policy.retain_least = MIB;
     heap->policy.retain_busy = 8 * MIB;
-    heap->released = (hak_release){0};
+    heap->pages.released = (hak_release){0};
     hak__retain_learn(heap);
-    assert_int_equal(heap->released.keep, 0);
-    heap->footprint = 60 * MIB;
+    assert_int_equal(heap->pages.released.keep, 0);
+    heap->pages.footprint = 60 * MIB;
     hak__retain_released(heap, 64 * MIB);
-    assert_int_equal(heap->released.given, 4 * MIB);
-    assert_int_equal(heap->released.footprint, 60 * MIB);
-    heap->footprint = 63 * MIB; /* three of the four again */
+    assert_int_equal(heap->pages.released.given, 4 * MIB);
+    assert_int_equal(heap->pages.released.footprint, 60 * MIB);
+    heap->pages.footprint = 63 * MIB; /* three of the four again */
     hak__retain_learn(heap);
-    assert_int_equal(heap->released.keep, 3 * MIB);
-    assert_int_equal(heap->released.given, 0);
+    assert_int_equal(heap->pages.released.keep, 3 * MIB);
+    assert_int_equal(heap->pages.released.given, 0);
 
-    heap->footprint = 59 * MIB;
+    heap->pages.footprint = 59 * MIB;
     hak__retain_released(heap, 63 * MIB);
-    heap->footprint = 60 * MIB; /* one of the four: not yet */
+    heap->pages.footprint = 60 * MIB; /* one of the four: not yet */
     hak__retain_learn(heap);
-    assert_int_equal(heap->released.keep, 3 * MIB - 3 * MIB / 8);
-    heap->footprint = 40 * MIB;
+    assert_int_equal(heap->pages.released.keep, 3 * MIB - 3 * MIB / 8);
+    heap->pages.footprint = 40 * MIB;
     hak__retain_released(heap, 60 * MIB);
-    heap->footprint = 60 * MIB; /* more than may be kept */
+    heap->pages.footprint = 60 * MIB; /* more than may be kept */
     hak__retain_learn(heap);
-    assert_int_equal(heap->released.keep, 7 * MIB);
+    assert_int_equal(heap->pages.released.keep, 7 * MIB);
 
     heap->policy.retain_busy = MIB / 2; /* less than is always kept */
     hak__retain_learn(heap);
-    assert_int_equal(heap->released.keep, 0);
+    assert_int_equal(heap->pages.released.keep, 0);
     *heap = was;
 }
 
@@ -276,15 +277,15 @@ static void a_heap_forgets_what_comes_back_late(void **state)
     hak_heap was = at_peak(64 * MIB);
     heap->policy.retain_least = MIB;
     heap->policy.retain_busy = 8 * MIB;
-    heap->released = (hak_release){.keep = 800 * KIB};
+    heap->pages.released = (hak_release){.keep = 800 * KIB};
     hak__retain_learn(heap);
-    heap->footprint -= 4 * PAGE;
+    heap->pages.footprint -= 4 * PAGE;
     hak__retain_released(heap, 64 * MIB);
     usleep(50000); /* a quarter of a millisecond for each page would have been soon */
-    heap->footprint += 4 * PAGE;
-    size_t keep = heap->released.keep;
+    heap->pages.footprint += 4 * PAGE;
+    size_t keep = heap->pages.released.keep;
     hak__retain_learn(heap);
-    assert_int_equal(heap->released.keep, keep - keep / 8);
+    assert_int_equal(heap->pages.released.keep, keep - keep / 8);
     *heap = was;
 }
 
@@ -294,20 +295,20 @@ static void what_is_needed_is_what_was_used_lately(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    heap->retained = 10 * MIB;
-    heap->peak_in_use = 60 * MIB;
-    heap->recent_peak = 70 * MIB;
-    heap->peak_since = 500;
+    heap->pages.retained = 10 * MIB;
+    heap->pages.peak_in_use = 60 * MIB;
+    heap->pages.recent_peak = 70 * MIB;
+    heap->pages.peak_since = 500;
     heap->work = 500 + 4 * 10 * MIB - 1;
     assert_int_equal(hak__retain_needed(heap), SIZE_MAX);
     heap->work++;
     assert_int_equal(hak__retain_needed(heap), 6 * MIB);
-    assert_int_equal(heap->recent_peak, 60 * MIB);
-    assert_int_equal(heap->peak_in_use, 54 * MIB);
-    assert_int_equal(heap->peak_since, heap->work);
+    assert_int_equal(heap->pages.recent_peak, 60 * MIB);
+    assert_int_equal(heap->pages.peak_in_use, 54 * MIB);
+    assert_int_equal(heap->pages.peak_since, heap->work);
     heap->work += 4 * 10 * MIB;
     assert_int_equal(hak__retain_needed(heap), 0);
-    heap->prewarmed = PAGE;
+    heap->pages.prewarmed = PAGE;
     heap->work += 4 * 10 * MIB;
     assert_int_equal(hak__retain_needed(heap), SIZE_MAX);
     *heap = was;
@@ -322,7 +323,7 @@ static void what_is_not_there_is_not_found(void **state)
     while (hak_heap_alloc(full, 20000)) continue;
     for (int i = 0; i < 3; i++) {
         unsigned step = 0;
-        assert_true(full->short_of > 0);
+        assert_true(full->pages.short_of > 0);
         assert_false(hak__reclaim(full, &step));
     }
     hak_heap_destroy(full);

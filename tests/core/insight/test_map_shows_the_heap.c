@@ -152,8 +152,8 @@ static void check_cells(const char *page, const hak_heap *heap)
 {
     const char *at = strstr(page, "<h2>Superslabs</h2>");
     REQUIRE(at);
-    if (!heap->region) at = expect_run(at, heap, 0, heap->nest.run);
-    for (const hak_superslab *super = heap->supers->owned; super; super = super->next_owned) {
+    if (!heap->pages.region) at = expect_run(at, heap, 0, heap->nest.run);
+    for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         const hak_slab *slabs = hak__superslab_slabs(super);
         size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
         for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
@@ -162,9 +162,9 @@ static void check_cells(const char *page, const hak_heap *heap)
             at = expect_run(at, heap, unit, &slabs[unit]);
         }
     }
-    at = expect_huge(at, heap->huge);
+    at = expect_huge(at, heap->pages.huge);
     for (unsigned list = 0; list < HAK_KEPT; list++) {
-        at = expect_huge(at, heap->supers->kept[list]);
+        at = expect_huge(at, heap->pages.supers->kept[list]);
     }
     REQUIRE(!strstr(at, "<rect "));
 }
@@ -286,10 +286,10 @@ static void kept_blocks_of_all_sizes_are_shown(void **state)
         REQUIRE(blocks[i] = hak_heap_realloc(heap, blocks[i], sizes[i]));
     }
     hak_heap_free(heap, blocks[0]);
-    hak__kept_purge_some(heap, 200 * KIB);
+    hak__kept_purge_some(&heap->pages, 200 * KIB);
     for (size_t i = 1; i < COUNT(sizes); i++) hak_heap_free(heap, blocks[i]);
-    for (unsigned list = 0; list < HAK_KEPT; list++) REQUIRE(heap->supers->kept[list]);
-    heap->supers->hand.super = heap->supers->owned; /* which lies behind the lists */
+    for (unsigned list = 0; list < HAK_KEPT; list++) REQUIRE(heap->pages.supers->kept[list]);
+    heap->pages.supers->hand.super = heap->pages.supers->owned; /* which lies behind the lists */
     char *page = map_of(heap);
     check_cells(page, heap);
     REQUIRE(count(page, ">a free, kept, huge block of ") == COUNT(sizes));

@@ -3,7 +3,7 @@
  * than moved, and blocks that grow stay among the others as long as they can. */
 #include "support.h"
 
-#include "pages/region_inside.h"
+#include "pages/region.h"
 
 #define MANY 5000 /* moved blocks, of two mappings each */
 #define SIZE (5 * MIB)

@@ -73,7 +73,7 @@ static size_t check_superslabs(void)
         if (super->kind == HAK_SUPERSLAB_NESTS) {
             pooled += check_nests(super, &used);
             taken++;
-        } else if (super->kind == HAK_SUPERSLAB_SLABS && !super->heap) {
+        } else if (super->kind == HAK_SUPERSLAB_SLABS && !super->owner) {
             REQUIRE(super->pooled > 0);
             pooled += super->pooled;
         } else {

@@ -14,7 +14,7 @@
 static hak_superslab supers[MOST];
 static hak_region region = {.supers = supers, .superslabs = MOST};
 static hak_superslab_lists lists;
-static hak_heap heap = {.supers = &lists};
+static hak_pages heap = {.supers = &lists};
 static bool there[MOST];
 
 static uint64_t ones(size_t count)
@@ -85,7 +85,7 @@ static void check(void)
     }
     REQUIRE(heap.super_count == count);
     for (hak_superslab *super = lists.owned; super; super = super->next_owned, count--) {
-        REQUIRE(super->heap == &heap && there[super - supers]);
+        REQUIRE(super->owner == &heap && there[super - supers]);
         REQUIRE(!super->next_owned || super->next_owned->previous_owned == super);
     }
     for (hak_superslab *super = lists.tailed; super; super = super->next_tailed, tailed--) {

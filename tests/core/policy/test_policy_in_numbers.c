@@ -18,7 +18,7 @@ static hak_heap heap_with(size_t retain_least, size_t retain_busy, size_t retain
                    .retain_least = retain_least,
                    .retain_busy = retain_busy,
                    .retain_part = retain_part},
-        .limit = SIZE_MAX,
+        .pages.limit = SIZE_MAX,
         .traits = &hak__traits_default,
     };
 }
@@ -30,10 +30,10 @@ static void the_bound_is_a_sum(void **state)
     (void)state;
     hak_heap heap = heap_with(1000000, 1000000, 12);
     assert_int_equal(hak__retain_bound(&heap), 1000000);
-    heap.recent_peak = 5000099;
+    heap.pages.recent_peak = 5000099;
     assert_int_equal(hak__retain_bound(&heap), 1600000);
-    heap.released.keep = 5000;
-    heap.prewarmed = 77;
+    heap.pages.released.keep = 5000;
+    heap.pages.prewarmed = 77;
     assert_int_equal(hak__retain_bound(&heap), 1605077);
     heap.policy.decommit = HAK_DECOMMIT_FREE;
     assert_int_equal(hak__retain_bound(&heap), 1605077);
@@ -47,11 +47,11 @@ static void the_bound_is_a_sum(void **state)
 static hak_heap heap_that_gave(size_t busy, uint64_t ago, size_t again)
 {
     hak_heap heap = heap_with(100 * PAGE, 100 * PAGE + busy, 0);
-    heap.released = (hak_release){.given = 100 * SOME,
-                                  .footprint = MIB,
-                                  .began = (uint32_t)(hak__os_clock() - ago),
-                                  .keep = 80 * SOME};
-    heap.footprint = MIB + again;
+    heap.pages.released = (hak_release){.given = 100 * SOME,
+                                        .footprint = MIB,
+                                        .began = (uint32_t)(hak__os_clock() - ago),
+                                        .keep = 80 * SOME};
+    heap.pages.footprint = MIB + again;
     return heap;
 }
 
@@ -59,7 +59,7 @@ static size_t learned(size_t busy, uint64_t ago, size_t again)
 {
     hak_heap heap = heap_that_gave(busy, ago, again);
     hak__retain_learn(&heap);
-    return heap.released.keep;
+    return heap.pages.released.keep;
 }
 
 /* Half of it or more within a quarter of a millisecond a page: kept from then on. */
@@ -82,7 +82,7 @@ static void what_is_soon_needed_again_is_kept(void **state)
     hak_heap heap = heap_that_gave(MIB, 0, 100 * SOME);
     heap.policy.retain_busy = 0; /* below the least */
     hak__retain_learn(&heap);
-    assert_int_equal(heap.released.keep, 0);
+    assert_int_equal(heap.pages.released.keep, 0);
 }
 
 /* A release goes on until there is growth. */
@@ -90,53 +90,53 @@ static void releases_are_reckoned_together(void **state)
 {
     (void)state;
     hak_heap heap = heap_that_gave(MIB, 5000, 10 * PAGE);
-    uint32_t began = heap.released.began;
+    uint32_t began = heap.pages.released.began;
     hak__retain_learn(&heap);
-    assert_true(heap.released.began == began && heap.released.given == 100 * SOME);
-    size_t before = heap.footprint;
-    heap.footprint -= 7 * PAGE;
+    assert_true(heap.pages.released.began == began && heap.pages.released.given == 100 * SOME);
+    size_t before = heap.pages.footprint;
+    heap.pages.footprint -= 7 * PAGE;
     hak__retain_released(&heap, before);
-    assert_int_equal(heap.released.given, 100 * SOME + 7 * PAGE);
-    assert_int_equal(heap.released.footprint, MIB + 3 * PAGE);
+    assert_int_equal(heap.pages.released.given, 100 * SOME + 7 * PAGE);
+    assert_int_equal(heap.pages.released.footprint, MIB + 3 * PAGE);
 
-    heap.footprint = GIB;
+    heap.pages.footprint = GIB;
     hak__retain_learn(&heap);
-    assert_true(heap.released.given == 0 && heap.released.footprint == 0);
-    assert_true(heap.released.began >= began + 5000);
+    assert_true(heap.pages.released.given == 0 && heap.pages.released.footprint == 0);
+    assert_true(heap.pages.released.began >= began + 5000);
     /* The first release ever begins now. */
     heap = heap_with(0, MIB, 0);
     hak__retain_learn(&heap);
-    assert_true(heap.released.began > 0 && heap.released.keep == 0);
+    assert_true(heap.pages.released.began > 0 && heap.pages.released.keep == 0);
 }
 
 static void what_was_not_needed_lately_is_told(void **state)
 {
     (void)state;
     hak_heap heap = heap_with(0, 0, 0);
-    heap.footprint = 10 * MIB;
-    heap.retained = 4 * MIB;
+    heap.pages.footprint = 10 * MIB;
+    heap.pages.retained = 4 * MIB;
     heap.work = 26 * MIB - 1;
-    heap.peak_since = 10 * MIB;
-    heap.peak_in_use = 7 * MIB;
-    heap.recent_peak = 9 * MIB;
+    heap.pages.peak_since = 10 * MIB;
+    heap.pages.peak_in_use = 7 * MIB;
+    heap.pages.recent_peak = 9 * MIB;
     assert_int_equal(hak__retain_needed(&heap), SIZE_MAX); /* too little work to tell */
-    assert_true(heap.peak_in_use == 7 * MIB && heap.recent_peak == 9 * MIB);
+    assert_true(heap.pages.peak_in_use == 7 * MIB && heap.pages.recent_peak == 9 * MIB);
     heap.work++;
     hak_heap kept = heap;
-    kept.prewarmed = 1;
+    kept.pages.prewarmed = 1;
     assert_int_equal(hak__retain_needed(&kept), SIZE_MAX);
-    kept.prewarmed = 0;
+    kept.pages.prewarmed = 0;
     kept.policy.decommit = HAK_DECOMMIT_OFF;
     assert_int_equal(hak__retain_needed(&kept), SIZE_MAX);
     assert_int_equal(hak__retain_needed(&heap), MIB);
-    assert_int_equal(heap.recent_peak, 7 * MIB);
-    assert_int_equal(heap.peak_in_use, 6 * MIB);
-    assert_int_equal(heap.peak_since, heap.work);
+    assert_int_equal(heap.pages.recent_peak, 7 * MIB);
+    assert_int_equal(heap.pages.peak_in_use, 6 * MIB);
+    assert_int_equal(heap.pages.peak_since, heap.work);
     heap.work += 16 * MIB;
-    heap.recent_peak = 5 * MIB;
-    heap.peak_in_use = 3 * MIB; /* below what is in use */
+    heap.pages.recent_peak = 5 * MIB;
+    heap.pages.peak_in_use = 3 * MIB; /* below what is in use */
     assert_int_equal(hak__retain_needed(&heap), 0);
-    assert_int_equal(heap.recent_peak, 5 * MIB);
+    assert_int_equal(heap.pages.recent_peak, 5 * MIB);
 }
 
 /* ------------------------------------------------------------------ while it is freed from */
@@ -153,16 +153,16 @@ static void loose_pages_are_looked_at_by_and_by(void **state)
                  {100, 1100},   {1001, 1100},  {1100, 2100}};
     static hak_region callers; /* where there is nothing to be found */
     hak_heap heap = heap_with(1000000, 1000000, 0);
-    heap.region = &callers;
+    heap.pages.region = &callers;
     for (size_t i = 0; i < COUNT(steps); i++) {
         heap.loose = steps[i].loose * 1000;
         hak__purge_loose(&heap);
         REQUIRE_THAT(heap.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i, heap.loose_at);
     }
-    heap.refusals_in_a_row = 1; /* then the OS is not asked */
+    heap.pages.refusals_in_a_row = 1; /* then the OS is not asked */
     heap.loose = 20000000;
     hak__purge_loose(&heap);
-    assert_true(heap.loose_at == 2100000 && heap.purges_skipped == 1);
+    assert_true(heap.loose_at == 2100000 && heap.pages.purges_skipped == 1);
 }
 
 /* A heap that is nothing but numbers, with no pages that could be given back. */
@@ -170,8 +170,8 @@ static hak_heap heap_without_pages(void)
 {
     static hak_region callers;
     hak_heap heap = heap_with(MIB, MIB, 0);
-    heap.region = &callers;
-    heap.supers = (hak_superslab_lists *)&hak__no_superslabs;
+    heap.pages.region = &callers;
+    heap.pages.supers = (hak_superslab_lists *)&hak__no_superslabs;
     return heap;
 }
 
@@ -180,7 +180,7 @@ static void of_nothing_nothing_is_given_back(void **state)
     (void)state;
     hak_heap heap = heap_without_pages();
     assert_int_equal(hak__purge_some(&heap, MIB), 0);
-    heap.retained = MIB; /* of what cannot be given back */
+    heap.pages.retained = MIB; /* of what cannot be given back */
     assert_int_equal(hak__purge_some(&heap, MIB), 0);
 }
 
@@ -201,27 +201,27 @@ static void a_little_beyond_the_bound_may_stay_for_a_moment(void **state)
         hak_heap heap = heap_without_pages();
         uint32_t now = (uint32_t)hak__os_clock();
         heap.policy.decay = cases[i].decay;
-        heap.retained = MIB + cases[i].beyond;
-        heap.footprint = 7 * MIB + heap.retained;
-        heap.recent_peak = 16 * MIB;
-        if (cases[i].since) heap.released.over = now - cases[i].since;
+        heap.pages.retained = MIB + cases[i].beyond;
+        heap.pages.footprint = 7 * MIB + heap.pages.retained;
+        heap.pages.recent_peak = 16 * MIB;
+        if (cases[i].since) heap.pages.released.over = now - cases[i].since;
         hak__purge_excess(&heap);
-        REQUIRE_THAT((heap.recent_peak == 16 * MIB) == cases[i].stays, "case %zu", i);
-        if (!cases[i].stays) assert_int_equal(heap.recent_peak, 14 * MIB);
-        bool noted = heap.released.over != 0 && cases[i].beyond;
+        REQUIRE_THAT((heap.pages.recent_peak == 16 * MIB) == cases[i].stays, "case %zu", i);
+        if (!cases[i].stays) assert_int_equal(heap.pages.recent_peak, 14 * MIB);
+        bool noted = heap.pages.released.over != 0 && cases[i].beyond;
         if (cases[i].stays && cases[i].beyond) assert_true(noted);
-        if (cases[i].beyond == 0) assert_int_equal(heap.released.over, 0);
+        if (cases[i].beyond == 0) assert_int_equal(heap.pages.released.over, 0);
     }
     hak_heap heap = heap_without_pages();
-    heap.retained = 2 * MIB;
-    heap.footprint = 10 * MIB;
-    heap.recent_peak = 9 * MIB;
+    heap.pages.retained = 2 * MIB;
+    heap.pages.footprint = 10 * MIB;
+    heap.pages.recent_peak = 9 * MIB;
     hak__purge_excess(&heap);
-    assert_int_equal(heap.recent_peak, 8 * MIB); /* what is in use, at least */
-    heap.released.over = 1;
-    heap.retained = MIB;
+    assert_int_equal(heap.pages.recent_peak, 8 * MIB); /* what is in use, at least */
+    heap.pages.released.over = 1;
+    heap.pages.retained = MIB;
     hak__purge_excess(&heap);
-    assert_int_equal(heap.released.over, 0);
+    assert_int_equal(heap.pages.released.over, 0);
 }
 
 /* After a refusal the OS is asked again when one purge was left out, then two, four, and so on. */
@@ -229,17 +229,17 @@ static void pauses_double(void **state)
 {
     (void)state;
     hak_heap heap = heap_without_pages();
-    for (size_t i = 0; i < 3; i++) assert_true(hak__purge_may_begin(&heap));
+    for (size_t i = 0; i < 3; i++) assert_true(hak__purge_may_begin(&heap.pages));
     for (size_t i = 0; i < 18; i++) {
-        heap.refusals_in_a_row = 4;
-        assert_true(hak__purge_gave_up(&heap));
+        heap.pages.refusals_in_a_row = 4;
+        assert_true(hak__purge_gave_up(&heap.pages));
         size_t left_out = 0, expected = (size_t)1 << (i < 15 ? i : 15);
-        while (!hak__purge_may_begin(&heap)) left_out++;
+        while (!hak__purge_may_begin(&heap.pages)) left_out++;
         REQUIRE_THAT(left_out == expected, "%zu after %zu pauses", left_out, i);
-        assert_true(hak__purge_may_begin(&heap) && !hak__purge_gave_up(&heap));
+        assert_true(hak__purge_may_begin(&heap.pages) && !hak__purge_gave_up(&heap.pages));
     }
-    heap.refusals_in_a_row = 3;
-    assert_false(hak__purge_gave_up(&heap));
+    heap.pages.refusals_in_a_row = 3;
+    assert_false(hak__purge_gave_up(&heap.pages));
 }
 
 /* ------------------------------------------------------------------ before a peak */
@@ -247,7 +247,7 @@ static void pauses_double(void **state)
 static hak_heap heap_at_its_peak(size_t footprint)
 {
     hak_heap heap = heap_with(0, 0, 0);
-    heap.footprint = heap.footprint_peak = footprint;
+    heap.pages.footprint = heap.pages.footprint_peak = footprint;
     heap.stepped_peak = footprint;
     return heap;
 }
@@ -266,13 +266,13 @@ static void a_look_has_to_be_worth_it(void **state)
     assert_int_equal(hak__purge_worth(&heap, 64 * KIB), PAGE);
     heap.work = 1;
     assert_int_equal(hak__purge_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
-    heap.prewarmed = 1;
+    heap.pages.prewarmed = 1;
     assert_int_equal(hak__purge_worth(&heap, 64 * KIB), SIZE_MAX);
-    heap.prewarmed = 0;
+    heap.pages.prewarmed = 0;
     heap.policy.decommit = HAK_DECOMMIT_OFF;
     assert_int_equal(hak__purge_worth(&heap, 64 * KIB), SIZE_MAX);
     heap.policy.decommit = HAK_DECOMMIT_FREE;
-    heap.footprint -= PAGE;
+    heap.pages.footprint -= PAGE;
     assert_int_equal(hak__purge_worth(&heap, PAGE), SIZE_MAX);
 }
 
@@ -283,7 +283,7 @@ static bool is_step(size_t last, size_t above, size_t refills, size_t retained)
     heap.stepped_peak = last;
     heap.stepped_refills = 1000;
     heap.refills = 1000 + refills;
-    heap.retained = retained;
+    heap.pages.retained = retained;
     heap.look_at = 1;
     bool is = hak__purge_worth(&heap, PAGE) == 16 * KIB;
     if (is) assert_true(heap.stepped_peak == last + above && heap.stepped_refills == heap.refills);
@@ -316,9 +316,9 @@ static void a_look_takes_its_share(void **state)
                      (64 * MIB + 64 * KIB - 1) / 32 + 32 * KIB);
     assert_int_equal(hak__purge_share(&heap, 64 * KIB), 64 * KIB);
     assert_int_equal(hak__purge_share(&heap, 10 * MIB), 10 * MIB);
-    heap.footprint -= 5 * MIB;
+    heap.pages.footprint -= 5 * MIB;
     assert_int_equal(hak__purge_share(&heap, 10 * MIB), 5 * MIB);
-    heap.footprint += 10 * MIB;
+    heap.pages.footprint += 10 * MIB;
     assert_int_equal(hak__purge_share(&heap, PAGE), 5 * MIB + PAGE);
 }
 
@@ -347,54 +347,55 @@ static void a_limit_leaves_so_much(void **state)
 {
     (void)state;
     hak_heap heap = heap_with(0, 0, 0);
-    assert_int_equal(hak__reserve(&heap), 0);
-    assert_int_equal(hak__short_of(&heap, 100 * GIB), 0);
-    heap.limit = MIB;
-    assert_int_equal(hak__reserve(&heap), 32 * KIB);
-    heap.limit = MIB + 130 * KIB;
-    assert_int_equal(hak__reserve(&heap), 36 * KIB);
-    heap.limit = 100 * MIB;
-    assert_int_equal(hak__reserve(&heap), 64 * KIB);
+    assert_int_equal(hak__reserve(&heap.pages), 0);
+    assert_int_equal(hak__short_of(&heap.pages, 100 * GIB), 0);
+    heap.pages.limit = MIB;
+    assert_int_equal(hak__reserve(&heap.pages), 32 * KIB);
+    heap.pages.limit = MIB + 130 * KIB;
+    assert_int_equal(hak__reserve(&heap.pages), 36 * KIB);
+    heap.pages.limit = 100 * MIB;
+    assert_int_equal(hak__reserve(&heap.pages), 64 * KIB);
 
-    heap.footprint = 90 * MIB;
-    assert_int_equal(hak__short_of(&heap, 10 * MIB), 0);
-    assert_int_equal(hak__short_of(&heap, 10 * MIB + 5), 5);
-    assert_true(hak__may_charge(&heap, 10 * MIB) && !hak__may_charge(&heap, 10 * MIB + 1));
-    heap.holds_back = true;
-    assert_int_equal(hak__short_of(&heap, 10 * MIB), 64 * KIB);
-    heap.footprint = 101 * MIB;
-    assert_int_equal(hak__short_of(&heap, 3), MIB + 64 * KIB + 3);
-    assert_int_equal(hak__short_of(&heap, 0), 0);
-    heap.grace = 2 * MIB;
-    assert_int_equal(hak__short_of(&heap, MIB), 0);
-    assert_int_equal(hak__short_of(&heap, MIB + 1), 1);
-    heap.grace = SIZE_MAX;
-    assert_int_equal(hak__short_of(&heap, 100 * GIB), 0);
+    heap.pages.footprint = 90 * MIB;
+    assert_int_equal(hak__short_of(&heap.pages, 10 * MIB), 0);
+    assert_int_equal(hak__short_of(&heap.pages, 10 * MIB + 5), 5);
+    assert_true(hak__may_charge(&heap.pages, 10 * MIB) &&
+                !hak__may_charge(&heap.pages, 10 * MIB + 1));
+    heap.pages.holds_back = true;
+    assert_int_equal(hak__short_of(&heap.pages, 10 * MIB), 64 * KIB);
+    heap.pages.footprint = 101 * MIB;
+    assert_int_equal(hak__short_of(&heap.pages, 3), MIB + 64 * KIB + 3);
+    assert_int_equal(hak__short_of(&heap.pages, 0), 0);
+    heap.pages.grace = 2 * MIB;
+    assert_int_equal(hak__short_of(&heap.pages, MIB), 0);
+    assert_int_equal(hak__short_of(&heap.pages, MIB + 1), 1);
+    heap.pages.grace = SIZE_MAX;
+    assert_int_equal(hak__short_of(&heap.pages, 100 * GIB), 0);
 }
 
 static void charging_keeps_the_peaks(void **state)
 {
     (void)state;
     hak_heap heap = heap_with(0, 0, 0);
-    heap.limit = 10 * MIB;
-    heap.retained = MIB;
-    heap.footprint = heap.footprint_peak = 3 * MIB;
-    assert_true(hak__charge(&heap, MIB));
-    assert_true(heap.footprint == 4 * MIB && heap.footprint_peak == 4 * MIB);
-    assert_true(heap.recent_peak == 3 * MIB && heap.peak_in_use == 3 * MIB);
-    hak__discharge(&heap, 2 * MIB);
-    assert_true(heap.footprint == 2 * MIB && heap.footprint_peak == 4 * MIB);
-    assert_true(hak__charge(&heap, PAGE) && heap.recent_peak == 3 * MIB);
-    assert_true(heap.footprint_peak == 4 * MIB && heap.peak_in_use == 3 * MIB);
-    assert_false(hak__charge(&heap, 9 * MIB));
-    assert_true(heap.short_of == MIB + PAGE && heap.footprint == 2 * MIB + PAGE);
-    assert_true(hak__charge(&heap, 8 * MIB - PAGE) && heap.short_of == 0);
-    assert_true(heap.footprint == 10 * MIB && heap.grace_used == 0);
-    hak__charge_always(&heap, MIB);
-    assert_int_equal(heap.grace_used, MIB);
-    hak__discharge(&heap, MIB / 2);
-    hak__charge_always(&heap, 0);
-    assert_int_equal(heap.grace_used, MIB);
+    heap.pages.limit = 10 * MIB;
+    heap.pages.retained = MIB;
+    heap.pages.footprint = heap.pages.footprint_peak = 3 * MIB;
+    assert_true(hak__charge(&heap.pages, MIB));
+    assert_true(heap.pages.footprint == 4 * MIB && heap.pages.footprint_peak == 4 * MIB);
+    assert_true(heap.pages.recent_peak == 3 * MIB && heap.pages.peak_in_use == 3 * MIB);
+    hak__discharge(&heap.pages, 2 * MIB);
+    assert_true(heap.pages.footprint == 2 * MIB && heap.pages.footprint_peak == 4 * MIB);
+    assert_true(hak__charge(&heap.pages, PAGE) && heap.pages.recent_peak == 3 * MIB);
+    assert_true(heap.pages.footprint_peak == 4 * MIB && heap.pages.peak_in_use == 3 * MIB);
+    assert_false(hak__charge(&heap.pages, 9 * MIB));
+    assert_true(heap.pages.short_of == MIB + PAGE && heap.pages.footprint == 2 * MIB + PAGE);
+    assert_true(hak__charge(&heap.pages, 8 * MIB - PAGE) && heap.pages.short_of == 0);
+    assert_true(heap.pages.footprint == 10 * MIB && heap.pages.grace_used == 0);
+    hak__charge_always(&heap.pages, MIB);
+    assert_int_equal(heap.pages.grace_used, MIB);
+    hak__discharge(&heap.pages, MIB / 2);
+    hak__charge_always(&heap.pages, 0);
+    assert_int_equal(heap.pages.grace_used, MIB);
 }
 
 int main(void)
