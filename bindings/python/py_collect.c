@@ -78,7 +78,7 @@ PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
     bool entered = hak_py_enter();
     hak_heap *heap = hak_py_heap();
     hak_heap_settle(heap);
-    if (asked) hak__heap_rest(heap, heap->pages.released.keep);
+    if (asked) hak__heap_rest(heap, heap->pages.demand.released.keep);
     asked = false;
     hak_py_leave(entered);
     Py_RETURN_NONE;

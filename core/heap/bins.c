@@ -1,10 +1,10 @@
 #include "heap/bins.h"
 
+#include "heap/excess.h"
 #include "heap/holes.h"
 #include "heap/layout.h"
 #include "heap/nest.h"
 #include "heap/partial.h"
-#include "heap/purge.h"
 #include "heap/reclaim.h"
 #include "pages/pages.h"
 
@@ -73,7 +73,7 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
     size_t peak = heap->pages.footprint_peak;
     if (!hak__units_use(&heap->pages, slab, begin, end)) return false;
-    heap->work += heap->pages.footprint_peak - peak; /* pays for as much to be given back */
+    heap->pace.work += heap->pages.footprint_peak - peak; /* pays for as much to be given back */
     hak__slab_carve(slab, step);
     return true;
 }
@@ -185,7 +185,7 @@ static bool take_up(hak_heap *heap, hak_slab *slab, hak_slab *current)
  */
 static void recover(hak_heap *heap)
 {
-    if (heap->starved && heap->work - heap->starved_at > heap->pages.footprint)
+    if (heap->starved && heap->pace.work - heap->starved_at > heap->pages.footprint)
         heap->starved = false;
 }
 
@@ -195,7 +195,7 @@ static hak_slab *refill(hak_heap *heap, hak_bin_class class)
     hak_slab *slab = choose(heap, class);
     size_t supplied = slab && slab->free ? slab->carved - hak__slab_partial_live(slab)
                                          : (hak__policy(heap)->carve + class.size - 1) / class.size;
-    heap->work += hak__purge_work(heap, class.size, supplied);
+    heap->pace.work += hak__pace_work(heap->traits, class.size, supplied);
     hak_slab *current = hak__heap_current(heap, class);
     bool has_current = current != &hak__no_slab;
 
@@ -230,8 +230,8 @@ hak_slab *hak__bins_refill(hak_heap *heap, hak_bin_class class)
 static void retire(hak_heap *heap, hak_slab *slab)
 {
     give(heap, slab);
-    hak__purge_excess(heap);
-    hak__purge_loose(heap);
+    hak__excess_purge(heap);
+    hak__excess_punch(heap);
 }
 
 void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
@@ -240,7 +240,7 @@ void hak__bins_reopen(hak_heap *heap, hak_slab *slab)
     size_t live = hak__slab_full_live(slab);
     if (live > 0) {
         hak__partial_link(heap, slab, live);
-        hak__purge_loose(heap);
+        hak__excess_punch(heap);
     } else {
         retire(heap, slab);
     }

@@ -15,29 +15,6 @@
 #include "pages/pages.h"
 #include "policy/policy.h"
 
-/* What suits the program that uses a heap, by measurement: see docs/design.md. */
-typedef struct hak_traits {
-    /* Slabs are sorted by address before they are used again. It pays where a collector walks the
-     * objects in the order in which they were made, as CPython's does. */
-    bool in_order;
-    /* What pays for giving memory back is counted in bytes allocated, where a block counts for no
-     * more than this: the larger the blocks, the less a program does with a byte of them. */
-    size_t work_most;
-    /* Milliseconds that memory which it has let go waits before it goes back to the OS, by a thread
-     * of hakmem's own: 0, at once, where a thread is not welcome. */
-    size_t decay;
-    /* Slabs of small blocks have colours: layout.h. It pays where addresses are hashed, and the
-     * bits that are the same for each slab's n-th block are most of what the hash uses. */
-    bool coloured;
-    /* Such slabs have gaps, and lie apart: scatter.h. For LuaJIT. */
-    bool scattered;
-    /* There is a class for a word more than each power of two: sizeclass.h. For LuaJIT, whose
-     * arrays are such blocks. Where the granularity is a word. */
-    bool words_more;
-} hak_traits;
-
-extern const hak_traits hak__traits_default;
-
 /* Which slabs a heap has, by size class. */
 typedef struct hak_lists {
     hak_slab *medium[HAK_MEDIUM_CLASSES]; /* to allocate from, above HAK_SMALL_MAX */
@@ -93,17 +70,12 @@ struct hak_heap {
     hak_heap *next_heap, *previous_heap; /* of the process */
     void *adapter;                       /* of whoever hands pointers of others to this heap */
 
-    uint32_t spacing;         /* of its size classes: an index of hak__spacings */
-    uint32_t stepped_refills; /* the refills until … */
-    size_t stepped_peak;      /* … the last peak that was a step above the one before */
-    size_t loose;             /* bytes of pages of partial slabs */
-    size_t loose_at;          /* when to look for holes in them */
-    size_t work;              /* what the program has done, as far as refills tell: purge.h */
-    size_t look_at;           /* the work after which to look again for what it can do without */
-    uint32_t collected_at;    /* the work, in KiB, when the VM had last collected … */
-    uint32_t settled_at;      /* … and when the heap was last settled after that; … */
-    uint32_t settled_free;    /* … the pages that were retained and loose after that … */
-    uint32_t settled_pages;   /* … and those of the footprint */
+    size_t loose; /* bytes of pages of partial slabs */
+    hak_pace pace;
+    uint32_t collected_at;  /* the work, in KiB, when the VM had last collected … */
+    uint32_t settled_at;    /* … and when the heap was last settled after that; … */
+    uint32_t settled_free;  /* … the pages that were retained and loose after that … */
+    uint32_t settled_pages; /* … and those of the footprint */
     size_t refills, retires;
     hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
                             * hak__policy */
@@ -112,7 +84,7 @@ struct hak_heap {
     uint32_t unsearched;   /* partial slabs not searched since they have changed */
     uint32_t given;        /* bit for each option of its own: options.h */
     uint32_t searched_bins; /* the state of the bins when memory was last searched for: reclaim.c */
-    uint8_t looks_in_vain;  /* in a row */
+    uint8_t spacing;        /* of its size classes: an index of hak__spacings */
     bool round_searches : 1; /* the look of round_left only searches; another gives back then */
     bool has_collected : 1;  /* at `collected_at`; … */
     bool took_large : 1;     /* … and has handed out large blocks since */

@@ -4,13 +4,12 @@
 
 #include "heap/bins.h"
 #include "heap/check.h"
+#include "heap/excess.h"
 #include "heap/holes.h"
 #include "heap/nest.h"
-#include "heap/purge.h"
 #include "heap/reclaim.h"
 #include "pages/pages.h"
 #include "policy/policy.h"
-#include "policy/retain.h"
 
 /* A collection with so little allocated since the one before finds the program at rest. */
 #define REST_WORK_KIB 16
@@ -30,8 +29,9 @@ static bool fit(hak_heap *heap, size_t bytes)
     if (heap->pages.footprint <= bytes) return true;
     if (hak__reclaim_in_use(heap) > bytes) return false;
     hak__purge_begin(&heap->pages);
-    hak__purge_some(heap, heap->pages.footprint - bytes);
-    if (heap->pages.prewarmed > heap->pages.retained) heap->pages.prewarmed = heap->pages.retained;
+    hak__purge_some(&heap->pages, heap->pages.footprint - bytes);
+    if (heap->pages.demand.prewarmed > heap->pages.retained)
+        heap->pages.demand.prewarmed = heap->pages.retained;
     if (heap->pages.footprint > bytes) hak_heap_trim(heap);
     return heap->pages.footprint <= bytes;
 }
@@ -73,15 +73,15 @@ size_t hak_heap_trim(hak_heap *heap)
 {
     size_t before = heap->pages.footprint;
     heap->pages.at_once = true;
-    heap->pages.prewarmed = 0;
+    heap->pages.demand.prewarmed = 0;
     hak__purge_begin(&heap->pages);
     hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
-    hak__purge_to(heap, 0);
+    hak__purge_to(&heap->pages, 0);
     heap->pages.at_once = false;
     hak__heap_check_now_and_then(heap);
     if (heap->pages.region) return before - heap->pages.footprint;
-    hak__purge_unused(heap);
+    hak__purge_unused(&heap->pages);
     return before - heap->pages.footprint + hak__supply_shrink(0) + hak__reaper_flush();
 }
 
@@ -95,7 +95,7 @@ size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
         if (more == 0) break;
         touched += more;
     }
-    heap->pages.prewarmed += touched;
+    heap->pages.demand.prewarmed += touched;
     hak__heap_check_now_and_then(heap);
     return touched;
 }
@@ -104,29 +104,29 @@ size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
  * time. */
 static void settle(hak_heap *heap)
 {
-    size_t before = heap->pages.footprint, bound = hak__retain_bound(heap);
+    size_t before = heap->pages.footprint, bound = hak__heap_bound(heap);
     size_t most = heap->pages.retained + heap->loose + hak__bins_pages(heap);
     if (most > bound && heap->pages.retained + hak__holes_find(heap, false) > bound &&
         hak__purge_may_begin(&heap->pages)) {
-        hak__retain_learn(heap);
+        hak__heap_learn(heap);
         hak__bins_retire_idle(heap);
         hak__holes_punch(heap, false);
-        hak__retain_released(heap, before);
+        hak__heap_released(heap, before);
     }
-    hak__purge_excess(heap);
-    size_t needed = hak__retain_needed(heap), least = hak__policy(heap)->retain_least;
+    hak__excess_purge(heap);
+    size_t needed = hak__heap_needed(heap), least = hak__policy(heap)->retain_least;
     if (needed < SIZE_MAX - least && heap->pages.retained > needed + least &&
         hak__purge_may_begin(&heap->pages)) {
         size_t keep = needed + least / 2;
-        hak__purge_let_wait(heap, keep);
-        hak__purge_to(heap, keep);
+        hak__heap_let_wait(heap, keep);
+        hak__purge_to(&heap->pages, keep);
     }
 }
 
 /* In KiB, as such times are noted; modulo 2^32. */
 static uint32_t work_since(const hak_heap *heap, uint32_t before)
 {
-    return (uint32_t)(heap->work / 1024) - before;
+    return (uint32_t)(heap->pace.work / 1024) - before;
 }
 
 /* Minor cycles are frequent. One is worth a look when the program has allocated as much as the heap
@@ -142,15 +142,15 @@ static bool worth_settling(const hak_heap *heap)
 size_t hak__heap_rest(hak_heap *heap, size_t keep)
 {
     size_t before = heap->pages.footprint, in_use = before - heap->pages.retained;
-    if (hak__retain_bound(heap) == SIZE_MAX) return 0;
-    keep += hak__policy(heap)->retain_least / 2 + heap->pages.prewarmed;
-    heap->pages.recent_peak = heap->pages.peak_in_use = in_use;
+    if (hak__heap_bound(heap) == SIZE_MAX) return 0;
+    keep += hak__policy(heap)->retain_least / 2 + heap->pages.demand.prewarmed;
+    heap->pages.demand.recent_peak = heap->pages.demand.peak_in_use = in_use;
     if (heap->pages.retained + hak__bins_pages(heap) > keep) hak__bins_retire_idle(heap);
     if (heap->pages.retained > keep && hak__purge_may_begin(&heap->pages)) {
-        hak__purge_to(heap, keep);
-        hak__retain_released(heap, before);
+        hak__purge_to(&heap->pages, keep);
+        hak__heap_released(heap, before);
     }
-    if (hak__retain_wait(heap) && !heap->pages.region) hak__reaper_flush();
+    if (hak__heap_wait(heap) && !heap->pages.region) hak__reaper_flush();
     hak__heap_check_now_and_then(heap);
     return before - heap->pages.footprint;
 }
@@ -165,11 +165,11 @@ static bool at_rest(const hak_heap *heap)
 size_t hak_heap_settle(hak_heap *heap)
 {
     hak__nest_settle(heap);
-    hak__purge_hope(heap);
+    hak__pace_hope(&heap->pace);
     bool rests = at_rest(heap);
     heap->has_collected = true;
     heap->took_large = false;
-    heap->collected_at = (uint32_t)(heap->work / 1024);
+    heap->collected_at = (uint32_t)(heap->pace.work / 1024);
     if (rests) return hak__heap_rest(heap, 0);
     if (!worth_settling(heap)) return 0;
     size_t before = heap->pages.footprint;
@@ -198,13 +198,13 @@ static void comply(hak_heap *heap)
 {
     heap->round_left = 0; /* what was looked for under the last policy */
     if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return;
-    heap->pages.prewarmed = 0;
+    heap->pages.demand.prewarmed = 0;
     hak__purge_begin(&heap->pages);
     hak__bins_retire_idle(heap);
-    heap->pages.recent_peak = heap->pages.footprint - heap->pages.retained;
-    heap->pages.released = (hak_release){0};
-    if (heap->pages.retained + heap->loose > hak__retain_bound(heap)) hak__holes_punch(heap, false);
-    hak__purge_to(heap, hak__retain_bound(heap));
+    heap->pages.demand.recent_peak = heap->pages.footprint - heap->pages.retained;
+    heap->pages.demand.released = (hak_release){0};
+    if (heap->pages.retained + heap->loose > hak__heap_bound(heap)) hak__holes_punch(heap, false);
+    hak__purge_to(&heap->pages, hak__heap_bound(heap));
     if (heap->pages.region) return;
     hak__supply_shrink(hak__policy(heap)->pool);
     hak__reaper_flush();

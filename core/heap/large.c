@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "heap/excess.h"
 #include "heap/nest.h"
-#include "heap/purge.h"
 #include "heap/reclaim.h"
 #include "os/os.h"
 #include "pages/pages.h"
@@ -60,7 +60,7 @@ void hak__span_free(hak_heap *heap, hak_slab *span, void *block)
 {
     if (block != span->start) hak__fatal("free", block, "points into a block, not at its start");
     hak__units_give(&heap->pages, span);
-    hak__purge_excess(heap);
+    hak__excess_purge(heap);
 }
 
 void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
@@ -74,7 +74,7 @@ void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
         hak__units_leave(&heap->pages, span, size, had);
         span->span_size = size;
         hak__units_resize(&heap->pages, span, count);
-        hak__purge_excess(heap);
+        hak__excess_purge(heap);
         return span->start;
     }
     if (count != had_units && !hak__units_resize(&heap->pages, span, count)) return NULL;
@@ -173,7 +173,7 @@ void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block)
     if (huge->huge_retained) hak__fatal("free", block, "this block is free already");
     hak__superslab_remove(&heap->pages.huge, huge);
     hak__kept_put(&heap->pages, huge);
-    hak__purge_excess(heap);
+    hak__excess_purge(heap);
 }
 
 static void *shrink_huge(hak_heap *heap, hak_superslab *huge, size_t size)

@@ -12,8 +12,6 @@
 #include "pages/pages.h"
 #include "policy/policy.h"
 
-const hak_traits hak__traits_default = {.work_most = SIZE_MAX};
-
 static bool bad(void)
 {
     errno = EINVAL;
@@ -135,7 +133,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
     heap->spacing = options->granularity == 8 ? HAK_SPACING_8 : HAK_SPACING_16;
     hak__policy_limit(heap, options->limit);
-    if (heap->pages.footprint > heap->pages.limit && !hak__nest_purge(heap)) {
+    if (heap->pages.footprint > heap->pages.limit && !hak__purge_single(&heap->pages)) {
         hak__supply_give_nest(heap->nest.run, SIZE_MAX);
         errno = ENOMEM;
         return NULL;

@@ -194,18 +194,6 @@ size_t hak__nest_unused(const hak_heap *heap)
     return used < in_use ? in_use - used : 0;
 }
 
-size_t hak__nest_purge(hak_heap *heap)
-{
-    hak_slab *run = heap->nest.run;
-    size_t used = run->span_size ? run->span_size : hak__nest_own_pages(heap);
-    size_t bytes = run->touched - used;
-    if (bytes == 0 || !hak__give_pages_at_once(&heap->pages, run->start + used, bytes)) return 0;
-    run->touched = (uint32_t)used;
-    heap->pages.retained -= bytes;
-    hak__discharge(&heap->pages, bytes);
-    return bytes;
-}
-
 /* ------------------------------------------------------------------ blocks */
 
 /* A heap that retains pages need not take more for its nest. */
@@ -439,7 +427,7 @@ __attribute__((noinline)) static void close_nest(hak_heap *heap)
     for (unsigned index = 1; index < HAK_CLASSES; index++) heap->nest.reused[index] = 2 * BUSY;
     hak__nest_trim(heap);
     if (!heap->pages.region && hak__policy(heap)->decommit != HAK_DECOMMIT_OFF)
-        hak__nest_purge(heap);
+        hak__purge_single(&heap->pages);
 }
 
 void hak__nest_free(hak_heap *heap, void *block)

@@ -60,9 +60,6 @@ void hak__nest_trim(hak_heap *heap);
 /* Bytes of its pages in use that hak__nest_trim would let go. */
 size_t hak__nest_unused(const hak_heap *heap);
 
-/* Gives what the nest retains back to the OS; returns how many bytes. Not on a caller's memory. */
-size_t hak__nest_purge(hak_heap *heap);
-
 /* Bytes of pages at its head that the heap itself lies in: they join the footprint with the first
  * block. None on a caller's memory. */
 size_t hak__nest_own_pages(const hak_heap *heap);

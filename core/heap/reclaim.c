@@ -1,12 +1,12 @@
 #include "heap/reclaim.h"
 
 #include "heap/bins.h"
+#include "heap/excess.h"
 #include "heap/holes.h"
+#include "heap/look.h"
 #include "heap/nest.h"
 #include "heap/partial.h"
-#include "heap/purge.h"
 #include "pages/pages.h"
-#include "policy/retain.h"
 
 /* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
  * while the heap grows in earnest, a sixty-fourth: it takes a new page otherwise. */
@@ -31,7 +31,7 @@
  * holes as it grows. */
 static void wake_some(hak_heap *heap, size_t peak)
 {
-    size_t shift = hak__purge_is_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
+    size_t shift = hak__look_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
     if (hak__bins_wake_shift(heap) >= shift) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
         hak_slab *slab = hak__superslabs_hand(&heap->pages);
@@ -46,12 +46,12 @@ static void wake_some(hak_heap *heap, size_t peak)
 /* What a large block pays for. Where memory is short, a refusal finds holes sooner. */
 static void look_some(hak_heap *heap, size_t bytes, size_t share)
 {
-    size_t given = hak__purge_some(heap, share), read = 0;
+    size_t given = hak__purge_some(&heap->pages, share), read = 0;
     uint32_t left = heap->starved ? 0 : UINT32_MAX;
     if (given < share)
         given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
     if (given < share && bytes >= PAYS_FOR_BINS && hak__bins_retire_idle(heap))
-        hak__purge_some(heap, share - given);
+        hak__purge_some(&heap->pages, share - given);
 }
 
 /* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
@@ -59,27 +59,27 @@ static void look_some(hak_heap *heap, size_t bytes, size_t share)
 static void look_on(hak_heap *heap, size_t worth, size_t share)
 {
     bool begins = !heap->round_left;
-    if (begins) hak__purge_begin_round(heap, heap->pages.retained < worth);
+    if (begins) hak__look_begin(heap, heap->pages.retained < worth);
     if (heap->round_searches) {
-        if (!hak__purge_search_round(heap, worth, READS_AT_A_PEAK)) return;
-        hak__purge_begin_round(heap, false);
+        if (!hak__look_search(heap, worth, READS_AT_A_PEAK)) return;
+        hak__look_begin(heap, false);
     }
-    size_t given = hak__purge_some(heap, share);
-    hak__purge_pay(heap, given, 0);
+    size_t given = hak__purge_some(&heap->pages, share);
+    hak__pace_pay(&heap->pace, given, 0);
     if (begins && given >= share) heap->round_left = 0;
     if (given >= share) return;
-    given += hak__purge_go_round(heap, share - given, READS_AT_A_PEAK);
+    given += hak__look_give(heap, share - given, READS_AT_A_PEAK);
     if (given >= share || heap->round_left) return;
     hak__bins_retire_idle(heap);
     given += hak__holes_punch_current(heap);
-    if (given < share) hak__purge_some(heap, share - given);
+    if (given < share) hak__purge_some(&heap->pages, share - given);
 }
 
 /* What waits is no part of the heap, but of the process. So that it does not raise the process's
  * peak, it goes as the heap grows beside it. A huge block takes what waits first: large.c. */
 static void make_room_beside(hak_heap *heap, size_t bytes)
 {
-    size_t waits = hak__retain_wait(heap) ? hak__waiting_bytes() : 0;
+    size_t waits = hak__heap_wait(heap) ? hak__waiting_bytes() : 0;
     if (!waits || bytes > HAK_SUPERSLAB_SIZE / 2) return;
     size_t most = heap->pages.footprint_peak + heap->pages.footprint_peak / BESIDE_PART;
     if (heap->pages.footprint + bytes + waits > most) hak__reaper_make_room(bytes, false);
@@ -90,9 +90,9 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
     make_room_beside(heap, bytes);
     if (heap->pages.footprint + bytes <= heap->pages.footprint_peak) return;
     wake_some(heap, heap->pages.footprint + bytes);
-    size_t worth = hak__purge_worth(heap, bytes);
+    size_t worth = hak__look_worth(heap, bytes);
     if (worth == SIZE_MAX || !hak__purge_may_begin(&heap->pages)) return;
-    size_t share = hak__purge_share(heap, bytes);
+    size_t share = hak__look_share(heap, bytes);
     if (worth <= HAK_PAGE) look_some(heap, bytes, share);
     else look_on(heap, worth, share);
 }
@@ -101,11 +101,11 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
 
 bool hak__reclaim_short(hak_heap *heap)
 {
-    size_t lacking = heap->pages.short_of, prewarmed = heap->pages.prewarmed;
+    size_t lacking = heap->pages.short_of, prewarmed = heap->pages.demand.prewarmed;
     if (heap->pages.retained < prewarmed || heap->pages.retained - prewarmed < lacking)
         return false;
     hak__purge_begin(&heap->pages);
-    return hak__purge_some(heap, lacking) >= lacking;
+    return hak__purge_some(&heap->pages, lacking) >= lacking;
 }
 
 /* The state of the current slabs, which are freed from without an event. */
@@ -123,7 +123,7 @@ static uint32_t state_of_bins(const hak_heap *heap)
  * current slabs. */
 static bool has_changed(const hak_heap *heap)
 {
-    return !heap->starved || heap->changed || heap->pages.retained > heap->pages.prewarmed ||
+    return !heap->starved || heap->changed || heap->pages.retained > heap->pages.demand.prewarmed ||
            state_of_bins(heap) != heap->searched_bins;
 }
 
@@ -165,8 +165,8 @@ static bool find_all(hak_heap *heap)
     found += open_full_slabs(heap);
     found += hak__bins_retire_idle(heap);
     hak__holes_punch(heap, true);
-    hak__purge_to(heap, heap->pages.prewarmed);
-    heap->starved_at = heap->work;
+    hak__purge_to(&heap->pages, heap->pages.demand.prewarmed);
+    heap->starved_at = heap->pace.work;
     heap->changed = false;
     heap->searched_bins = state_of_bins(heap);
     return found > 0 || heap->pages.footprint < before;
@@ -176,10 +176,11 @@ static bool find_all(hak_heap *heap)
 static bool find_prewarmed(hak_heap *heap)
 {
     size_t lacking = heap->pages.short_of;
-    if (!heap->pages.prewarmed || !lacking || heap->pages.retained < lacking) return false;
+    if (!heap->pages.demand.prewarmed || !lacking || heap->pages.retained < lacking) return false;
     hak__purge_begin(&heap->pages);
-    size_t given = hak__purge_some(heap, lacking);
-    heap->pages.prewarmed -= given < heap->pages.prewarmed ? given : heap->pages.prewarmed;
+    size_t given = hak__purge_some(&heap->pages, lacking);
+    heap->pages.demand.prewarmed -=
+        given < heap->pages.demand.prewarmed ? given : heap->pages.demand.prewarmed;
     return given >= lacking;
 }
 
@@ -190,7 +191,7 @@ bool hak__reclaim(hak_heap *heap, unsigned *step)
         if (steps[(*step)++](heap)) return true;
     }
     /* The last attempt may have taken a superslab from the pool, with pages. */
-    hak__purge_to(heap, heap->pages.prewarmed);
+    hak__purge_to(&heap->pages, heap->pages.demand.prewarmed);
     return false;
 }
 

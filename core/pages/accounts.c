@@ -42,8 +42,7 @@ void hak__charge_always(hak_pages *pages, size_t bytes)
         pages->grace_used = pages->footprint - pages->limit;
     }
     size_t in_use = pages->footprint - pages->retained;
-    if (in_use > pages->recent_peak) pages->recent_peak = in_use;
-    if (in_use > pages->peak_in_use) pages->peak_in_use = in_use;
+    hak__retain_note(&pages->demand, in_use);
 }
 
 bool hak__charge(hak_pages *pages, size_t bytes)

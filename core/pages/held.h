@@ -26,16 +26,6 @@ typedef struct hak_superslab_lists {
 
 extern const hak_superslab_lists hak__no_superslabs;
 
-/* What a heap gave back last, in one release of one purge or several, and whether it will have been
- * worth it: see retain.h. */
-typedef struct hak_release {
-    size_t given;     /* bytes */
-    size_t footprint; /* after it */
-    size_t keep;      /* bytes to retain in future, beside `retain_least` */
-    uint32_t began;   /* in milliseconds, as hak__os_clock counts, modulo 2^32 */
-    uint32_t over;    /* when more than the bound came to be retained; 0: it is not */
-} hak_release;
-
 /* Whose pages they are. */
 typedef struct hak_pages_owner {
     /* Bytes at the head of a run that hold, or have held, its blocks: whole pages. */
@@ -52,16 +42,12 @@ typedef struct hak_pages {
     hak_unit *single;            /* a unit that is in none of its superslabs, or NULL */
     hak_region *region;          /* the caller's memory, or NULL */
     size_t footprint, footprint_peak;
-    size_t retained;  /* of the footprint, bytes that hold no block and never will before they are
-                       * used anew: free units, ends of units in use, retained huge blocks */
-    size_t prewarmed; /* bytes touched ahead on request */
-    size_t limit;     /* SIZE_MAX: none */
+    size_t retained; /* of the footprint, bytes that hold no block and never will before they are
+                      * used anew: free units, ends of units in use, retained huge blocks */
+    size_t limit;    /* SIZE_MAX: none */
     size_t grace, grace_used;
-    size_t short_of;      /* bytes that the limit lacked when it last refused some */
-    size_t recent_peak;   /* of the bytes in use, decaying; bounds what is retained */
-    size_t peak_in_use;   /* the same, but not decaying, since … */
-    size_t peak_since;    /* … its program had done so much work */
-    hak_release released; /* the last */
+    size_t short_of; /* bytes that the limit lacked when it last refused some */
+    hak_demand demand;
     size_t purges;
     uint32_t super_count;
     uint16_t kept_back;        /* pages of the limit that the adapter keeps until one is refused */

@@ -24,43 +24,44 @@ typedef struct entry {
     const char *name, *variable;
     kind kind;
     size_t least, most, step; /* of a number */
-    size_t field;             /* of hak_profile, as an offset */
+    size_t field, width;      /* of hak_profile: its offset and its size */
     const char *help;
 } entry;
 
-#define FIELD(name) offsetof(hak_profile, name)
+#define FIELD(name)     offsetof(hak_profile, name)
+#define NUMBER_OF(name) FIELD(name), sizeof(((hak_profile *)0)->name)
 
 /* In the order in which they are applied. */
 static const entry options[] = {
-    {"profile", "HAKMEM_PROFILE", PROFILE, 0, 0, 0, NOWHERE,
+    {"profile", "HAKMEM_PROFILE", PROFILE, 0, 0, 0, NOWHERE, 0,
      "what a heap trades between speed and memory"},
-    {"mem_lean", "HAKMEM_SS_MEM_LEAN", FLAG, 0, 1, 1, FIELD(mem_lean),
+    {"mem_lean", "HAKMEM_SS_MEM_LEAN", FLAG, 0, 1, 1, NUMBER_OF(mem_lean),
      "1: no more is retained than balanced does"},
-    {"warm_pool", "HAKMEM_WARM_POOL_SIZE", NUMBER, 0, 65536, 1, FIELD(warm_pool),
+    {"warm_pool", "HAKMEM_WARM_POOL_SIZE", NUMBER, 0, 65536, 1, NUMBER_OF(warm_pool),
      "free superslabs of 4 MiB a heap may retain, and the process for new heaps"},
-    {"decommit", "HAKMEM_SS_MEM_LEAN_DECOMMIT", DECOMMIT, 0, 2, 1, FIELD(decommit),
+    {"decommit", "HAKMEM_SS_MEM_LEAN_DECOMMIT", DECOMMIT, 0, 2, 1, NUMBER_OF(decommit),
      "how free pages go back to the OS: not by policy, when it wants them, at once"},
-    {"carve", "HAKMEM_CARVE", BYTES, HAK_PAGE, (size_t)1 << HAK_UNIT_SHIFT, HAK_PAGE, FIELD(carve),
-     "bytes of new blocks prepared at a time"},
-    {"retain_least", "HAKMEM_RETAIN_LEAST", BYTES, 0, MOST, 1, FIELD(retain_least),
+    {"carve", "HAKMEM_CARVE", BYTES, HAK_PAGE, (size_t)1 << HAK_UNIT_SHIFT, HAK_PAGE,
+     NUMBER_OF(carve), "bytes of new blocks prepared at a time"},
+    {"retain_least", "HAKMEM_RETAIN_LEAST", BYTES, 0, MOST, 1, NUMBER_OF(retain_least),
      "bytes of free memory a heap may always retain"},
-    {"retain_busy", "HAKMEM_RETAIN_BUSY", BYTES, 0, MOST, 1, FIELD(retain_busy),
+    {"retain_busy", "HAKMEM_RETAIN_BUSY", BYTES, 0, MOST, 1, NUMBER_OF(retain_busy),
      "up to so many while what it gave back is soon needed again"},
-    {"retain_part", "HAKMEM_RETAIN_PART", NUMBER, 0, 1000, 1, FIELD(retain_part),
+    {"retain_part", "HAKMEM_RETAIN_PART", NUMBER, 0, 1000, 1, NUMBER_OF(retain_part),
      "hundredths of the recent peak it may retain beside them"},
-    {"decay", "HAKMEM_DECAY", NUMBER, 0, 60000, 1, FIELD(decay),
+    {"decay", "HAKMEM_DECAY", NUMBER, 0, 60000, 1, NUMBER_OF(decay),
      "milliseconds that whole superslabs and huge blocks beyond that wait before they go"},
-    {"pool", "HAKMEM_POOL", BYTES, 0, MOST, 1, FIELD(pool),
+    {"pool", "HAKMEM_POOL", BYTES, 0, MOST, 1, NUMBER_OF(pool),
      "bytes of destroyed heaps that the process keeps for new ones"},
-    {"wake", "HAKMEM_WAKE", NUMBER, 1, 31, 1, FIELD(wake),
+    {"wake", "HAKMEM_WAKE", NUMBER, 1, 31, 1, NUMBER_OF(wake),
      "a full slab is used again when 1/2^N of it is free"},
-    {"kinds", "HAKMEM_KINDS", FLAG, 0, 1, 1, FIELD(kinds),
+    {"kinds", "HAKMEM_KINDS", FLAG, 0, 1, 1, NUMBER_OF(kinds),
      "1, from a heap's beginning: kinds of block lie apart, and are counted (Lua 5.2 to 5.4)"},
-    {"prewarm", "HAKMEM_PREWARM", BYTES, 0, MOST, 1, NOWHERE,
+    {"prewarm", "HAKMEM_PREWARM", BYTES, 0, MOST, 1, NOWHERE, 0,
      "bytes touched ahead when a heap is made"},
-    {"os_stats", "HAKMEM_SS_OS_STATS", FLAG, 0, 1, 1, NOWHERE,
+    {"os_stats", "HAKMEM_SS_OS_STATS", FLAG, 0, 1, 1, NOWHERE, 0,
      "1: a line on stderr at exit tells the calls to the OS"},
-    {"trace", "HAKMEM_TRACE", NUMBER, 0, (size_t)1 << 24, 1, NOWHERE,
+    {"trace", "HAKMEM_TRACE", NUMBER, 0, (size_t)1 << 24, 1, NOWHERE, 0,
      "the last events that the trace of an observed heap holds"},
 };
 
@@ -159,33 +160,40 @@ static void print(const entry *option, size_t value, char *text, size_t size)
 
 /* ------------------------------------------------------------------ setting them */
 
-static size_t *field_of(hak_profile *profile, const entry *option)
+static size_t value_of(const hak_profile *profile, const entry *option)
 {
-    return (size_t *)((char *)profile + option->field);
+    const char *field = (const char *)profile + option->field;
+    if (option->width == sizeof(size_t)) return *(const size_t *)field;
+    uint32_t value = *(const uint32_t *)field;
+    return value == HAK_UNSET_SMALL ? HAK_UNSET : value;
 }
 
-static void at_most(size_t *value, size_t most)
+static void set_value(hak_profile *profile, const entry *option, size_t value)
 {
-    if (*value > most) *value = most;
+    char *field = (char *)profile + option->field;
+    if (option->width == sizeof(size_t)) *(size_t *)field = value;
+    else *(uint32_t *)field = (uint32_t)value;
 }
+
+#define AT_MOST(value, most) ((value) = (value) < (most) ? (value) : (most))
 
 static void apply(hak_profile *profile, const entry *option, size_t value)
 {
     if (option->field == NOWHERE) return;
-    *field_of(profile, option) = value;
+    set_value(profile, option, value);
     if (option->field == FIELD(mem_lean) && value) {
         const hak_profile *balanced = hak__profile_named("balanced");
-        at_most(&profile->retain_least, balanced->retain_least);
-        at_most(&profile->retain_busy, balanced->retain_busy);
-        at_most(&profile->retain_part, balanced->retain_part);
-        at_most(&profile->pool, balanced->pool);
+        AT_MOST(profile->retain_least, balanced->retain_least);
+        AT_MOST(profile->retain_busy, balanced->retain_busy);
+        AT_MOST(profile->retain_part, balanced->retain_part);
+        AT_MOST(profile->pool, balanced->pool);
     } else if (option->field == FIELD(warm_pool)) {
         profile->retain_least = profile->retain_busy = profile->pool = value * WARM_SUPERSLAB;
         profile->retain_part = 0;
     } else if (option->field == FIELD(retain_least)) {
         profile->retain_busy = value;
     } else if (option->field == FIELD(wake)) {
-        profile->wake_in_order = value;
+        profile->wake_in_order = profile->wake;
     }
 }
 
@@ -507,7 +515,7 @@ bool hak__options_may_follow(const hak_profile *from, const hak_profile *to, cha
 {
     if (from->kinds == to->kinds) return true;
     return refuse(EINVAL, message, size,
-                  "option 'kinds' is %zu in this heap: it can be set only when one is made",
+                  "option 'kinds' is %u in this heap: it can be set only when one is made",
                   from->kinds);
 }
 
@@ -527,7 +535,6 @@ size_t hak__options_list(const hak_profile *profile, uint32_t given, hak_option 
     pthread_once(&once, read_environment);
     for (size_t i = 0; i < OPTIONS && i < most; i++) {
         const entry *option = &options[i];
-        hak_profile copy = *profile;
         list[i] = (hak_option){
             .name = option->name,
             .variable = option->variable,
@@ -540,7 +547,7 @@ size_t hak__options_list(const hak_profile *profile, uint32_t given, hak_option 
             snprintf(list[i].value, sizeof list[i].value, "%s", profile->name);
         } else {
             size_t value =
-                option->field == NOWHERE ? environment[i].number : *field_of(&copy, option);
+                option->field == NOWHERE ? environment[i].number : value_of(profile, option);
             print(option, value, list[i].value, sizeof list[i].value);
         }
     }

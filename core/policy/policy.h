@@ -3,6 +3,9 @@
 #define HAK_POLICY_H
 
 #include "policy/options.h"
+#include "policy/pace.h"
 #include "policy/profile.h"
+#include "policy/retain.h"
+#include "policy/traits.h"
 
 #endif

@@ -9,57 +9,72 @@
 /* Work that tells what a program needs, in bytes for each byte that is retained. */
 #define WORK_TO_TELL 4
 
-size_t hak__retain_bound(const hak_heap *heap)
+#define FORGOTTEN 8 /* with each purge one part of so many */
+
+size_t hak__retain_bound(const hak_profile *profile, const hak_demand *demand)
 {
-    const hak_profile *policy = hak__policy(heap);
-    if (policy->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
-    return policy->retain_least + heap->pages.released.keep +
-           heap->pages.recent_peak / 100 * policy->retain_part + heap->pages.prewarmed;
+    if (profile->decommit == HAK_DECOMMIT_OFF) return SIZE_MAX;
+    return profile->retain_least + demand->released.keep +
+           demand->recent_peak / 100 * profile->retain_part + demand->prewarmed;
 }
 
-size_t hak__retain_wait(const hak_heap *heap)
+size_t hak__retain_wait(const hak_profile *profile, const hak_traits *traits)
 {
-    size_t decay = hak__policy(heap)->decay;
-    return decay == HAK_UNSET ? heap->traits->decay : decay;
+    return profile->decay == HAK_UNSET_SMALL ? traits->decay : profile->decay;
+}
+
+bool hak__retain_may_stay(hak_demand *demand, size_t retained, size_t most, size_t wait)
+{
+    if (!wait || retained > most) return false;
+    uint32_t now = (uint32_t)hak__os_clock();
+    if (!demand->released.over) demand->released.over = now ? now : 1;
+    return now - demand->released.over <= wait;
 }
 
 /* What may be kept beside `retain_least`. */
-static size_t keep_most(const hak_profile *policy)
+static size_t keep_most(const hak_profile *profile)
 {
-    return policy->retain_busy < policy->retain_least ? 0
-                                                      : policy->retain_busy - policy->retain_least;
+    return profile->retain_busy < profile->retain_least
+               ? 0
+               : profile->retain_busy - profile->retain_least;
 }
 
-void hak__retain_learn(hak_heap *heap)
+void hak__retain_learn(const hak_profile *profile, hak_demand *demand, size_t footprint)
 {
-    hak_release *last = &heap->pages.released;
-    size_t most = keep_most(hak__policy(heap));
-    size_t again =
-        heap->pages.footprint > last->footprint ? heap->pages.footprint - last->footprint : 0;
+    hak_release *last = &demand->released;
+    size_t most = keep_most(profile);
+    size_t again = footprint > last->footprint ? footprint - last->footprint : 0;
     bool regrown = last->given && again >= last->given / 2;
     if (again > most) again = most;
     uint32_t now = regrown || !last->given ? (uint32_t)hak__os_clock() : 0;
     if (regrown && (double)(now - last->began) < (double)(again / HAK_PAGE) * MS_PER_PAGE)
         last->keep += again;
-    else last->keep -= last->keep / 8;
+    else last->keep -= last->keep / FORGOTTEN;
     if (last->keep > most) last->keep = most;
     if (now) *last = (hak_release){.keep = last->keep, .began = now};
 }
 
-void hak__retain_released(hak_heap *heap, size_t before)
+void hak__retain_forget(hak_demand *demand, size_t in_use)
 {
-    heap->pages.released.given += before - heap->pages.footprint;
-    heap->pages.released.footprint = heap->pages.footprint;
+    demand->recent_peak -= demand->recent_peak / FORGOTTEN;
+    if (demand->recent_peak < in_use) demand->recent_peak = in_use;
 }
 
-size_t hak__retain_needed(hak_heap *heap)
+void hak__retain_released(hak_demand *demand, size_t before, size_t footprint)
 {
-    if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF || heap->pages.prewarmed) return SIZE_MAX;
-    if (heap->work - heap->pages.peak_since < WORK_TO_TELL * heap->pages.retained) return SIZE_MAX;
-    size_t in_use = heap->pages.footprint - heap->pages.retained, peak = heap->pages.peak_in_use;
+    demand->released.given += before - footprint;
+    demand->released.footprint = footprint;
+}
+
+size_t hak__retain_needed(const hak_profile *profile, hak_demand *demand, size_t in_use,
+                          size_t retained, size_t work)
+{
+    if (profile->decommit == HAK_DECOMMIT_OFF || demand->prewarmed) return SIZE_MAX;
+    if (work - demand->peak_since < WORK_TO_TELL * retained) return SIZE_MAX;
+    size_t peak = demand->peak_in_use;
     if (peak < in_use) peak = in_use;
-    if (peak < heap->pages.recent_peak) heap->pages.recent_peak = peak;
-    heap->pages.peak_in_use = in_use;
-    heap->pages.peak_since = heap->work;
+    if (peak < demand->recent_peak) demand->recent_peak = peak;
+    demand->peak_in_use = in_use;
+    demand->peak_since = work;
     return peak - in_use;
 }

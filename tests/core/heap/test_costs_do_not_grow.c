@@ -2,7 +2,7 @@
  * instructions are counted on a heap and on one twice as large, for each shape of heap that once
  * made calls expensive. */
 #include "heap/blocks.h"
-#include "policy/retain.h"
+#include "heap/excess.h"
 #include "steps.h"
 #include "support.h"
 
@@ -124,7 +124,7 @@ static void thin_on(void *prepared)
 static void take_others(void *prepared)
 {
     shape *s = prepared;
-    if (!s->last) s->heap->look_at = 0;
+    if (!s->last) s->heap->pace.look_at = 0;
     for (size_t i = 0; s->last && i < times * 2; i++) REQUIRE(hak_heap_alloc(s->heap, 1000));
     s->last = s->heap;
 }
@@ -164,7 +164,7 @@ static void *loose_slabs(size_t mib)
     shape *s = shape_new(NULL, mib * MIB / 64);
     fill(s, 64);
     size_t slab = 64 * KIB;
-    for (s->size = 0; s->heap->loose + 3 * slab < hak__retain_bound(s->heap); s->size += 2) {
+    for (s->size = 0; s->heap->loose + 3 * slab < hak__heap_bound(s->heap); s->size += 2) {
         hak_heap_free(s->heap, s->blocks[s->size]);
     }
     return s;

@@ -2,9 +2,9 @@
  * how much a heap retains: the decisions themselves, for heaps in all situations that tell them
  * apart. */
 #include "heap/blocks.h"
-#include "heap/purge.h"
+#include "heap/excess.h"
+#include "heap/look.h"
 #include "heap/reclaim.h"
-#include "policy/retain.h"
 #include "support.h"
 
 #include <unistd.h>
@@ -34,11 +34,11 @@ static int teardown(void **state)
 static hak_heap at_peak(size_t footprint)
 {
     hak_heap was = *heap;
-    heap->pages.footprint = heap->pages.footprint_peak = heap->stepped_peak = footprint;
-    heap->pages.retained = heap->pages.prewarmed = 0;
-    heap->refills = heap->stepped_refills = 1000;
-    heap->work = 1000000;
-    heap->look_at = heap->work;
+    heap->pages.footprint = heap->pages.footprint_peak = heap->pace.stepped_peak = footprint;
+    heap->pages.retained = heap->pages.demand.prewarmed = 0;
+    heap->refills = heap->pace.stepped_refills = 1000;
+    heap->pace.work = 1000000;
+    heap->pace.look_at = heap->pace.work;
     return was;
 }
 
@@ -47,9 +47,9 @@ static void below_the_peak_nothing_is_looked_for(void **state)
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     heap->pages.footprint -= MIB;
-    assert_int_equal(hak__purge_worth(heap, MIB), SIZE_MAX);
-    assert_int_equal(hak__purge_worth(heap, 100 * KIB), SIZE_MAX);
-    assert_true(hak__purge_worth(heap, MIB + 1) < SIZE_MAX);
+    assert_int_equal(hak__look_worth(heap, MIB), SIZE_MAX);
+    assert_int_equal(hak__look_worth(heap, 100 * KIB), SIZE_MAX);
+    assert_true(hak__look_worth(heap, MIB + 1) < SIZE_MAX);
     *heap = was;
 }
 
@@ -58,29 +58,29 @@ static void work_pays_for_a_look(void **state)
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     size_t most = (64 * MIB + 4 * KIB) / 32 + 32 * KIB;
-    assert_int_equal(hak__purge_worth(heap, 4 * KIB), most);
-    heap->look_at++;
-    assert_int_equal(hak__purge_worth(heap, 4 * KIB), SIZE_MAX);
+    assert_int_equal(hak__look_worth(heap, 4 * KIB), most);
+    heap->pace.look_at++;
+    assert_int_equal(hak__look_worth(heap, 4 * KIB), SIZE_MAX);
     heap->round_left = 1; /* one that has begun goes on */
-    assert_int_equal(hak__purge_worth(heap, 4 * KIB), most);
+    assert_int_equal(hak__look_worth(heap, 4 * KIB), most);
     heap->round_left = 0;
     /* What was given back is paid for by as much, what was read by 64 bytes for each free
      * block, and a look by a little at least. */
-    hak__purge_pay(heap, 3 * MIB, 100);
-    assert_int_equal(heap->look_at, heap->work + LEAST + 3 * MIB + READ * 100);
-    hak__purge_pay(heap, 4 * KIB, 1);
-    assert_int_equal(heap->look_at, heap->work + LEAST + 3 * MIB + READ * 101 + 4 * KIB);
-    heap->look_at = heap->work - 1;
-    hak__purge_pay(heap, 0, 0);
-    assert_int_equal(heap->look_at, heap->work + LEAST);
+    hak__pace_pay(&heap->pace, 3 * MIB, 100);
+    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST + 3 * MIB + READ * 100);
+    hak__pace_pay(&heap->pace, 4 * KIB, 1);
+    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST + 3 * MIB + READ * 101 + 4 * KIB);
+    heap->pace.look_at = heap->pace.work - 1;
+    hak__pace_pay(&heap->pace, 0, 0);
+    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST);
     *heap = was;
 }
 
 static size_t price_of_a_look(size_t worth)
 {
-    heap->look_at = heap->work;
-    assert_int_equal(hak__purge_search_round(heap, worth, 1000), worth <= heap->pages.retained);
-    return heap->look_at - heap->work;
+    heap->pace.look_at = heap->pace.work;
+    assert_int_equal(hak__look_search(heap, worth, 1000), worth <= heap->pages.retained);
+    return heap->pace.look_at - heap->pace.work;
 }
 
 /* By twice as much each time, up to what the heap has. */
@@ -96,12 +96,12 @@ static void a_look_in_vain_is_paid_for(void **state)
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + 8 * LEAST);
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
-        if (i == 0) hak__purge_hope(heap);
-        if (i == 0) assert_int_equal(heap->look_at, heap->work);
+        if (i == 0) hak__pace_hope(&heap->pace);
+        if (i == 0) assert_int_equal(heap->pace.look_at, heap->pace.work);
     }
     assert_int_equal(price_of_a_look(MIB), LEAST);
-    hak__purge_hope(heap); /* of what was found it is no matter of hope */
-    assert_int_equal(heap->look_at, heap->work + LEAST);
+    hak__pace_hope(&heap->pace); /* of what was found it is no matter of hope */
+    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST);
     assert_int_equal(price_of_a_look(2 * MIB), LEAST + LEAST);
     /* In the middle of one it is not known yet. */
     heap->round_left = 10000;
@@ -115,20 +115,20 @@ static void a_look_in_vain_is_paid_for(void **state)
 static void a_collection_gives_hope(void **state)
 {
     (void)state;
-    heap->looks_in_vain = 3;
-    heap->look_at = heap->work + MIB;
+    heap->pace.looks_in_vain = 3;
+    heap->pace.look_at = heap->pace.work + MIB;
     hak_heap_settle(heap);
-    assert_int_equal(heap->look_at, heap->work);
-    assert_int_equal(heap->looks_in_vain, 0);
+    assert_int_equal(heap->pace.look_at, heap->pace.work);
+    assert_int_equal(heap->pace.looks_in_vain, 0);
 }
 
 static void a_large_block_pays_for_itself(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    heap->look_at = SIZE_MAX;
-    assert_int_equal(hak__purge_worth(heap, 64 * KIB - 1), SIZE_MAX);
-    assert_int_equal(hak__purge_worth(heap, 64 * KIB), PAGE);
+    heap->pace.look_at = SIZE_MAX;
+    assert_int_equal(hak__look_worth(heap, 64 * KIB - 1), SIZE_MAX);
+    assert_int_equal(hak__look_worth(heap, 64 * KIB), PAGE);
     *heap = was;
 }
 
@@ -143,29 +143,29 @@ static void a_step_of_growth_pays_for_a_look(void **state)
         size_t refills = cases[i].step / PAGE * 64;
         for (size_t more = 0; more < 3; more++) {
             hak_heap was = at_peak(cases[i].footprint);
-            heap->look_at = SIZE_MAX;
+            heap->pace.look_at = SIZE_MAX;
             heap->pages.retained = STEP_LEAST;
             size_t taken = cases[i].step + cases[i].step / 32;
             heap->pages.footprint_peak = heap->pages.footprint = cases[i].footprint + taken - PAGE;
             heap->refills += more == 2 ? refills * 2 : refills;
             if (more == 1) heap->pages.retained -= PAGE;
-            size_t worth = hak__purge_worth(heap, PAGE);
+            size_t worth = hak__look_worth(heap, PAGE);
             REQUIRE_THAT(worth == (more == 0 ? STEP_LEAST : SIZE_MAX), "case %zu, %zu: %zu", i,
                          more, worth);
             /* It was a step, worth it or not. */
-            assert_int_equal(heap->stepped_peak, cases[i].footprint + taken);
-            assert_int_equal(heap->stepped_refills, heap->refills);
+            assert_int_equal(heap->pace.stepped_peak, cases[i].footprint + taken);
+            assert_int_equal(heap->pace.stepped_refills, heap->refills);
             heap->pages.retained = STEP_LEAST;
-            assert_int_equal(hak__purge_worth(heap, PAGE), SIZE_MAX);
+            assert_int_equal(hak__look_worth(heap, PAGE), SIZE_MAX);
             *heap = was;
         }
         hak_heap was = at_peak(cases[i].footprint);
-        heap->look_at = SIZE_MAX;
+        heap->pace.look_at = SIZE_MAX;
         heap->pages.retained = STEP_LEAST;
         heap->pages.footprint_peak = heap->pages.footprint =
             cases[i].footprint + cases[i].step - 2 * PAGE;
-        assert_int_equal(hak__purge_worth(heap, PAGE), SIZE_MAX);
-        assert_int_equal(heap->stepped_peak, cases[i].footprint);
+        assert_int_equal(hak__look_worth(heap, PAGE), SIZE_MAX);
+        assert_int_equal(heap->pace.stepped_peak, cases[i].footprint);
         *heap = was;
     }
 }
@@ -174,10 +174,10 @@ static void what_is_kept_on_purpose_is_not_looked_for(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    heap->pages.prewarmed = PAGE;
+    heap->pages.demand.prewarmed = PAGE;
     heap->round_left = 1; /* nor is a look gone on with */
-    assert_int_equal(hak__purge_worth(heap, MIB), SIZE_MAX);
-    assert_int_equal(hak__purge_worth(heap, PAGE), SIZE_MAX);
+    assert_int_equal(hak__look_worth(heap, MIB), SIZE_MAX);
+    assert_int_equal(hak__look_worth(heap, PAGE), SIZE_MAX);
     *heap = was;
     heap->round_left = 1;
     REQUIRE(hak_heap_configure(heap, "decommit=off", NULL, 0));
@@ -187,9 +187,9 @@ static void what_is_kept_on_purpose_is_not_looked_for(void **state)
     assert_int_equal(heap->round_left, 0);
     was = at_peak(64 * MIB);
     heap->policy.decommit = HAK_DECOMMIT_OFF;
-    assert_int_equal(hak__purge_worth(heap, MIB), SIZE_MAX);
-    assert_int_equal(hak__retain_bound(heap), SIZE_MAX);
-    assert_int_equal(hak__retain_needed(heap), SIZE_MAX);
+    assert_int_equal(hak__look_worth(heap, MIB), SIZE_MAX);
+    assert_int_equal(hak__heap_bound(heap), SIZE_MAX);
+    assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
     *heap = was;
 }
 
@@ -198,11 +198,11 @@ static void as_much_is_given_back_as_growth_asks_for(void **state)
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     size_t least = (64 * MIB + PAGE) / 32 + 32 * KIB;
-    assert_int_equal(hak__purge_share(heap, PAGE), least);
-    assert_int_equal(hak__purge_share(heap, 64 * KIB), 64 * KIB);
-    assert_int_equal(hak__purge_share(heap, 10 * MIB), 10 * MIB);
+    assert_int_equal(hak__look_share(heap, PAGE), least);
+    assert_int_equal(hak__look_share(heap, 64 * KIB), 64 * KIB);
+    assert_int_equal(hak__look_share(heap, 10 * MIB), 10 * MIB);
     heap->pages.footprint -= MIB;
-    assert_int_equal(hak__purge_share(heap, 3 * MIB), 2 * MIB);
+    assert_int_equal(hak__look_share(heap, 3 * MIB), 2 * MIB);
     *heap = was;
 }
 
@@ -212,11 +212,11 @@ static void work_is_counted_by_blocks(void **state)
     (void)state;
     static const hak_traits few = {.work_most = 64};
     const hak_traits *traits = heap->traits;
-    assert_int_equal(hak__purge_work(heap, 1000, 7), 7000);
+    assert_int_equal(hak__pace_work(heap->traits, 1000, 7), 7000);
     heap->traits = &few;
-    assert_int_equal(hak__purge_work(heap, 48, 10), 480);
-    assert_int_equal(hak__purge_work(heap, 64, 10), 640);
-    assert_int_equal(hak__purge_work(heap, 1000, 10), 640);
+    assert_int_equal(hak__pace_work(heap->traits, 48, 10), 480);
+    assert_int_equal(hak__pace_work(heap->traits, 64, 10), 640);
+    assert_int_equal(hak__pace_work(heap->traits, 1000, 10), 640);
     heap->traits = traits;
 }
 
@@ -226,10 +226,10 @@ static void the_bound_has_four_parts(void **state)
     hak_heap was = at_peak(64 * MIB);
     heap->policy.retain_least = 3 * MIB;
     heap->policy.retain_part = 12;
-    heap->pages.recent_peak = 50 * MIB;
-    heap->pages.released.keep = MIB;
-    heap->pages.prewarmed = 5 * MIB;
-    assert_int_equal(hak__retain_bound(heap), 9 * MIB + 50 * MIB / 100 * 12);
+    heap->pages.demand.recent_peak = 50 * MIB;
+    heap->pages.demand.released.keep = MIB;
+    heap->pages.demand.prewarmed = 5 * MIB;
+    assert_int_equal(hak__heap_bound(heap), 9 * MIB + 50 * MIB / 100 * 12);
     *heap = was;
 }
 
@@ -241,32 +241,32 @@ static void a_heap_learns_what_to_keep(void **state)
     hak_heap was = at_peak(64 * MIB);
     heap->policy.retain_least = MIB;
     heap->policy.retain_busy = 8 * MIB;
-    heap->pages.released = (hak_release){0};
-    hak__retain_learn(heap);
-    assert_int_equal(heap->pages.released.keep, 0);
+    heap->pages.demand.released = (hak_release){0};
+    hak__heap_learn(heap);
+    assert_int_equal(heap->pages.demand.released.keep, 0);
     heap->pages.footprint = 60 * MIB;
-    hak__retain_released(heap, 64 * MIB);
-    assert_int_equal(heap->pages.released.given, 4 * MIB);
-    assert_int_equal(heap->pages.released.footprint, 60 * MIB);
+    hak__heap_released(heap, 64 * MIB);
+    assert_int_equal(heap->pages.demand.released.given, 4 * MIB);
+    assert_int_equal(heap->pages.demand.released.footprint, 60 * MIB);
     heap->pages.footprint = 63 * MIB; /* three of the four again */
-    hak__retain_learn(heap);
-    assert_int_equal(heap->pages.released.keep, 3 * MIB);
-    assert_int_equal(heap->pages.released.given, 0);
+    hak__heap_learn(heap);
+    assert_int_equal(heap->pages.demand.released.keep, 3 * MIB);
+    assert_int_equal(heap->pages.demand.released.given, 0);
 
     heap->pages.footprint = 59 * MIB;
-    hak__retain_released(heap, 63 * MIB);
+    hak__heap_released(heap, 63 * MIB);
     heap->pages.footprint = 60 * MIB; /* one of the four: not yet */
-    hak__retain_learn(heap);
-    assert_int_equal(heap->pages.released.keep, 3 * MIB - 3 * MIB / 8);
+    hak__heap_learn(heap);
+    assert_int_equal(heap->pages.demand.released.keep, 3 * MIB - 3 * MIB / 8);
     heap->pages.footprint = 40 * MIB;
-    hak__retain_released(heap, 60 * MIB);
+    hak__heap_released(heap, 60 * MIB);
     heap->pages.footprint = 60 * MIB; /* more than may be kept */
-    hak__retain_learn(heap);
-    assert_int_equal(heap->pages.released.keep, 7 * MIB);
+    hak__heap_learn(heap);
+    assert_int_equal(heap->pages.demand.released.keep, 7 * MIB);
 
     heap->policy.retain_busy = MIB / 2; /* less than is always kept */
-    hak__retain_learn(heap);
-    assert_int_equal(heap->pages.released.keep, 0);
+    hak__heap_learn(heap);
+    assert_int_equal(heap->pages.demand.released.keep, 0);
     *heap = was;
 }
 
@@ -277,15 +277,15 @@ static void a_heap_forgets_what_comes_back_late(void **state)
     hak_heap was = at_peak(64 * MIB);
     heap->policy.retain_least = MIB;
     heap->policy.retain_busy = 8 * MIB;
-    heap->pages.released = (hak_release){.keep = 800 * KIB};
-    hak__retain_learn(heap);
+    heap->pages.demand.released = (hak_release){.keep = 800 * KIB};
+    hak__heap_learn(heap);
     heap->pages.footprint -= 4 * PAGE;
-    hak__retain_released(heap, 64 * MIB);
+    hak__heap_released(heap, 64 * MIB);
     usleep(50000); /* a quarter of a millisecond for each page would have been soon */
     heap->pages.footprint += 4 * PAGE;
-    size_t keep = heap->pages.released.keep;
-    hak__retain_learn(heap);
-    assert_int_equal(heap->pages.released.keep, keep - keep / 8);
+    size_t keep = heap->pages.demand.released.keep;
+    hak__heap_learn(heap);
+    assert_int_equal(heap->pages.demand.released.keep, keep - keep / 8);
     *heap = was;
 }
 
@@ -296,21 +296,21 @@ static void what_is_needed_is_what_was_used_lately(void **state)
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     heap->pages.retained = 10 * MIB;
-    heap->pages.peak_in_use = 60 * MIB;
-    heap->pages.recent_peak = 70 * MIB;
-    heap->pages.peak_since = 500;
-    heap->work = 500 + 4 * 10 * MIB - 1;
-    assert_int_equal(hak__retain_needed(heap), SIZE_MAX);
-    heap->work++;
-    assert_int_equal(hak__retain_needed(heap), 6 * MIB);
-    assert_int_equal(heap->pages.recent_peak, 60 * MIB);
-    assert_int_equal(heap->pages.peak_in_use, 54 * MIB);
-    assert_int_equal(heap->pages.peak_since, heap->work);
-    heap->work += 4 * 10 * MIB;
-    assert_int_equal(hak__retain_needed(heap), 0);
-    heap->pages.prewarmed = PAGE;
-    heap->work += 4 * 10 * MIB;
-    assert_int_equal(hak__retain_needed(heap), SIZE_MAX);
+    heap->pages.demand.peak_in_use = 60 * MIB;
+    heap->pages.demand.recent_peak = 70 * MIB;
+    heap->pages.demand.peak_since = 500;
+    heap->pace.work = 500 + 4 * 10 * MIB - 1;
+    assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
+    heap->pace.work++;
+    assert_int_equal(hak__heap_needed(heap), 6 * MIB);
+    assert_int_equal(heap->pages.demand.recent_peak, 60 * MIB);
+    assert_int_equal(heap->pages.demand.peak_in_use, 54 * MIB);
+    assert_int_equal(heap->pages.demand.peak_since, heap->pace.work);
+    heap->pace.work += 4 * 10 * MIB;
+    assert_int_equal(hak__heap_needed(heap), 0);
+    heap->pages.demand.prewarmed = PAGE;
+    heap->pace.work += 4 * 10 * MIB;
+    assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
     *heap = was;
 }
 

@@ -8,9 +8,9 @@
 
 #include "heap/bins.h"
 #include "heap/blocks.h"
+#include "heap/excess.h"
 #include "heap/holes.h"
-#include "heap/purge.h"
-#include "policy/retain.h"
+#include "heap/look.h"
 
 #define NOISE (2 * MIB) /* of the rest of the process, in resident memory */
 
@@ -212,7 +212,7 @@ static void another_profile_begins_with_what_is_in_use(void **state)
     assert_true(support_stats(heap).retained > 8 * MIB);
     assert_true(hak_heap_configure(heap, "retain_least=1m retain_part=10", NULL, 0));
     hak_stats after = support_stats(heap);
-    size_t in_use = after.footprint - after.retained, bound = hak__retain_bound(heap);
+    size_t in_use = after.footprint - after.retained, bound = hak__heap_bound(heap);
     assert_int_equal(in_use, 100 * 64 * KIB);
     assert_int_equal(bound, MIB + in_use / 100 * 10);
     assert_true(after.retained <= bound && after.retained + HAK_SUPERSLAB_SIZE > bound);
@@ -488,7 +488,7 @@ static void a_program_at_rest_keeps_little(void **state)
         hak_heap_settle(heap);
         size_t retained = support_stats(heap).retained;
         assert_true(retained > 2 * MIB);
-        heap->work += cases[i].work;
+        heap->pace.work += cases[i].work;
         size_t before = support_stats(heap).footprint, given = hak_heap_settle(heap);
         hak_stats after = support_stats(heap);
         assert_int_equal(given, before - after.footprint);
@@ -526,9 +526,9 @@ static void half_of_the_least_stays_beside_what_is_needed(void **state)
     for (size_t i = 0; i < UNITS; i++) hak_heap_free(heap, blocks[i]);
     assert_int_equal(support_stats(heap).retained, UNITS * 64 * KIB);
     for (size_t round = 0; round < 2; round++) {
-        heap->work += 4 * UNITS * 64 * KIB;
+        heap->pace.work += 4 * UNITS * 64 * KIB;
         hak_heap copy = *heap;
-        size_t needed = hak__retain_needed(&copy), before = support_stats(heap).footprint;
+        size_t needed = hak__heap_needed(&copy), before = support_stats(heap).footprint;
         assert_int_equal(needed, round ? 0 : UNITS * 64 * KIB);
         size_t given = hak_heap_settle(heap);
         assert_int_equal(given, before - support_stats(heap).footprint);

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "heap/purge.h"
+#include "heap/excess.h"
+#include "heap/look.h"
 #include "os/calls.h"
 #include "pages/region.h"
 
@@ -151,7 +152,7 @@ static void a_limit_holds_where_nothing_can_be_given_back(void **state)
     REQUIRE(!hak_heap_realloc(heap, huge, 8 * MIB) && errno == ENOMEM);
     REQUIRE(support_stats(heap).footprint == footprint);
     REQUIRE(!hak_heap_alloc(heap, 5 * MIB));
-    REQUIRE(hak__purge_some(heap, MIB) == 0);
+    REQUIRE(hak__purge_some(&heap->pages, MIB) == 0);
     support_check_stats(heap);
     refusing = false;
     REQUIRE(huge = hak_heap_realloc(heap, huge, 8 * MIB));

@@ -5,11 +5,11 @@
 #include "support.h"
 
 #include "heap/blocks.h"
-#include "heap/purge.h"
+#include "heap/excess.h"
+#include "heap/look.h"
 #include "os/calls.h"
 #include "pages/accounts.h"
 #include "pages/unit_purge.h"
-#include "policy/retain.h"
 
 static hak_heap heap_with(size_t retain_least, size_t retain_busy, size_t retain_part)
 {
@@ -29,16 +29,16 @@ static void the_bound_is_a_sum(void **state)
 {
     (void)state;
     hak_heap heap = heap_with(1000000, 1000000, 12);
-    assert_int_equal(hak__retain_bound(&heap), 1000000);
-    heap.pages.recent_peak = 5000099;
-    assert_int_equal(hak__retain_bound(&heap), 1600000);
-    heap.pages.released.keep = 5000;
-    heap.pages.prewarmed = 77;
-    assert_int_equal(hak__retain_bound(&heap), 1605077);
+    assert_int_equal(hak__heap_bound(&heap), 1000000);
+    heap.pages.demand.recent_peak = 5000099;
+    assert_int_equal(hak__heap_bound(&heap), 1600000);
+    heap.pages.demand.released.keep = 5000;
+    heap.pages.demand.prewarmed = 77;
+    assert_int_equal(hak__heap_bound(&heap), 1605077);
     heap.policy.decommit = HAK_DECOMMIT_FREE;
-    assert_int_equal(hak__retain_bound(&heap), 1605077);
+    assert_int_equal(hak__heap_bound(&heap), 1605077);
     heap.policy.decommit = HAK_DECOMMIT_OFF;
-    assert_int_equal(hak__retain_bound(&heap), SIZE_MAX);
+    assert_int_equal(hak__heap_bound(&heap), SIZE_MAX);
 }
 
 #define SOME (1000 * PAGE) /* worth a quarter of a second */
@@ -47,10 +47,10 @@ static void the_bound_is_a_sum(void **state)
 static hak_heap heap_that_gave(size_t busy, uint64_t ago, size_t again)
 {
     hak_heap heap = heap_with(100 * PAGE, 100 * PAGE + busy, 0);
-    heap.pages.released = (hak_release){.given = 100 * SOME,
-                                        .footprint = MIB,
-                                        .began = (uint32_t)(hak__os_clock() - ago),
-                                        .keep = 80 * SOME};
+    heap.pages.demand.released = (hak_release){.given = 100 * SOME,
+                                               .footprint = MIB,
+                                               .began = (uint32_t)(hak__os_clock() - ago),
+                                               .keep = 80 * SOME};
     heap.pages.footprint = MIB + again;
     return heap;
 }
@@ -58,8 +58,8 @@ static hak_heap heap_that_gave(size_t busy, uint64_t ago, size_t again)
 static size_t learned(size_t busy, uint64_t ago, size_t again)
 {
     hak_heap heap = heap_that_gave(busy, ago, again);
-    hak__retain_learn(&heap);
-    return heap.pages.released.keep;
+    hak__heap_learn(&heap);
+    return heap.pages.demand.released.keep;
 }
 
 /* Half of it or more within a quarter of a millisecond a page: kept from then on. */
@@ -81,8 +81,8 @@ static void what_is_soon_needed_again_is_kept(void **state)
 
     hak_heap heap = heap_that_gave(MIB, 0, 100 * SOME);
     heap.policy.retain_busy = 0; /* below the least */
-    hak__retain_learn(&heap);
-    assert_int_equal(heap.pages.released.keep, 0);
+    hak__heap_learn(&heap);
+    assert_int_equal(heap.pages.demand.released.keep, 0);
 }
 
 /* A release goes on until there is growth. */
@@ -90,23 +90,24 @@ static void releases_are_reckoned_together(void **state)
 {
     (void)state;
     hak_heap heap = heap_that_gave(MIB, 5000, 10 * PAGE);
-    uint32_t began = heap.pages.released.began;
-    hak__retain_learn(&heap);
-    assert_true(heap.pages.released.began == began && heap.pages.released.given == 100 * SOME);
+    uint32_t began = heap.pages.demand.released.began;
+    hak__heap_learn(&heap);
+    assert_true(heap.pages.demand.released.began == began &&
+                heap.pages.demand.released.given == 100 * SOME);
     size_t before = heap.pages.footprint;
     heap.pages.footprint -= 7 * PAGE;
-    hak__retain_released(&heap, before);
-    assert_int_equal(heap.pages.released.given, 100 * SOME + 7 * PAGE);
-    assert_int_equal(heap.pages.released.footprint, MIB + 3 * PAGE);
+    hak__heap_released(&heap, before);
+    assert_int_equal(heap.pages.demand.released.given, 100 * SOME + 7 * PAGE);
+    assert_int_equal(heap.pages.demand.released.footprint, MIB + 3 * PAGE);
 
     heap.pages.footprint = GIB;
-    hak__retain_learn(&heap);
-    assert_true(heap.pages.released.given == 0 && heap.pages.released.footprint == 0);
-    assert_true(heap.pages.released.began >= began + 5000);
+    hak__heap_learn(&heap);
+    assert_true(heap.pages.demand.released.given == 0 && heap.pages.demand.released.footprint == 0);
+    assert_true(heap.pages.demand.released.began >= began + 5000);
     /* The first release ever begins now. */
     heap = heap_with(0, MIB, 0);
-    hak__retain_learn(&heap);
-    assert_true(heap.pages.released.began > 0 && heap.pages.released.keep == 0);
+    hak__heap_learn(&heap);
+    assert_true(heap.pages.demand.released.began > 0 && heap.pages.demand.released.keep == 0);
 }
 
 static void what_was_not_needed_lately_is_told(void **state)
@@ -115,28 +116,29 @@ static void what_was_not_needed_lately_is_told(void **state)
     hak_heap heap = heap_with(0, 0, 0);
     heap.pages.footprint = 10 * MIB;
     heap.pages.retained = 4 * MIB;
-    heap.work = 26 * MIB - 1;
-    heap.pages.peak_since = 10 * MIB;
-    heap.pages.peak_in_use = 7 * MIB;
-    heap.pages.recent_peak = 9 * MIB;
-    assert_int_equal(hak__retain_needed(&heap), SIZE_MAX); /* too little work to tell */
-    assert_true(heap.pages.peak_in_use == 7 * MIB && heap.pages.recent_peak == 9 * MIB);
-    heap.work++;
+    heap.pace.work = 26 * MIB - 1;
+    heap.pages.demand.peak_since = 10 * MIB;
+    heap.pages.demand.peak_in_use = 7 * MIB;
+    heap.pages.demand.recent_peak = 9 * MIB;
+    assert_int_equal(hak__heap_needed(&heap), SIZE_MAX); /* too little work to tell */
+    assert_true(heap.pages.demand.peak_in_use == 7 * MIB &&
+                heap.pages.demand.recent_peak == 9 * MIB);
+    heap.pace.work++;
     hak_heap kept = heap;
-    kept.pages.prewarmed = 1;
-    assert_int_equal(hak__retain_needed(&kept), SIZE_MAX);
-    kept.pages.prewarmed = 0;
+    kept.pages.demand.prewarmed = 1;
+    assert_int_equal(hak__heap_needed(&kept), SIZE_MAX);
+    kept.pages.demand.prewarmed = 0;
     kept.policy.decommit = HAK_DECOMMIT_OFF;
-    assert_int_equal(hak__retain_needed(&kept), SIZE_MAX);
-    assert_int_equal(hak__retain_needed(&heap), MIB);
-    assert_int_equal(heap.pages.recent_peak, 7 * MIB);
-    assert_int_equal(heap.pages.peak_in_use, 6 * MIB);
-    assert_int_equal(heap.pages.peak_since, heap.work);
-    heap.work += 16 * MIB;
-    heap.pages.recent_peak = 5 * MIB;
-    heap.pages.peak_in_use = 3 * MIB; /* below what is in use */
-    assert_int_equal(hak__retain_needed(&heap), 0);
-    assert_int_equal(heap.pages.recent_peak, 5 * MIB);
+    assert_int_equal(hak__heap_needed(&kept), SIZE_MAX);
+    assert_int_equal(hak__heap_needed(&heap), MIB);
+    assert_int_equal(heap.pages.demand.recent_peak, 7 * MIB);
+    assert_int_equal(heap.pages.demand.peak_in_use, 6 * MIB);
+    assert_int_equal(heap.pages.demand.peak_since, heap.pace.work);
+    heap.pace.work += 16 * MIB;
+    heap.pages.demand.recent_peak = 5 * MIB;
+    heap.pages.demand.peak_in_use = 3 * MIB; /* below what is in use */
+    assert_int_equal(hak__heap_needed(&heap), 0);
+    assert_int_equal(heap.pages.demand.recent_peak, 5 * MIB);
 }
 
 /* ------------------------------------------------------------------ while it is freed from */
@@ -156,13 +158,14 @@ static void loose_pages_are_looked_at_by_and_by(void **state)
     heap.pages.region = &callers;
     for (size_t i = 0; i < COUNT(steps); i++) {
         heap.loose = steps[i].loose * 1000;
-        hak__purge_loose(&heap);
-        REQUIRE_THAT(heap.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i, heap.loose_at);
+        hak__excess_punch(&heap);
+        REQUIRE_THAT(heap.pace.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i,
+                     heap.pace.loose_at);
     }
     heap.pages.refusals_in_a_row = 1; /* then the OS is not asked */
     heap.loose = 20000000;
-    hak__purge_loose(&heap);
-    assert_true(heap.loose_at == 2100000 && heap.pages.purges_skipped == 1);
+    hak__excess_punch(&heap);
+    assert_true(heap.pace.loose_at == 2100000 && heap.pages.purges_skipped == 1);
 }
 
 /* A heap that is nothing but numbers, with no pages that could be given back. */
@@ -179,9 +182,9 @@ static void of_nothing_nothing_is_given_back(void **state)
 {
     (void)state;
     hak_heap heap = heap_without_pages();
-    assert_int_equal(hak__purge_some(&heap, MIB), 0);
+    assert_int_equal(hak__purge_some(&heap.pages, MIB), 0);
     heap.pages.retained = MIB; /* of what cannot be given back */
-    assert_int_equal(hak__purge_some(&heap, MIB), 0);
+    assert_int_equal(hak__purge_some(&heap.pages, MIB), 0);
 }
 
 /* Up to a superslab beyond the bound may stay as long as superslabs wait; a purge makes the recent
@@ -203,25 +206,25 @@ static void a_little_beyond_the_bound_may_stay_for_a_moment(void **state)
         heap.policy.decay = cases[i].decay;
         heap.pages.retained = MIB + cases[i].beyond;
         heap.pages.footprint = 7 * MIB + heap.pages.retained;
-        heap.pages.recent_peak = 16 * MIB;
-        if (cases[i].since) heap.pages.released.over = now - cases[i].since;
-        hak__purge_excess(&heap);
-        REQUIRE_THAT((heap.pages.recent_peak == 16 * MIB) == cases[i].stays, "case %zu", i);
-        if (!cases[i].stays) assert_int_equal(heap.pages.recent_peak, 14 * MIB);
-        bool noted = heap.pages.released.over != 0 && cases[i].beyond;
+        heap.pages.demand.recent_peak = 16 * MIB;
+        if (cases[i].since) heap.pages.demand.released.over = now - cases[i].since;
+        hak__excess_purge(&heap);
+        REQUIRE_THAT((heap.pages.demand.recent_peak == 16 * MIB) == cases[i].stays, "case %zu", i);
+        if (!cases[i].stays) assert_int_equal(heap.pages.demand.recent_peak, 14 * MIB);
+        bool noted = heap.pages.demand.released.over != 0 && cases[i].beyond;
         if (cases[i].stays && cases[i].beyond) assert_true(noted);
-        if (cases[i].beyond == 0) assert_int_equal(heap.pages.released.over, 0);
+        if (cases[i].beyond == 0) assert_int_equal(heap.pages.demand.released.over, 0);
     }
     hak_heap heap = heap_without_pages();
     heap.pages.retained = 2 * MIB;
     heap.pages.footprint = 10 * MIB;
-    heap.pages.recent_peak = 9 * MIB;
-    hak__purge_excess(&heap);
-    assert_int_equal(heap.pages.recent_peak, 8 * MIB); /* what is in use, at least */
-    heap.pages.released.over = 1;
+    heap.pages.demand.recent_peak = 9 * MIB;
+    hak__excess_purge(&heap);
+    assert_int_equal(heap.pages.demand.recent_peak, 8 * MIB); /* what is in use, at least */
+    heap.pages.demand.released.over = 1;
     heap.pages.retained = MIB;
-    hak__purge_excess(&heap);
-    assert_int_equal(heap.pages.released.over, 0);
+    hak__excess_purge(&heap);
+    assert_int_equal(heap.pages.demand.released.over, 0);
 }
 
 /* After a refusal the OS is asked again when one purge was left out, then two, four, and so on. */
@@ -248,7 +251,7 @@ static hak_heap heap_at_its_peak(size_t footprint)
 {
     hak_heap heap = heap_with(0, 0, 0);
     heap.pages.footprint = heap.pages.footprint_peak = footprint;
-    heap.stepped_peak = footprint;
+    heap.pace.stepped_peak = footprint;
     return heap;
 }
 
@@ -256,37 +259,39 @@ static void a_look_has_to_be_worth_it(void **state)
 {
     (void)state;
     hak_heap heap = heap_at_its_peak(64 * MIB);
-    assert_int_equal(hak__purge_worth(&heap, 0), SIZE_MAX); /* no new peak */
-    assert_int_equal(hak__purge_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
-    assert_int_equal(hak__purge_worth(&heap, 64 * KIB - 1),
+    assert_int_equal(hak__look_worth(&heap, 0), SIZE_MAX); /* no new peak */
+    assert_int_equal(hak__look_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB - 1),
                      (64 * MIB + 64 * KIB - 1) / 32 + 32 * KIB);
-    assert_int_equal(hak__purge_worth(&heap, 64 * KIB), PAGE); /* large: pays for itself */
-    heap.look_at = 1;
-    assert_int_equal(hak__purge_worth(&heap, PAGE), SIZE_MAX);
-    assert_int_equal(hak__purge_worth(&heap, 64 * KIB), PAGE);
-    heap.work = 1;
-    assert_int_equal(hak__purge_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
-    heap.pages.prewarmed = 1;
-    assert_int_equal(hak__purge_worth(&heap, 64 * KIB), SIZE_MAX);
-    heap.pages.prewarmed = 0;
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), PAGE); /* large: pays for itself */
+    heap.pace.look_at = 1;
+    assert_int_equal(hak__look_worth(&heap, PAGE), SIZE_MAX);
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), PAGE);
+    heap.pace.work = 1;
+    assert_int_equal(hak__look_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
+    heap.pages.demand.prewarmed = 1;
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), SIZE_MAX);
+    heap.pages.demand.prewarmed = 0;
     heap.policy.decommit = HAK_DECOMMIT_OFF;
-    assert_int_equal(hak__purge_worth(&heap, 64 * KIB), SIZE_MAX);
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), SIZE_MAX);
     heap.policy.decommit = HAK_DECOMMIT_FREE;
     heap.pages.footprint -= PAGE;
-    assert_int_equal(hak__purge_worth(&heap, PAGE), SIZE_MAX);
+    assert_int_equal(hak__look_worth(&heap, PAGE), SIZE_MAX);
 }
 
 /* A heap whose peak is so far above the last step, after so many refills, with pages retained. */
 static bool is_step(size_t last, size_t above, size_t refills, size_t retained)
 {
     hak_heap heap = heap_at_its_peak(last + above - PAGE);
-    heap.stepped_peak = last;
-    heap.stepped_refills = 1000;
+    heap.pace.stepped_peak = last;
+    heap.pace.stepped_refills = 1000;
     heap.refills = 1000 + refills;
     heap.pages.retained = retained;
-    heap.look_at = 1;
-    bool is = hak__purge_worth(&heap, PAGE) == 16 * KIB;
-    if (is) assert_true(heap.stepped_peak == last + above && heap.stepped_refills == heap.refills);
+    heap.pace.look_at = 1;
+    bool is = hak__look_worth(&heap, PAGE) == 16 * KIB;
+    if (is)
+        assert_true(heap.pace.stepped_peak == last + above &&
+                    heap.pace.stepped_refills == heap.refills);
     return is;
 }
 
@@ -311,15 +316,15 @@ static void a_look_takes_its_share(void **state)
 {
     (void)state;
     hak_heap heap = heap_at_its_peak(64 * MIB);
-    assert_int_equal(hak__purge_share(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
-    assert_int_equal(hak__purge_share(&heap, 64 * KIB - 1),
+    assert_int_equal(hak__look_share(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
+    assert_int_equal(hak__look_share(&heap, 64 * KIB - 1),
                      (64 * MIB + 64 * KIB - 1) / 32 + 32 * KIB);
-    assert_int_equal(hak__purge_share(&heap, 64 * KIB), 64 * KIB);
-    assert_int_equal(hak__purge_share(&heap, 10 * MIB), 10 * MIB);
+    assert_int_equal(hak__look_share(&heap, 64 * KIB), 64 * KIB);
+    assert_int_equal(hak__look_share(&heap, 10 * MIB), 10 * MIB);
     heap.pages.footprint -= 5 * MIB;
-    assert_int_equal(hak__purge_share(&heap, 10 * MIB), 5 * MIB);
+    assert_int_equal(hak__look_share(&heap, 10 * MIB), 5 * MIB);
     heap.pages.footprint += 10 * MIB;
-    assert_int_equal(hak__purge_share(&heap, PAGE), 5 * MIB + PAGE);
+    assert_int_equal(hak__look_share(&heap, PAGE), 5 * MIB + PAGE);
 }
 
 static void work_pays_for_the_next_look(void **state)
@@ -327,18 +332,18 @@ static void work_pays_for_the_next_look(void **state)
     (void)state;
     hak_heap heap = heap_at_its_peak(10 * MIB);
     static const hak_traits traits = {.work_most = 64};
-    assert_int_equal(hak__purge_work(&heap, 100, 7), 700);
+    assert_int_equal(hak__pace_work(heap.traits, 100, 7), 700);
     heap.traits = &traits;
-    assert_int_equal(hak__purge_work(&heap, 100, 7), 448);
-    assert_int_equal(hak__purge_work(&heap, 10, 7), 70);
-    heap.work = 3000;
-    hak__purge_pay(&heap, 0, 0);
-    assert_int_equal(heap.look_at, 3000 + 32 * KIB);
-    hak__purge_pay(&heap, PAGE, 7); /* in the same look */
-    assert_int_equal(heap.look_at, 3000 + 32 * KIB + PAGE + 7 * 64);
-    heap.work = 3000 + 32 * KIB;
-    hak__purge_pay(&heap, MIB, 1000);
-    assert_int_equal(heap.look_at, 3000 + 64 * KIB + MIB + 1000 * 64);
+    assert_int_equal(hak__pace_work(heap.traits, 100, 7), 448);
+    assert_int_equal(hak__pace_work(heap.traits, 10, 7), 70);
+    heap.pace.work = 3000;
+    hak__pace_pay(&heap.pace, 0, 0);
+    assert_int_equal(heap.pace.look_at, 3000 + 32 * KIB);
+    hak__pace_pay(&heap.pace, PAGE, 7); /* in the same look */
+    assert_int_equal(heap.pace.look_at, 3000 + 32 * KIB + PAGE + 7 * 64);
+    heap.pace.work = 3000 + 32 * KIB;
+    hak__pace_pay(&heap.pace, MIB, 1000);
+    assert_int_equal(heap.pace.look_at, 3000 + 64 * KIB + MIB + 1000 * 64);
 }
 
 /* ------------------------------------------------------------------ limits */
@@ -382,11 +387,12 @@ static void charging_keeps_the_peaks(void **state)
     heap.pages.footprint = heap.pages.footprint_peak = 3 * MIB;
     assert_true(hak__charge(&heap.pages, MIB));
     assert_true(heap.pages.footprint == 4 * MIB && heap.pages.footprint_peak == 4 * MIB);
-    assert_true(heap.pages.recent_peak == 3 * MIB && heap.pages.peak_in_use == 3 * MIB);
+    assert_true(heap.pages.demand.recent_peak == 3 * MIB &&
+                heap.pages.demand.peak_in_use == 3 * MIB);
     hak__discharge(&heap.pages, 2 * MIB);
     assert_true(heap.pages.footprint == 2 * MIB && heap.pages.footprint_peak == 4 * MIB);
-    assert_true(hak__charge(&heap.pages, PAGE) && heap.pages.recent_peak == 3 * MIB);
-    assert_true(heap.pages.footprint_peak == 4 * MIB && heap.pages.peak_in_use == 3 * MIB);
+    assert_true(hak__charge(&heap.pages, PAGE) && heap.pages.demand.recent_peak == 3 * MIB);
+    assert_true(heap.pages.footprint_peak == 4 * MIB && heap.pages.demand.peak_in_use == 3 * MIB);
     assert_false(hak__charge(&heap.pages, 9 * MIB));
     assert_true(heap.pages.short_of == MIB + PAGE && heap.pages.footprint == 2 * MIB + PAGE);
     assert_true(hak__charge(&heap.pages, 8 * MIB - PAGE) && heap.pages.short_of == 0);
