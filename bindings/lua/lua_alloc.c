@@ -1,7 +1,7 @@
 /* The lua_Alloc function: what Lua calls for every object. */
 #include "lua_alloc.h"
 
-#include "heap/nest.h"
+#include "heap/heap.h"
 #include "lua_pace.h"
 #include "lua_state.h"
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "heap/kinds.h"
+#include "heap/heap.h"
 
 /* Whether a block that the hot path's range does not hold (huge, in a spill region, on a caller's
  * memory) is of the allocator before us. */

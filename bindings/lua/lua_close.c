@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "heap/blocks.h"
+#include "heap/heap.h"
 #include "lua_alloc.h"
 #include "lua_state.h"
 

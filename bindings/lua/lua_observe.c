@@ -3,7 +3,7 @@
  * is not observed does not pay. */
 #include <errno.h>
 
-#include "insight/observe.h"
+#include "insight/insight.h"
 #include "lua_state.h"
 
 static void *alloc_observed(void *ud, void *block, size_t old_size, size_t new_size)

@@ -11,7 +11,7 @@
 #ifndef HAK_LUA_PACE_H
 #define HAK_LUA_PACE_H
 
-#include "heap/blocks.h"
+#include "heap/heap.h"
 #include "lua_state.h"
 
 /* Sets the marks of a heap by what is in use: with its limit, and after each cycle. */

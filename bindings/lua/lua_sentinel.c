@@ -12,7 +12,7 @@
  * marked again. */
 #include <lauxlib.h>
 
-#include "heap/blocks.h"
+#include "heap/heap.h"
 #include "lua_pace.h"
 #include "lua_state.h"
 

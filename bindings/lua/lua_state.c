@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "heap/blocks.h"
+#include "heap/heap.h"
 #include "lua_pace.h"
 
 static int panic(lua_State *L)

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "insight/observe.h"
+#include "insight/insight.h"
 
 static inline const PyMemAllocatorEx *previous(const hak_heap *heap, int domain)
 {

@@ -2,7 +2,7 @@
  * gives memory back at once; one that was due leaves what the program will probably need again. */
 #include <stdbool.h>
 
-#include "heap/blocks.h"
+#include "heap/heap.h"
 #include "py_control.h"
 
 #define OLDEST 2 /* generation of CPython's collector: its collection is a full one */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "hakmem_python.h"
-#include "heap/bins.h"
-#include "insight/observe.h"
+#include "heap/heap.h"
+#include "insight/insight.h"
 #include "py_alloc.h"
 #include "py_watch.h"
 #include "py_wrappers.h"
@@ -215,7 +215,7 @@ void hak_py_uninstall(void)
     if (!adapter.heap || adapter.passing) return;
     bool entered = hak_py_enter();
     adapter.passing = true;
-    hak__bins_empty(adapter.heap);
+    hak__heap_detach(adapter.heap);
     hak_py_leave(entered);
 }
 

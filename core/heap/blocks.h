@@ -2,8 +2,8 @@
  * and the whole hot path; adapters inline it, everybody else calls hakmem.h.
  *
  * A heap keeps itself in its nest, in front of its first blocks. */
-#ifndef HAK_HEAP_H
-#define HAK_HEAP_H
+#ifndef HAK_BLOCKS_H
+#define HAK_BLOCKS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +36,11 @@ typedef struct hak_bins {
 } hak_bins;
 
 #define HAK_NEST_STEPS (((size_t)1 << HAK_UNIT_SHIFT) / 8)
+
+/* Whoever looks on as a heap is used, and keeps something with it. */
+typedef struct hak_onlooker {
+    void (*ending)(hak_heap *heap); /* to be called before the heap goes */
+} hak_onlooker;
 
 /* Where a heap begins: see nest.h. */
 typedef struct hak_nest {
@@ -94,27 +99,29 @@ struct hak_heap {
     size_t starved_at; /* the work until memory was last searched for after a refusal */
     const hak_traits *traits;
     char name[32];
-    struct hak_observer *observer; /* NULL: never observed */
+    hak_onlooker *onlooker; /* NULL: nobody has ever looked on */
     hak_nest nest;
 };
 
 _Static_assert(sizeof(hak_heap) + sizeof(hak_superslab_lists) + sizeof(hak_lists) <= HAK_PAGE,
                "a heap and its lists fit a page");
 
-/* blocks.c's functions behind those of hakmem.h; adapters call them by these names. They are the
+/* The functions behind those of hakmem.h; adapters call them by these names. They are the
  * same ones but in an OBSERVE build, where hakmem.h's note each call and then call these:
  * observed.c. */
 #ifdef HAK_OBSERVE
+hak_heap *hak__heap_new(const hak_heap_options *options);
 void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size);
 void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size);
 void *hak__heap_realloc(hak_heap *heap, void *block, size_t size);
 #else
+#define hak__heap_new           hak_heap_new
 #define hak__heap_zalloc        hak_heap_zalloc
 #define hak__heap_aligned_alloc hak_heap_aligned_alloc
 #define hak__heap_realloc       hak_heap_realloc
 #endif
 
-/* The long ways: blocks.c. */
+/* The long ways: alloc.c and free.c. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
 void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);
@@ -159,6 +166,10 @@ static inline bool hak__heap_has_lists(const hak_heap *heap)
  * waits: for a program that is done with what it has dropped. Does not look for holes. Returns how
  * many bytes of this heap. */
 size_t hak__heap_rest(hak_heap *heap, size_t keep);
+
+/* Leaves every bin without a slab: the next allocation of each class takes the long way, and each
+ * slab is given back with its last block. */
+void hak__heap_detach(hak_heap *heap);
 
 /* Why hak_heap_new returned NULL though its options are valid, for messages. */
 const char *hak__heap_new_failure(int error);

@@ -8,4 +8,10 @@
 void hak__heaps_add(hak_heap *heap);
 void hak__heaps_remove(hak_heap *heap);
 
+/* How many there are, and what they hold. */
+typedef struct hak_heaps_sums {
+    size_t heaps, footprint, retained;
+} hak_heaps_sums;
+hak_heaps_sums hak__heaps_sums(void);
+
 #endif

@@ -40,4 +40,10 @@ static inline size_t hak__slab_carved_pages(const hak_slab *slab)
     return (hak__layout_carved_end(slab) + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
 }
 
+/* Pages in use of a slab, in bytes. */
+static inline size_t hak__slab_pages_in_use(const hak_slab *slab)
+{
+    return hak__slab_carved_pages(slab) - hak__bytes_of_pages(slab->absent);
+}
+
 #endif

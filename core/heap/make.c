@@ -7,7 +7,6 @@
 #include "heap/heaps.h"
 #include "heap/kinds.h"
 #include "heap/nest.h"
-#include "insight/observe.h"
 #include "os/os.h"
 #include "pages/pages.h"
 #include "policy/policy.h"
@@ -112,7 +111,7 @@ void hak__heap_suit(hak_heap *heap, const hak_traits *traits)
         heap->spacing = HAK_SPACING_WORDS_MORE;
 }
 
-hak_heap *hak_heap_new(const hak_heap_options *options)
+hak_heap *hak__heap_new(const hak_heap_options *options)
 {
     static const hak_heap_options defaults;
     if (!options) options = &defaults;
@@ -143,10 +142,12 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
     heap->policy = policy;
     heap->pages.profile = &heap->policy;
     heap->given = given;
-    if (!heap->pages.region) hak__heaps_add(heap);
+    if (!heap->pages.region) {
+        hak__counts_tell_at_exit();
+        hak__heaps_add(heap);
+    }
     if (hak__options_prewarm()) hak_heap_prewarm(heap, hak__options_prewarm());
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
-    if (HAK_OBSERVE_BUILD) hak__observe_begin(heap);
     return heap;
 }
 
@@ -161,7 +162,7 @@ void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap) return;
     hak__heap_check_now_and_then(heap);
-    hak__observe_drop(heap);
+    if (heap->onlooker) heap->onlooker->ending(heap);
     if (heap->pages.region) return;
     size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);

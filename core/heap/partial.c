@@ -5,11 +5,6 @@
 
 #define LOOK_AT 16 /* partial slabs, before one is chosen */
 
-size_t hak__slab_pages_in_use(const hak_slab *slab)
-{
-    return hak__slab_carved_pages(slab) - hak__bytes_of_pages(slab->absent);
-}
-
 /* The first one's `prev` is the last. */
 static void append(hak_slab **list, hak_slab *slab)
 {

@@ -41,9 +41,6 @@ void hak__partial_set_vacant(hak_heap *heap, hak_slab *slab, uint32_t vacant);
 /* Makes a slab one that is to be searched again. */
 void hak__partial_set_changed(hak_heap *heap, hak_slab *slab);
 
-/* Pages in use of a slab, in bytes. */
-size_t hak__slab_pages_in_use(const hak_slab *slab);
-
 /* The lists that a slab is in, or may be. */
 static inline hak_lists *hak__lists_of(const hak_heap *heap, const hak_slab *slab)
 {

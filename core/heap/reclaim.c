@@ -3,9 +3,11 @@
 #include "heap/bins.h"
 #include "heap/excess.h"
 #include "heap/holes.h"
+#include "heap/layout.h"
 #include "heap/look.h"
 #include "heap/nest.h"
 #include "heap/partial.h"
+#include "heap/retire.h"
 #include "pages/pages.h"
 
 /* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
@@ -50,7 +52,7 @@ static void look_some(hak_heap *heap, size_t bytes, size_t share)
     uint32_t left = heap->starved ? 0 : UINT32_MAX;
     if (given < share)
         given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
-    if (given < share && bytes >= PAYS_FOR_BINS && hak__bins_retire_idle(heap))
+    if (given < share && bytes >= PAYS_FOR_BINS && hak__retire_idle(heap))
         hak__purge_some(&heap->pages, share - given);
 }
 
@@ -70,7 +72,7 @@ static void look_on(hak_heap *heap, size_t worth, size_t share)
     if (given >= share) return;
     given += hak__look_give(heap, share - given, READS_AT_A_PEAK);
     if (given >= share || heap->round_left) return;
-    hak__bins_retire_idle(heap);
+    hak__retire_idle(heap);
     given += hak__holes_punch_current(heap);
     if (given < share) hak__purge_some(&heap->pages, share - given);
 }
@@ -163,7 +165,7 @@ static bool find_all(hak_heap *heap)
     hak__purge_begin(&heap->pages);
     if (!heap->starved) hak__holes_punch(heap, true); /* all slabs, this once */
     found += open_full_slabs(heap);
-    found += hak__bins_retire_idle(heap);
+    found += hak__retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(&heap->pages, heap->pages.demand.prewarmed);
     heap->starved_at = heap->pace.work;

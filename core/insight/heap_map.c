@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "heap/kinds.h"
+#include "heap/heap.h"
 #include "os/os.h"
 #include "pages/pages.h"
 

@@ -84,7 +84,7 @@ static void add_range(hak_observations *told, uint64_t from, uint64_t to, size_t
 
 static void list_sizes(const hak_heap *heap, hak_observations *told)
 {
-    const hak_observer *observer = heap->observer;
+    const hak_observer *observer = hak__observer_of(heap);
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) {
         add_range(told, i ? 8 * i - 7 : 0, 8 * i, observer->sizes[i]);
     }
@@ -111,7 +111,7 @@ static void count_ages(const hak_births *births, hak_observations *told)
 
 const hak_observations *hak_heap_observations(hak_heap *heap)
 {
-    hak_observer *observer = heap->observer;
+    hak_observer *observer = hak__observer_of(heap);
     if (!observer) return NULL;
     hak_observations *told = &observer->told;
     const hak_class_observations *rows = observer->counts.class_observations;

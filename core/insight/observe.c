@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "heap/check.h"
+#include "heap/heap.h"
 #include "os/os.h"
 #include "policy/policy.h"
 
@@ -16,11 +16,11 @@ size_t hak__observe_memory(const hak_observer *observer)
     return OWN_MEMORY + hak__births_memory(&observer->births) + hak__trace_memory(&observer->trace);
 }
 
-void hak__observe_drop(hak_heap *heap)
+/* The heap goes, and its observer. */
+static void drop(hak_heap *heap)
 {
-    hak_observer *observer = heap->observer;
-    if (!observer) return;
-    heap->observer = NULL;
+    hak_observer *observer = hak__observer_of(heap);
+    heap->onlooker = NULL;
     hak__births_drop(&observer->births);
     hak__trace_drop(&observer->trace);
     hak__os_release(observer, OWN_MEMORY);
@@ -47,13 +47,15 @@ static void clear(hak_observer *observer)
 bool hak__observe_begin(hak_heap *heap)
 {
     if (hak__observing(heap)) return true;
-    if (heap->observer) clear(heap->observer);
-    else heap->observer = hak__os_take(OWN_MEMORY);
-    hak_observer *observer = heap->observer;
+    hak_observer *observer = hak__observer_of(heap);
+    if (observer) clear(observer);
+    else observer = hak__os_take(OWN_MEMORY);
     if (!observer) {
         errno = ENOMEM;
         return false;
     }
+    observer->onlooker.ending = drop;
+    heap->onlooker = &observer->onlooker;
     hak__trace_open(&observer->trace, hak__options_trace());
     observer->counts.born_before = live_blocks(heap);
     observer->on = true;
@@ -62,7 +64,7 @@ bool hak__observe_begin(hak_heap *heap)
 
 void hak__observe_end(hak_heap *heap)
 {
-    if (heap->observer) heap->observer->on = false;
+    if (hak__observer_of(heap)) hak__observer_of(heap)->on = false;
 }
 
 /* ------------------------------------------------------------------ counting */
@@ -80,7 +82,7 @@ static unsigned row_holding(const hak_heap *heap, size_t size)
 
 static void count_size(const hak_heap *heap, size_t size)
 {
-    hak_observer *observer = heap->observer;
+    hak_observer *observer = hak__observer_of(heap);
     if (size <= HAK_SMALL_MAX) observer->sizes[(size + 7) / 8]++;
     else if (size <= HAK_MEDIUM_MAX) observer->sizes_by_class[row_of(heap, size)]++;
     else observer->sizes_by_power[hak__power_of(size)]++;
@@ -128,7 +130,7 @@ static hak_event_how how(const hak_sight *before)
 
 static void note_alloc(hak_heap *heap, const hak_sight *before, const void *block, size_t given)
 {
-    hak_observer *observer = heap->observer;
+    hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
     unsigned row = row_holding(heap, given);
     uint64_t now = ++counts->operations;
@@ -144,7 +146,7 @@ static void note_alloc(hak_heap *heap, const hak_sight *before, const void *bloc
 /* The birth of a block, with what is known of one whose birth is not: its size. */
 static hak_birth birth_of(const hak_heap *heap, const void *block, size_t had)
 {
-    const hak_birth *birth = hak__births_find(&heap->observer->births, block);
+    const hak_birth *birth = hak__births_find(&hak__observer_of(heap)->births, block);
     return birth ? *birth : (hak_birth){.size = had, .row = row_holding(heap, had)};
 }
 
@@ -158,7 +160,7 @@ static void forget(hak_observer *observer, const void *block)
 
 static void note_free(hak_heap *heap, const void *block, size_t had)
 {
-    hak_observer *observer = heap->observer;
+    hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
     hak_birth birth = birth_of(heap, block, had);
     hak_class_observations *class = &counts->class_observations[birth.row];
@@ -182,7 +184,7 @@ static void note_free(hak_heap *heap, const void *block, size_t had)
 /* A block keeps its birth wherever it goes. */
 static void note_resize(hak_heap *heap, const hak_sight *before, const void *result, size_t given)
 {
-    hak_observer *observer = heap->observer;
+    hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
     hak_birth birth = birth_of(heap, before->block, before->had);
     unsigned row = row_holding(heap, given);
@@ -210,7 +212,7 @@ static void note_resize(hak_heap *heap, const hak_sight *before, const void *res
 
 static void note_refusal(hak_heap *heap, const hak_sight *before)
 {
-    hak_observer *observer = heap->observer;
+    hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
     hak_birth birth = {0};
     if (before->block) birth = birth_of(heap, before->block, before->had);
@@ -253,7 +255,7 @@ void hak__observe_after(hak_heap *heap, const hak_sight *before, const void *res
     bool resizes = before->had > 0, foreign = before->block && !resizes;
     if (given && resizes) note_resize(heap, before, result, given);
     else if (given) note_alloc(heap, before, result, given);
-    else if (foreign || (result && !resizes)) heap->observer->counts.foreign++;
+    else if (foreign || (result && !resizes)) hak__observer_of(heap)->counts.foreign++;
     else if (result) note_free(heap, before->block, before->had);
     else note_refusal(heap, before);
 }
@@ -263,7 +265,7 @@ void hak__observe_free(hak_heap *heap, const void *block)
     if (!hak__observing(heap)) return;
     size_t had = hak__heap_block_size(heap, block);
     if (had) note_free(heap, block, had);
-    else heap->observer->counts.foreign++;
+    else hak__observer_of(heap)->counts.foreign++;
 }
 
 /* ------------------------------------------------------------------ for programs */
@@ -287,7 +289,7 @@ bool hak_heap_observing(const hak_heap *heap)
 
 bool hak_heap_trace(const hak_heap *heap, const char *path)
 {
-    if (heap->observer) return hak__trace_write(&heap->observer->trace, path);
+    if (hak__observer_of(heap)) return hak__trace_write(&hak__observer_of(heap)->trace, path);
     errno = ENODATA;
     return false;
 }

@@ -8,7 +8,7 @@
 #ifndef HAK_OBSERVE_H
 #define HAK_OBSERVE_H
 
-#include "heap/blocks.h"
+#include "heap/heap.h"
 #include "insight/births.h"
 #include "insight/trace.h"
 
@@ -24,6 +24,7 @@ enum { HAK_OBSERVE_BUILD = false };
 _Static_assert(HAK_ROWS <= HAK_CLASS_STATS_MAX, "each row has a place in hak_observations");
 
 typedef struct hak_observer {
+    hak_onlooker onlooker; /* first, since a heap knows it as such */
     bool on;
     hak_births births;
     hak_trace trace;
@@ -66,12 +67,15 @@ bool hak__observe_begin(hak_heap *heap);
 /* Ends; what was counted stays to be read. */
 void hak__observe_end(hak_heap *heap);
 
-/* The heap goes, and its observer. */
-void hak__observe_drop(hak_heap *heap);
+/* The observer of a heap; NULL: it was never observed. */
+static inline hak_observer *hak__observer_of(const hak_heap *heap)
+{
+    return (hak_observer *)heap->onlooker;
+}
 
 static inline bool hak__observing(const hak_heap *heap)
 {
-    return heap->observer && heap->observer->on;
+    return heap->onlooker && hak__observer_of(heap)->on;
 }
 
 /* What an operation finds: to be taken before it. */

@@ -1,8 +1,16 @@
-/* hakmem.h's functions that hand out blocks and take them back, in an OBSERVE build: each tells the
- * observer, and does what blocks.c's does, which bears another name there (heap.h). */
+/* hakmem.h's functions that make heaps, hand out blocks and take them back, in an OBSERVE build:
+ * each tells the observer, and does what the heap's does, which bears another name there
+ * (heap/blocks.h). */
 #include "insight/observe.h"
 
 #ifdef HAK_OBSERVE
+
+hak_heap *hak_heap_new(const hak_heap_options *options)
+{
+    hak_heap *heap = hak__heap_new(options);
+    if (heap) hak__observe_begin(heap);
+    return heap;
+}
 
 void *hak_heap_alloc(hak_heap *heap, size_t size)
 {

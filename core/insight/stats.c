@@ -1,7 +1,5 @@
 /* Statistics, read off the slabs. */
-#include "heap/blocks.h"
-#include "heap/kinds.h"
-#include "heap/nest.h"
+#include "heap/heap.h"
 #include "os/os.h"
 
 #define FIELD(name, unit, help)                      \
@@ -33,38 +31,6 @@ const hak_stats_field *hak_stats_fields(size_t *count)
         FIELD(retires, "events", "Slabs that became free."),
         FIELD(purges, "events", "Runs of pages given back to the OS."),
         FIELD(refusals, "events", "Requests refused, for the limit or for want of memory."),
-    };
-    *count = sizeof fields / sizeof *fields;
-    return fields;
-}
-
-#undef FIELD
-#define FIELD(name, unit, help)                              \
-    {                                                        \
-#name, unit, help, offsetof(hak_process_stats, name) \
-    }
-
-const hak_stats_field *hak_process_stats_fields(size_t *count)
-{
-    static const hak_stats_field fields[] = {
-        FIELD(heaps, "heaps", "Heaps, but for those on a caller's memory."),
-        FIELD(footprint, "bytes", "Bytes of pages of all heaps."),
-        FIELD(retained, "bytes", "Of these, bytes of pages without a block."),
-        FIELD(pooled, "bytes", "Bytes that destroyed heaps have left for new ones."),
-        FIELD(committed, "bytes", "Bytes of address space that can be touched without an OS call."),
-        FIELD(reserved, "bytes", "Bytes of address space, committed or not."),
-        FIELD(resident, "bytes", "Bytes of the whole process, its other memory too."),
-        FIELD(page_faults, "events", "Page faults of the whole process that needed no disk."),
-        FIELD(major_faults, "events", "Page faults of the whole process that needed one."),
-        FIELD(superslabs_taken, "events", "Superslabs taken by heaps."),
-        FIELD(superslabs_given, "events", "Superslabs that heaps gave back."),
-        FIELD(huge_blocks_taken, "events", "Huge blocks given address space."),
-        FIELD(huge_blocks_refused, "events", "Huge blocks refused for want of it."),
-        FIELD(spill_regions, "events", "Regions reserved beside the large one."),
-        FIELD(madvise_enomem, "events", "Calls of madvise refused for want of memory."),
-        FIELD(madvise_other, "events", "Calls of madvise refused for other reasons."),
-        FIELD(madvise_disabled, "events",
-              "Calls of madvise not made, since they would have reached memory of others."),
     };
     *count = sizeof fields / sizeof *fields;
     return fields;

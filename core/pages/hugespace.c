@@ -321,8 +321,7 @@ hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)
     return target;
 }
 
-void hak__hugespace_count(hak_process_stats *stats)
+hak_hugespace_counts hak__hugespace_counts(void)
 {
-    stats->huge_blocks_taken = blocks_taken;
-    stats->huge_blocks_refused = blocks_refused;
+    return (hak_hugespace_counts){.taken = blocks_taken, .refused = blocks_refused};
 }

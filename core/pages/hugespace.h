@@ -35,7 +35,10 @@ bool hak__hugespace_cut(hak_superslab *super, size_t size);
  * nothing has changed. */
 hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size);
 
-/* Adds what is known here to the statistics of the process. The lock is held. */
-void hak__hugespace_count(hak_process_stats *stats);
+/* What is known here of the process. The lock is held. */
+typedef struct hak_hugespace_counts {
+    size_t taken, refused; /* blocks */
+} hak_hugespace_counts;
+hak_hugespace_counts hak__hugespace_counts(void);
 
 #endif

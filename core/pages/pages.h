@@ -3,6 +3,7 @@
 #define HAK_PAGES_H
 
 #include "pages/accounts.h"
+#include "pages/counts.h"
 #include "pages/held.h"
 #include "pages/hugespace.h"
 #include "pages/kept.h"

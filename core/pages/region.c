@@ -239,12 +239,14 @@ bool hak__region_purge_lazily(void *start, size_t size)
     return is_ours(start, size) && hak__os_purge_lazily(start, size);
 }
 
-void hak__region_count(hak_process_stats *stats)
+hak_region_counts hak__region_counts(void)
 {
-    stats->committed = committed_superslabs * HAK_SUPERSLAB_SIZE;
-    stats->reserved = reserved_bytes;
-    stats->spill_regions = spill_count;
-    stats->madvise_disabled = atomic_load_explicit(&purges_elsewhere, memory_order_relaxed);
+    return (hak_region_counts){
+        .committed = committed_superslabs * HAK_SUPERSLAB_SIZE,
+        .reserved = reserved_bytes,
+        .spill_regions = spill_count,
+        .purges_elsewhere = atomic_load_explicit(&purges_elsewhere, memory_order_relaxed),
+    };
 }
 
 /* ------------------------------------------------------------------ a caller's memory */

@@ -91,8 +91,13 @@ hak_region *hak__region_of(const void *p);
 bool hak__region_purge(void *start, size_t size);
 bool hak__region_purge_lazily(void *start, size_t size);
 
-/* Adds what is known here to the statistics of the process. */
-void hak__region_count(hak_process_stats *stats);
+/* What is known here of the process. The lock is held. */
+typedef struct hak_region_counts {
+    size_t committed, reserved; /* bytes */
+    size_t spill_regions;       /* made so far */
+    size_t purges_elsewhere;    /* refused, since they would have reached memory of others */
+} hak_region_counts;
+hak_region_counts hak__region_counts(void);
 
 /* Keeps fork() from finding the lock held, as happens by itself once there are threads. To be
  * called before handlers are registered for a lock that is held while this one is taken: libc calls

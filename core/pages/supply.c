@@ -241,9 +241,11 @@ size_t hak__supply_shrink(size_t keep)
     return given;
 }
 
-void hak__supply_count(hak_process_stats *stats)
+hak_supply_counts hak__supply_counts(void)
 {
-    stats->pooled = pool_bytes + hak__waiting_bytes();
-    stats->superslabs_taken = superslabs_taken;
-    stats->superslabs_given = superslabs_given;
+    return (hak_supply_counts){
+        .pooled = pool_bytes + hak__waiting_bytes(),
+        .superslabs_taken = superslabs_taken,
+        .superslabs_given = superslabs_given,
+    };
 }

@@ -28,7 +28,11 @@ void hak__supply_give_nest(hak_unit *nest, size_t pool_max);
 /* Gives pages of the pool to the OS until at most `keep` bytes are left; returns how many. */
 size_t hak__supply_shrink(size_t keep);
 
-/* Adds what is known here to the statistics of the process. The lock is held. */
-void hak__supply_count(hak_process_stats *stats);
+/* What is known here of the process. The lock is held. */
+typedef struct hak_supply_counts {
+    size_t pooled; /* bytes, with those that wait */
+    size_t superslabs_taken, superslabs_given;
+} hak_supply_counts;
+hak_supply_counts hak__supply_counts(void);
 
 #endif

@@ -122,7 +122,7 @@ void manage_trim(shadow *s, instruction i)
 void manage_settle(shadow *s, instruction i)
 {
     /* As where a binding hands out no further blocks of this heap for now. */
-    if (i.a % 16 == 0) hak__bins_empty(s->heap);
+    if (i.a % 16 == 0) hak__heap_detach(s->heap);
     size_t before = shadow_stats(s).footprint;
     errno = 0;
     size_t given = hak_heap_settle(s->heap);
