@@ -3,7 +3,6 @@
 
 #include "heap/heap.h"
 #include "lua_pace.h"
-#include "lua_state.h"
 
 /* ------------------------------------------------------------------ the long ways */
 
@@ -36,8 +35,8 @@ bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
 __attribute__((noinline)) void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size)
 {
     const hak_lua_adapter *adapter = heap->adapter;
-    if (adapter && adapter->closing && block == adapter->state_block) {
-        hak__lua_end(heap, block, old_size);
+    if (adapter && adapter->end && block == adapter->state_block) {
+        adapter->end(heap, block, old_size);
     } else if (hak__lua_is_foreign(heap, block)) {
         adapter->previous(adapter->previous_ud, block, old_size, 0);
     } else {

@@ -11,7 +11,7 @@
 #include "control.h"
 #include "heap/heap.h"
 #include "insight/insight.h"
-#include "lua_state.h"
+#include "lua_vm.h"
 
 /* The string in field `name` of the options, or NULL. It stays valid while the table does. */
 static const char *string_option(lua_State *L, const char *name)

@@ -1,5 +1,7 @@
 #include "lua_pace.h"
 
+#include "lua_vm.h"
+
 /* What is kept back: a part of the limit, but no more than half of the room that there is. */
 #define KEPT_PART 16
 #define KEPT_MOST ((size_t)1 << 20)
@@ -75,7 +77,7 @@ static bool put_stepmul_back(hak_lua_adapter *adapter)
 /* Has the collector go on at the next place where it may. False where the script has stopped it. */
 static bool ask(hak_lua_adapter *adapter, int stepmul)
 {
-    if (!adapter->thread || adapter->closing) return false;
+    if (!adapter->thread || hak__lua_is_closing(adapter)) return false;
     int running = lua_gc(adapter->thread, LUA_GCISRUNNING, 0);
     if (running == 0 || (running < 0 && LUA_VERSION_NUM > 501)) return false;
     set_stepmul(adapter, stepmul);
@@ -109,7 +111,7 @@ void hak__lua_pace(hak_lua_adapter *adapter)
     hak_heap *heap = adapter->heap;
     hak_lua_pace *pace = &adapter->pace;
     pace->begin_at = pace->hurry_at = SIZE_MAX;
-    if (!adapter->thread || adapter->closing || !put_stepmul_back(adapter)) return;
+    if (!adapter->thread || hak__lua_is_closing(adapter) || !put_stepmul_back(adapter)) return;
     pace->limit = heap->pages.limit;
     heap->pages.kept_back = 0;
     if (heap->pages.limit == SIZE_MAX) return;
@@ -139,4 +141,15 @@ void hak__lua_refused(hak_lua_adapter *adapter)
     if (!keeps()) return; /* LuaJIT crashes where memory runs out while it collects */
     if (ask(adapter, AT_ONCE)) adapter->pace.begin_at = SIZE_MAX;
     heap->pages.kept_back /= 2;
+}
+
+void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
+{
+    if (adapter->mark) adapter->colour = hak__lua_colour(adapter);
+    adapter->most_kib = 0;
+    if (hak__lua_is_closing(adapter)) return;
+    hak_heap_settle(adapter->heap);
+    /* 5.4 takes no setting while a finalizer runs. */
+    if (LUA_VERSION_NUM >= 504) adapter->pace.limit = HAK_LUA_PACE_ANEW;
+    else hak__lua_pace(adapter);
 }

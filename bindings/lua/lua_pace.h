@@ -12,7 +12,7 @@
 #define HAK_LUA_PACE_H
 
 #include "heap/heap.h"
-#include "lua_state.h"
+#include "lua_adapter.h"
 
 /* Sets the marks of a heap by what is in use: with its limit, and after each cycle. */
 void hak__lua_pace(hak_lua_adapter *adapter);
@@ -24,6 +24,9 @@ void hak__lua_press(hak_lua_adapter *adapter);
 
 /* A request was refused. */
 void hak__lua_refused(hak_lua_adapter *adapter);
+
+/* A cycle is over: the heap gives back what it does not retain. */
+void hak__lua_cycle_is_over(hak_lua_adapter *adapter);
 
 /* What each long way of an allocation begins and ends with. */
 static inline void hak__lua_before(hak_heap *heap)

@@ -1,6 +1,4 @@
 /* States in heaps of their own: making them and taking them over. */
-#include "lua_state.h"
-
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdbool.h>
@@ -9,7 +7,12 @@
 #include <string.h>
 
 #include "heap/heap.h"
+#include "lua_close.h"
+#include "lua_kinds.h"
+#include "lua_observed.h"
 #include "lua_pace.h"
+#include "lua_sentinel.h"
+#include "lua_vm.h"
 
 static int panic(lua_State *L)
 {
@@ -132,39 +135,7 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
     return NULL;
 }
 
-#if LUA_VERSION_NUM == 501
-extern int luaJIT_setmode(lua_State *L, int index, int mode)
-    __attribute__((weak, visibility("default")));
-#endif
-
-bool hak__lua_is_luajit(void)
-{
-#if LUA_VERSION_NUM == 501
-    return luaJIT_setmode != NULL;
-#else
-    return false;
-#endif
-}
-
-bool hak__lua_takes_foreign_memory(lua_State *L)
-{
-    return !hak__lua_is_luajit() || (uintptr_t)L >> 32 != 0;
-}
-
 /* ------------------------------------------------------------------ taking states over */
-
-lua_Alloc hak__lua_own_alloc(void)
-{
-    static lua_Alloc known;
-    lua_Alloc own = __atomic_load_n(&known, __ATOMIC_RELAXED);
-    if (own) return own;
-    lua_State *fresh = luaL_newstate();
-    if (!fresh) return NULL;
-    own = lua_getallocf(fresh, NULL);
-    lua_close(fresh);
-    __atomic_store_n(&known, own, __ATOMIC_RELAXED);
-    return own;
-}
 
 /* A state that its host has made in a heap of its own. */
 static void adopt(lua_State *L, hak_heap *heap)

@@ -3,12 +3,12 @@
 #define COLOURS_MOST 8
 #define LOST_PART    128 /* of so many blocks one may be lost */
 
-static size_t period(const hak_slab *slab)
+static size_t period(const hak_unit *slab)
 {
     return hak__layout_group(slab) * slab->block_size + HAK_GAP;
 }
 
-size_t hak__layout_offset(const hak_slab *slab, size_t index)
+size_t hak__layout_offset(const hak_unit *slab, size_t index)
 {
     size_t offset = index * slab->block_size;
     return slab->has_gaps ? offset + index / hak__layout_group(slab) * HAK_GAP : offset;
@@ -19,7 +19,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-size_t hak__layout_begin_within(const hak_slab *slab, size_t bytes)
+size_t hak__layout_begin_within(const hak_unit *slab, size_t bytes)
 {
     size_t size = slab->block_size;
     if (!slab->has_gaps) return (bytes + size - 1) / size;
@@ -27,7 +27,7 @@ size_t hak__layout_begin_within(const hak_slab *slab, size_t bytes)
     return bytes / period(slab) * group + least(of_group, group);
 }
 
-size_t hak__layout_end_within(const hak_slab *slab, size_t bytes)
+size_t hak__layout_end_within(const hak_unit *slab, size_t bytes)
 {
     size_t size = slab->block_size;
     if (!slab->has_gaps) return bytes / size;
@@ -35,7 +35,7 @@ size_t hak__layout_end_within(const hak_slab *slab, size_t bytes)
     return bytes / period(slab) * group + least(of_group, group);
 }
 
-size_t hak__layout_carved_end(const hak_slab *slab)
+size_t hak__layout_carved_end(const hak_unit *slab)
 {
     if (!slab->carved) return 0;
     size_t last = hak__layout_offset(slab, slab->carved - (size_t)1);
@@ -52,7 +52,7 @@ static size_t sum_of_digits(size_t number, size_t colours)
     return sum;
 }
 
-void hak__layout_colour(hak_slab *slab, size_t unit, size_t bytes, size_t granularity,
+void hak__layout_colour(hak_unit *slab, size_t unit, size_t bytes, size_t granularity,
                         bool wants_gaps)
 {
     size_t size = slab->block_size, rest = bytes % size, step = size % 16 ? granularity : 16;

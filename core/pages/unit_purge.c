@@ -3,7 +3,6 @@
 #include "os/os.h"
 #include "pages/accounts.h"
 #include "pages/superslabs.h"
-#include "pages/units.h"
 
 #define PAUSE_MOST 15 /* purges left out, as a power of two */
 
