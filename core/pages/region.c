@@ -17,8 +17,7 @@ static const char __libc_single_threaded;
 #define SPILLS_MAX       1024
 #define READY_STEP       ((size_t)16) /* superslabs whose records are committed by one call */
 #define MAPPINGS_MANY    ((size_t)8192)
-#define SUPERS_A_LEAF    ((size_t)64) /* words of superslabs, 16 GiB: they touch few pages … */
-#define UNITS_A_LEAF     ((size_t)1)  /* … and words of units of a caller's memory */
+#define SUPERS_A_LEAF    ((size_t)64) /* words of superslabs, 16 GiB: they touch few pages */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -247,59 +246,6 @@ hak_region_counts hak__region_counts(void)
         .spill_regions = spill_count,
         .purges_elsewhere = atomic_load_explicit(&purges_elsewhere, memory_order_relaxed),
     };
-}
-
-/* ------------------------------------------------------------------ a caller's memory */
-
-/* A step of 4 KiB units for small memories, so that each size class can have its slab. */
-static unsigned memory_unit_shift(size_t size)
-{
-    unsigned shift = 12;
-    while (shift < HAK_UNIT_SHIFT && size >> shift > 512) shift++;
-    return shift;
-}
-
-hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size)
-{
-    unsigned shift = memory_unit_shift(size);
-    uintptr_t begin = up((uintptr_t)memory, sizeof(hak_unit));
-    uintptr_t end = (uintptr_t)memory + size;
-    size_t units = size >> shift;
-    for (; units > 0; units--) {
-        size_t superslabs = (units + HAK_SUPERSLAB_UNITS - 1) / HAK_SUPERSLAB_UNITS;
-        uintptr_t supers = begin + up(sizeof(hak_region), sizeof(hak_unit));
-        uintptr_t slabs = supers + superslabs * sizeof(hak_superslab);
-        uintptr_t room = slabs + units * sizeof(hak_unit);
-        uintptr_t control = up(room + hak__room_size(units, UNITS_A_LEAF), sizeof(hak_unit));
-        uintptr_t base = up(control + control_size, HAK_PAGE);
-        if (base + (units << shift) > end) continue;
-
-        memset((void *)begin, 0, base - begin);
-        hak_region *region = (hak_region *)begin;
-        *region = (hak_region){
-            .base = base,
-            .superslabs = superslabs,
-            .unit_shift = shift,
-            .callers = true,
-            .supers = (hak_superslab *)supers,
-            .slabs = (hak_unit *)slabs,
-            .control = (void *)control,
-            .ready = superslabs,
-            .units = units,
-        };
-        hak__room_open(&region->room, units, UNITS_A_LEAF, (void *)room);
-        for (size_t i = 0; i < superslabs; i++) {
-            size_t left = units - i * HAK_SUPERSLAB_UNITS;
-            region->supers[i] = (hak_superslab){
-                .free = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1,
-                .region = region,
-                .kind = HAK_SUPERSLAB_SLABS,
-                .committed = true,
-            };
-        }
-        return region;
-    }
-    return NULL;
 }
 
 /* ------------------------------------------------------------------ superslabs */
