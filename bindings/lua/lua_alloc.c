@@ -71,12 +71,9 @@ void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size
 __attribute__((noinline)) void *hak__lua_resize_in_nest(hak_heap *heap, void *block,
                                                         size_t new_size)
 {
-    size_t had = hak__nest_block_size(heap, block);
-    if (had == 0 || had > HAK_SMALL_MAX || new_size > HAK_SMALL_MAX) {
-        return hak__lua_realloc(heap, block, new_size);
-    }
-    if (hak__heap_class_of(heap, new_size) == hak__heap_class_within(heap, had)) return block;
-    if (new_size > had && hak__nest_extend(heap, block, new_size)) return block;
+    size_t had;
+    if (hak__heap_resize_in_nest(heap, block, new_size, &had)) return block;
+    if (had == 0) return hak__lua_realloc(heap, block, new_size);
     void *other = hak__lua_take(heap, new_size);
     if (!other) return new_size <= had ? block : NULL;
     memcpy(other, block, had < new_size ? had : new_size);

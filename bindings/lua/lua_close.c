@@ -75,7 +75,7 @@ static void end(hak_heap *heap, void *state_block, size_t size)
     hak_lua_adapter adapter = *(hak_lua_adapter *)heap->adapter;
     bool ours = hak_heap_owns(heap, state_block);
     if (adapter.hosts) {
-        heap->base = adapter.base;
+        hak__heap_show(heap, adapter.base);
         hak_heap_free(heap, heap->adapter);
         heap->adapter = NULL;
         hak_heap_free(heap, state_block);
@@ -109,8 +109,7 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
 /* No block is in the range of the hot path any more. */
 static void take_the_long_way(hak_lua_adapter *adapter)
 {
-    adapter->base = adapter->heap->base;
-    adapter->heap->base = (uintptr_t)1 << 63;
+    adapter->base = hak__heap_hide(adapter->heap);
 }
 
 /* ------------------------------------------------------------------ leaving lua_close early */

@@ -37,11 +37,6 @@ static bool keeps(void)
 
 #define NO_STEPMUL (-1)
 
-static size_t in_use(const hak_heap *heap)
-{
-    return heap->pages.footprint - heap->pages.retained;
-}
-
 /* ------------------------------------------------------------------ asking the collector */
 
 /* lua_gc with these does no more than to set numbers of the state, so that it may be called while
@@ -112,12 +107,13 @@ void hak__lua_pace(hak_lua_adapter *adapter)
     hak_lua_pace *pace = &adapter->pace;
     pace->begin_at = pace->hurry_at = SIZE_MAX;
     if (!adapter->thread || hak__lua_is_closing(adapter) || !put_stepmul_back(adapter)) return;
-    pace->limit = heap->pages.limit;
-    heap->pages.kept_back = 0;
-    if (heap->pages.limit == SIZE_MAX) return;
-    size_t used = in_use(heap), room = used < heap->pages.limit ? heap->pages.limit - used : 0;
-    heap->pages.kept_back = kept_of(heap->pages.limit, room);
-    room -= (size_t)heap->pages.kept_back * HAK_PAGE;
+    pace->limit = hak__heap_most(heap);
+    hak__heap_keep_back(heap, 0);
+    if (pace->limit == SIZE_MAX) return;
+    size_t used = hak__heap_in_use(heap), room = used < pace->limit ? pace->limit - used : 0;
+    uint16_t kept = kept_of(pace->limit, room);
+    hak__heap_keep_back(heap, kept);
+    room -= (size_t)kept * HAK_PAGE;
     pace->begin_at = used + room / 2;
     pace->hurry_at = used + room - room / 8;
 }
@@ -125,8 +121,8 @@ void hak__lua_pace(hak_lua_adapter *adapter)
 void hak__lua_press(hak_lua_adapter *adapter)
 {
     hak_lua_pace *pace = &adapter->pace;
-    size_t used = in_use(adapter->heap);
-    if (adapter->heap->pages.limit != pace->limit) hak__lua_pace(adapter);
+    size_t used = hak__heap_in_use(adapter->heap);
+    if (hak__heap_most(adapter->heap) != pace->limit) hak__lua_pace(adapter);
     if (used < pace->begin_at) return;
     bool hurry = used >= pace->hurry_at;
     int stepmul = hurry ? AT_ONCE : stepmul_for(adapter, (pace->hurry_at - pace->begin_at) / 2);
@@ -136,11 +132,11 @@ void hak__lua_press(hak_lua_adapter *adapter)
 void hak__lua_refused(hak_lua_adapter *adapter)
 {
     hak_heap *heap = adapter->heap;
-    if (heap->pages.limit == SIZE_MAX || LUA_VERSION_NUM > 501) return;
-    if (heap->pages.limit != adapter->pace.limit) hak__lua_pace(adapter);
+    if (hak__heap_most(heap) == SIZE_MAX || LUA_VERSION_NUM > 501) return;
+    if (hak__heap_most(heap) != adapter->pace.limit) hak__lua_pace(adapter);
     if (!keeps()) return; /* LuaJIT crashes where memory runs out while it collects */
     if (ask(adapter, AT_ONCE)) adapter->pace.begin_at = SIZE_MAX;
-    heap->pages.kept_back /= 2;
+    hak__heap_keep_back(heap, hak__heap_keep_back(heap, 0) / 2);
 }
 
 void hak__lua_cycle_is_over(hak_lua_adapter *adapter)

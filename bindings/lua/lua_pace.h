@@ -41,9 +41,8 @@ static inline void *hak__lua_after(hak_heap *heap, void *block)
     if (!adapter) return block;
     if (HAK_UNLIKELY(!block)) {
         hak__lua_refused(adapter);
-    } else if (HAK_UNLIKELY(heap->pages.footprint - heap->pages.retained >=
-                                adapter->pace.begin_at ||
-                            heap->pages.limit != adapter->pace.limit)) {
+    } else if (HAK_UNLIKELY(hak__heap_in_use(heap) >= adapter->pace.begin_at ||
+                            hak__heap_most(heap) != adapter->pace.limit)) {
         hak__lua_press(adapter);
     }
     return block;

@@ -68,8 +68,7 @@ static void watch_colour(hak_lua_adapter *adapter, const sentinel *object)
 
 static bool has_room(const hak_heap *heap)
 {
-    return heap->pages.footprint <= heap->pages.limit &&
-           heap->pages.limit - heap->pages.footprint >= ROOM;
+    return hak__heap_headroom(heap) >= ROOM;
 }
 
 /* Makes sure that the next cycle finalizes one too. A new object does it, which must not be tried
@@ -94,10 +93,9 @@ static int finalize(lua_State *L)
         hak__lua_at_close(L, adapter, __builtin_frame_address(0));
     } else if (!hak__lua_is_closing(adapter)) {
         hak__lua_cycle_is_over(adapter);
-        uint16_t kept = adapter->heap->pages.kept_back;
-        adapter->heap->pages.kept_back = 0;
+        uint16_t kept = hak__heap_keep_back(adapter->heap, 0);
         renew(L, adapter->heap);
-        adapter->heap->pages.kept_back = kept;
+        hak__heap_keep_back(adapter->heap, kept);
     }
     return 0;
 }

@@ -65,7 +65,7 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
     hak_lua_adapter *adapter = hak__heap_zalloc(heap, 1, sizeof *adapter);
     if (!adapter) return NULL;
     adapter->heap = heap;
-    adapter->pace = (hak_lua_pace){heap->pages.limit, SIZE_MAX, SIZE_MAX, 0, -1};
+    adapter->pace = (hak_lua_pace){hak__heap_most(heap), SIZE_MAX, SIZE_MAX, 0, -1};
     heap->adapter = adapter;
     hak__lua_name_kinds(heap);
     return adapter;

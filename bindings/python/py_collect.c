@@ -78,7 +78,7 @@ PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
     bool entered = hak_py_enter();
     hak_heap *heap = hak_py_heap();
     hak_heap_settle(heap);
-    if (asked) hak__heap_rest(heap, heap->pages.demand.released.keep);
+    if (asked) hak__heap_rest(heap, hak__heap_learned(heap));
     asked = false;
     hak_py_leave(entered);
     Py_RETURN_NONE;

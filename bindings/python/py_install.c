@@ -166,7 +166,7 @@ static const char *prepare_heap(const hak_py_options *options)
     }
     if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))
         return fail(ERANGE, "a limit of %zu bytes is below the %zu in use", options->limit,
-                    adapter.heap->pages.footprint - adapter.heap->pages.retained);
+                    hak__heap_in_use(adapter.heap));
     if (options->profile) hak_heap_set_profile(adapter.heap, options->profile);
     return NULL;
 }

@@ -162,21 +162,6 @@ static inline bool hak__heap_has_lists(const hak_heap *heap)
     return heap->pages.supers != &hak__no_superslabs;
 }
 
-/* Gives back at once all but `keep` bytes and half of what the profile always retains, and what
- * waits: for a program that is done with what it has dropped. Does not look for holes. Returns how
- * many bytes of this heap. */
-size_t hak__heap_rest(hak_heap *heap, size_t keep);
-
-/* Leaves every bin without a slab: the next allocation of each class takes the long way, and each
- * slab is given back with its last block. */
-void hak__heap_detach(hak_heap *heap);
-
-/* Why hak_heap_new returned NULL though its options are valid, for messages. */
-const char *hak__heap_new_failure(int error);
-
-/* Has a heap that has no blocks yet suit a program with such traits, which must outlive it. */
-void hak__heap_suit(hak_heap *heap, const hak_traits *traits);
-
 static inline const hak_spacing *hak__heap_spacing(const hak_heap *heap)
 {
     return &hak__spacings[heap->spacing];
@@ -250,10 +235,16 @@ static inline void *hak__heap_alloc(hak_heap *heap, size_t size)
     return hak__heap_alloc_slow(heap, size);
 }
 
+/* The record of the unit in which a block lies for which that holds. */
+static inline hak_slab *hak__heap_slab_of(const hak_heap *heap, const void *block)
+{
+    return &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+}
+
 /* Frees a block for which hak__heap_maps holds. */
 static inline void hak__heap_free_mapped(hak_heap *heap, void *block)
 {
-    hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+    hak_slab *slab = hak__heap_slab_of(heap, block);
     hak__heap_check_free(heap, slab, block);
     *(void **)block = slab->free;
     slab->free = block;

@@ -2,6 +2,7 @@
 #ifndef HAK_HEAP_H
 #define HAK_HEAP_H
 
+#include "heap/adapter.h"
 #include "heap/blocks.h"
 #include "heap/check.h"
 #include "heap/heaps.h"

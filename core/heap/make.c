@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "heap/adapter.h"
 #include "heap/check.h"
 #include "heap/commands.h"
 #include "heap/heaps.h"
@@ -149,6 +150,11 @@ hak_heap *hak__heap_new(const hak_heap_options *options)
     if (hak__options_prewarm()) hak_heap_prewarm(heap, hak__options_prewarm());
     strncpy(heap->name, options->name ? options->name : "heap", sizeof heap->name - 1);
     return heap;
+}
+
+void hak__heap_respect_fork(void)
+{
+    hak__region_respect_fork();
 }
 
 const char *hak__heap_new_failure(int error)

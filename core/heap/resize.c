@@ -1,6 +1,7 @@
 /* Resizing: in place where that can be, by moving pages, or into another block. */
 #include <string.h>
 
+#include "heap/adapter.h"
 #include "heap/alloc.h"
 #include "heap/check.h"
 #include "heap/kinds.h"
@@ -65,4 +66,15 @@ void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)
     memcpy(other, block, size < had ? size : had);
     hak__heap_free(heap, block);
     return other;
+}
+
+/* ------------------------------------------------------------------ for adapters */
+
+bool hak__heap_resize_in_nest(hak_heap *heap, void *block, size_t size, size_t *had)
+{
+    *had = hak__nest_block_size(heap, block);
+    if (*had > HAK_SMALL_MAX || size > HAK_SMALL_MAX) *had = 0;
+    if (*had == 0) return false;
+    return hak__heap_class_of(heap, size) == hak__heap_class_within(heap, *had) ||
+           (size > *had && hak__nest_extend(heap, block, size));
 }

@@ -1,5 +1,6 @@
 #include "heap/retire.h"
 
+#include "heap/adapter.h"
 #include "heap/bins.h"
 #include "heap/excess.h"
 #include "heap/nest.h"

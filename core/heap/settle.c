@@ -1,4 +1,5 @@
 /* After a collection of the VM: what the program is done with goes back. */
+#include "heap/adapter.h"
 #include "heap/bins.h"
 #include "heap/check.h"
 #include "heap/excess.h"
