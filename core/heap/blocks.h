@@ -87,7 +87,7 @@ struct hak_heap {
     uint32_t vacant_pages; /* of partial slabs, found without a block: holes.h */
     uint32_t round_left;   /* units and superslabs that a look for them has still to come to */
     uint32_t unsearched;   /* partial slabs not searched since they have changed */
-    uint32_t given;        /* bit for each option of its own: options.h */
+    uint32_t given;        /* bit for each option of its own: policy/options.h */
     uint32_t searched_bins; /* the state of the bins when memory was last searched for: reclaim.c */
     uint8_t spacing;        /* of its size classes: an index of hak__spacings */
     bool round_searches : 1; /* the look of round_left only searches; another gives back then */
@@ -108,7 +108,7 @@ _Static_assert(sizeof(hak_heap) + sizeof(hak_superslab_lists) + sizeof(hak_lists
 
 /* The functions behind those of hakmem.h; adapters call them by these names. They are the
  * same ones but in an OBSERVE build, where hakmem.h's note each call and then call these:
- * observed.c. */
+ * insight/observed.c. */
 #ifdef HAK_OBSERVE
 hak_heap *hak__heap_new(const hak_heap_options *options);
 void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size);

@@ -87,8 +87,8 @@ typedef struct hak_sight {
     bool hit; /* the bin has a free block */
 } hak_sight;
 
-/* Before `size` bytes of a kind (kinds.h) are allocated, or `block`, whose kind is known, resized
- * to them. */
+/* Before `size` bytes of a kind (heap/kinds.h) are allocated, or `block`, whose kind is known,
+ * resized to them. */
 hak_sight hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size);
 
 /* After it, with what it returned. Tells what happened, to the observer of a heap that has one. */

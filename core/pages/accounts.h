@@ -15,7 +15,7 @@ bool hak__may_charge(const hak_pages *pages, size_t bytes);
 size_t hak__short_of(const hak_pages *pages, size_t bytes);
 
 /* Accounts for `bytes` more. False, and no change, when that would pass the limit; then the heap
- * knows what it was short of: reclaim.h. */
+ * knows what it was short of: heap/reclaim.h. */
 bool hak__charge(hak_pages *pages, size_t bytes);
 
 /* The same for bytes that are there already, limit or not. */

@@ -55,7 +55,7 @@ typedef struct hak_superslab {
     bool committed;     /* readable and writable */
     bool huge_retained; /* HUGE: freed, kept by its heap for the next such block */
     bool huge_moved;    /* HUGE: its pages have been moved here */
-    uint8_t block_kind; /* HUGE: what it is for: kinds.h */
+    uint8_t block_kind; /* HUGE: what it is for: heap/kinds.h */
     int8_t list;        /* SLABS: which of its owner's lists: superslabs.h */
     uint32_t over;      /* waiting: the tick at which it goes: waiting.h */
     uint8_t reserved[16];

@@ -49,7 +49,7 @@ typedef struct hak_unit {
             uint16_t carved;   /* blocks that have been handed to the list so far */
             uint16_t capacity; /* blocks that fit */
             uint16_t parked;   /* PARTIAL: live blocks beyond those that the countdown has */
-            uint16_t vacant;   /* PARTIAL: bit for each page found without a block: holes.h */
+            uint16_t vacant;   /* PARTIAL: bit for each page found without a block: heap/holes.h */
         };
         uint64_t span_size; /* bytes in use of a span or nest */
     };
@@ -59,9 +59,9 @@ typedef struct hak_unit {
     uint8_t size_class;
     uint16_t asleep;    /* FULL: blocks that will be free when it wakes */
     uint16_t absent;    /* bit for each of its pages that was given back while it is in use */
-    uint8_t block_kind; /* what its blocks are for: kinds.h */
+    uint8_t block_kind; /* what its blocks are for: heap/kinds.h */
     bool searched : 1;  /* PARTIAL: `vacant` has all such pages, until the countdown has run out */
-    bool has_gaps : 1;  /* between groups of its blocks: layout.h */
+    bool has_gaps : 1;  /* between groups of its blocks: heap/layout.h */
 } hak_unit;
 
 _Static_assert(sizeof(hak_unit) == 64, "a record is one cache line");

@@ -43,7 +43,7 @@ static hak_superslab *next_part(hak_region *region, size_t *unit, size_t *count,
 /* Notes that a run may have pages behind what is in use. */
 static void note_tails(hak_pages *pages, hak_unit *run)
 {
-    if (run == pages->single) return; /* purged by nest.c */
+    if (run == pages->single) return; /* purge.c sees to it */
     hak_region *region = hak__region_of_run(pages, run);
     size_t unit = (size_t)(run - region->slabs), count = run->units;
     while (count > 0) {

@@ -162,6 +162,16 @@ def test_calls_go_down():
     assert up == []
 
 
+def test_the_plan_names_each_file():
+    text = (ROOT / "docs" / "design.md").read_text()
+    plan = text[text.index("## The rooms of core") : text.index("## The hot path")]
+    named = set(re.findall(r"`(?:[\w/]+/)?(\w+\.[ch])`", plan))
+    there = {path.name for path in sources(ROOT / "core") + sources(ROOT / "bindings")}
+    assert named - there == set()
+    stems = {stem(path.name) for path in ROOT.glob("core/*/*.[ch]")}
+    assert stems - {stem(name) for name in named} - set(ROOMS) == set()
+
+
 # ------------------------------------------------------------------ the adapters
 
 
