@@ -37,10 +37,10 @@ static void tell(void)
 void hak__counts_tell_at_exit(void)
 {
     static bool asked; /* under the lock */
-    bool telling = hak__options_os_stats();
+    if (!hak__options_os_stats()) return;
     hak__region_lock();
     bool first = !asked;
     asked = true;
     hak__region_unlock();
-    if (telling && first) atexit(tell);
+    if (first) atexit(tell);
 }
