@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "heap/adapter.h"
 #include "heap/bins.h"
 #include "os_calls.h"
 #include "program.h"

@@ -2,11 +2,13 @@
 #include "shadow.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fail.h"
+#include "heap/adapter.h"
 #include "heap/blocks.h"
 #include "heap/kinds.h"
 #include "os_calls.h"

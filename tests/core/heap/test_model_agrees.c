@@ -3,6 +3,7 @@
  * when it is freed or resized; now and then no two blocks overlap, and the statistics are those of
  * the model. For both granularities, on the caller's memory, under a limit, and for heaps in turn.
  */
+#include "heap/adapter.h"
 #include "heap/blocks.h"
 #include "support.h"
 

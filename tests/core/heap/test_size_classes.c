@@ -1,4 +1,5 @@
 /* Which class serves a size: the smallest whose blocks have as much, with little more than that. */
+#include "heap/adapter.h"
 #include "heap/blocks.h"
 #include "support.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "heap/adapter.h"
 #include "heap/bins.h"
 #include "heap/blocks.h"
 #include "heap/excess.h"
