@@ -71,7 +71,7 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
     return adapter;
 }
 
-static const hak_traits luajit_traits = {
+static const hak_hints luajit_hints = {
     .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 /* A heap for a state; granularity 8 unless asked otherwise. */
@@ -81,7 +81,7 @@ static hak_heap *heap_new(const hak_heap_options *options)
     if (!filled.granularity) filled.granularity = 8;
     if (!filled.name) filled.name = "lua";
     hak_heap *heap = hak_heap_new(&filled);
-    if (heap && hak__lua_is_luajit()) hak__heap_suit(heap, &luajit_traits);
+    if (heap && hak__lua_is_luajit()) hak__heap_suit(heap, &luajit_hints);
     if (heap && !adapter_new(heap)) {
         hak_heap_destroy(heap);
         heap = NULL;

@@ -149,7 +149,7 @@ static const char *check(const hak_py_options *options)
 /* By measurement: docs/design.md, "CPython". */
 #define WORK_MOST 64  /* bytes */
 #define DECAY     250 /* milliseconds */
-static const hak_traits traits = {
+static const hak_hints hints = {
     .in_order = true, .work_most = WORK_MOST, .decay = DECAY, .coloured = true};
 
 /* The heap, with these options. */
@@ -160,7 +160,7 @@ static const char *prepare_heap(const hak_py_options *options)
             .profile = options->profile, .limit = options->limit, .name = "python"});
         if (!adapter.heap) return fail(errno, "%s", hak__heap_new_failure(errno));
         adapter.heap->adapter = &adapter;
-        hak__heap_suit(adapter.heap, &traits);
+        hak__heap_suit(adapter.heap, &hints);
         adapter.observed = hak__observing(adapter.heap);
         return NULL;
     }

@@ -9,8 +9,8 @@
 /* Why hak_heap_new returned NULL though its options are valid, for messages. */
 const char *hak__heap_new_failure(int error);
 
-/* Has a heap that has no blocks yet suit a program with such traits, which must outlive it. */
-void hak__heap_suit(hak_heap *heap, const hak_traits *traits);
+/* Has a heap that has no blocks yet suit a program with such hints, which must outlive it. */
+void hak__heap_suit(hak_heap *heap, const hak_hints *hints);
 
 /* Leaves every bin without a slab: the next allocation of each class takes the long way, and each
  * slab is given back with its last block. */

@@ -32,7 +32,7 @@ void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab
 
 size_t hak__bins_wake_shift(const hak_heap *heap)
 {
-    return heap->traits->in_order ? hak__policy(heap)->wake_in_order : hak__policy(heap)->wake;
+    return heap->hints->in_order ? hak__policy(heap)->wake_in_order : hak__policy(heap)->wake;
 }
 
 hak_slab *hak__bins_next(const hak_heap *heap, hak_bin_class *at)

@@ -97,7 +97,7 @@ struct hak_heap {
     bool changed : 1;        /* … and since it was searched for, blocks have been freed */
     size_t refusals;
     size_t starved_at; /* the work until memory was last searched for after a refusal */
-    const hak_traits *traits;
+    const hak_hints *hints;
     char name[32];
     hak_onlooker *onlooker; /* NULL: nobody has ever looked on */
     hak_nest nest;
@@ -265,7 +265,7 @@ static inline void hak__heap_free(hak_heap *heap, void *block)
  * slabs with colours have none. */
 static inline unsigned hak__heap_class_aligned(const hak_heap *heap, size_t size, size_t alignment)
 {
-    if (heap->traits->coloured && size <= HAK_SMALL_MAX) size = HAK_SMALL_MAX + 1;
+    if (heap->hints->coloured && size <= HAK_SMALL_MAX) size = HAK_SMALL_MAX + 1;
     return hak__class_aligned(size, alignment, hak__heap_spacing(heap));
 }
 

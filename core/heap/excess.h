@@ -22,7 +22,7 @@ static inline size_t hak__heap_bound(const hak_heap *heap)
 
 static inline size_t hak__heap_wait(const hak_heap *heap)
 {
-    return hak__retain_wait(hak__policy(heap), heap->traits);
+    return hak__retain_wait(hak__policy(heap), heap->hints);
 }
 
 static inline void hak__heap_learn(hak_heap *heap)

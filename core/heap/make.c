@@ -105,11 +105,10 @@ static hak_heap *heap_on_memory(void *memory, size_t size, bool kinds)
     return heap;
 }
 
-void hak__heap_suit(hak_heap *heap, const hak_traits *traits)
+void hak__heap_suit(hak_heap *heap, const hak_hints *hints)
 {
-    heap->traits = traits;
-    if (traits->words_more && heap->spacing == HAK_SPACING_8)
-        heap->spacing = HAK_SPACING_WORDS_MORE;
+    heap->hints = hints;
+    if (hints->words_more && heap->spacing == HAK_SPACING_8) heap->spacing = HAK_SPACING_WORDS_MORE;
 }
 
 hak_heap *hak__heap_new(const hak_heap_options *options)
@@ -139,7 +138,7 @@ hak_heap *hak__heap_new(const hak_heap_options *options)
         return NULL;
     }
     hak__charge_always(&heap->pages, 0);
-    hak__heap_suit(heap, &hak__traits_default);
+    hak__heap_suit(heap, &hak__hints_default);
     heap->policy = policy;
     heap->pages.profile = &heap->policy;
     heap->given = given;

@@ -41,7 +41,7 @@ static size_t slab_units(const hak_heap *heap, size_t block_size)
 static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
 {
     size_t count = slab_units(heap, class.size);
-    bool scattered = heap->traits->scattered && count == 1 && class.size <= HAK_SMALL_MAX;
+    bool scattered = heap->hints->scattered && count == 1 && class.size <= HAK_SMALL_MAX;
     hak_slab *slab = scattered ? hak__units_take_scattered(
                                      &heap->pages, hak__heap_current(heap, class), HAK_SLAB_CURRENT)
                                : hak__units_take(&heap->pages, count, 1, HAK_SLAB_CURRENT);
@@ -51,10 +51,10 @@ static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
     slab->block_kind = (uint8_t) class.kind;
     size_t bytes = count * hak__pages_unit_size(&heap->pages);
     slab->capacity = (uint16_t)(bytes / class.size);
-    if (heap->traits->coloured && class.size <= HAK_SMALL_MAX) {
+    if (heap->hints->coloured && class.size <= HAK_SMALL_MAX) {
         size_t unit = (size_t)(slab - hak__region_of_run(&heap->pages, slab)->slabs);
         hak__layout_colour(slab, unit, bytes, hak__heap_spacing(heap)->granularity,
-                           heap->traits->scattered);
+                           heap->hints->scattered);
     }
     if (add_blocks(heap, slab)) return slab;
     hak__units_give(&heap->pages, slab);
@@ -113,7 +113,7 @@ static bool take_up(hak_heap *heap, hak_slab *slab, hak_slab *current)
         }
     }
     size_t live = hak__slab_left(slab);
-    if (heap->traits->in_order) hak__slab_sort(slab);
+    if (heap->hints->in_order) hak__slab_sort(slab);
     hak__bins_set_current(heap, slab, live, current);
     return true;
 }
@@ -132,7 +132,7 @@ static hak_slab *refill(hak_heap *heap, hak_bin_class class)
     hak_slab *slab = choose(heap, class);
     size_t supplied = slab && slab->free ? slab->carved - hak__slab_partial_live(slab)
                                          : (hak__policy(heap)->carve + class.size - 1) / class.size;
-    heap->pace.work += hak__pace_work(heap->traits, class.size, supplied);
+    heap->pace.work += hak__pace_work(heap->hints, class.size, supplied);
     hak_slab *current = hak__heap_current(heap, class);
     bool has_current = current != &hak__no_slab;
 

@@ -50,9 +50,9 @@ size_t hak__pace_share(const hak_growth *growth)
     return growth->bytes >= LARGE || above > least ? above : least;
 }
 
-size_t hak__pace_work(const hak_traits *traits, size_t size, size_t count)
+size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count)
 {
-    return (size < traits->work_most ? size : traits->work_most) * count;
+    return (size < hints->work_most ? size : hints->work_most) * count;
 }
 
 void hak__pace_pay(hak_pace *pace, size_t given, size_t read)

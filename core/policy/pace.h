@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/traits.h"
+#include "policy/hints.h"
 
 typedef struct hak_pace {
     size_t work;              /* what the program has done, as far as refills tell */
@@ -42,7 +42,7 @@ size_t hak__pace_worth(hak_pace *pace, const hak_growth *growth);
 size_t hak__pace_share(const hak_growth *growth);
 
 /* The work that a program does with `count` new blocks of `size` bytes. */
-size_t hak__pace_work(const hak_traits *traits, size_t size, size_t count);
+size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count);
 
 /* Puts off the next look until the program's work has paid for this one: for the bytes given back
  * and the free blocks read. */

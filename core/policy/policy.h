@@ -2,10 +2,10 @@
 #ifndef HAK_POLICY_H
 #define HAK_POLICY_H
 
+#include "policy/hints.h"
 #include "policy/options.h"
 #include "policy/pace.h"
 #include "policy/profile.h"
 #include "policy/retain.h"
-#include "policy/traits.h"
 
 #endif

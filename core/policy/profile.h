@@ -23,7 +23,7 @@ typedef struct hak_profile {
     size_t warm_pool;     /* what the option of this name set; HAK_UNSET: nothing */
     uint32_t retain_part; /* … and beside them this many hundredths of what was recently in use */
     uint32_t decay;       /* milliseconds that what is beyond waits before it goes, whole
-                           * superslabs and huge blocks; HAK_UNSET_SMALL: as hak_traits says */
+                           * superslabs and huge blocks; HAK_UNSET_SMALL: as hak_hints says */
     uint32_t carve;       /* bytes of blocks carved at a time, a multiple of the page */
     uint32_t wake;        /* a full slab is used again when 1/2^wake of it is free … */
     uint32_t wake_in_order; /* … or this, in a heap that sorts it first */

@@ -18,9 +18,9 @@ size_t hak__retain_bound(const hak_profile *profile, const hak_demand *demand)
            demand->recent_peak / 100 * profile->retain_part + demand->prewarmed;
 }
 
-size_t hak__retain_wait(const hak_profile *profile, const hak_traits *traits)
+size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints)
 {
-    return profile->decay == HAK_UNSET_SMALL ? traits->decay : profile->decay;
+    return profile->decay == HAK_UNSET_SMALL ? hints->decay : profile->decay;
 }
 
 bool hak__retain_may_stay(hak_demand *demand, size_t retained, size_t most, size_t wait)

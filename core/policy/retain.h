@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/hints.h"
 #include "policy/profile.h"
-#include "policy/traits.h"
 
 /* What a heap gave back last, in one release of one purge or several, and whether it will have been
  * worth it. */
@@ -35,7 +35,7 @@ size_t hak__retain_bound(const hak_profile *profile, const hak_demand *demand);
 
 /* How many milliseconds whole superslabs and huge blocks beyond it wait before they go, in case
  * they are needed again; 0: not at all. */
-size_t hak__retain_wait(const hak_profile *profile, const hak_traits *traits);
+size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints);
 
 /* Whether `retained` bytes, more than the bound, may stay for a moment, which is as long as that:
  * if they are at most `most`. */

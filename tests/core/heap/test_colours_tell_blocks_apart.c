@@ -8,14 +8,14 @@
 #define BLOCKS  20000
 #define BUCKETS 32768
 
-static const hak_traits coloured = {.work_most = SIZE_MAX, .coloured = true};
+static const hak_hints coloured = {.work_most = SIZE_MAX, .coloured = true};
 
 static hak_heap *coloured_heap(void)
 {
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
     assert_non_null(heap);
     hak_heap_trim(heap);
-    heap->traits = &coloured;
+    heap->hints = &coloured;
     return heap;
 }
 

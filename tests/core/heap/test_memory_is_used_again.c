@@ -320,14 +320,14 @@ static void what_is_behind_a_growing_block_is_not_lost(void **state)
 static void holes_are_filled_at_a_peak(void **state)
 {
     (void)state;
-    static const hak_traits in_order = {.in_order = true, .work_most = SIZE_MAX};
+    static const hak_hints in_order = {.in_order = true, .work_most = SIZE_MAX};
     static const struct {
-        const hak_traits *traits; /* NULL: the usual ones */
-        size_t one_in;            /* so many is freed */
+        const hak_hints *hints; /* NULL: the usual ones */
+        size_t one_in;          /* so many is freed */
     } cases[] = {{&in_order, 6}, {&in_order, 30}, {NULL, 30}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         hak_heap *heap = fresh_heap();
-        if (cases[i].traits) heap->traits = cases[i].traits;
+        if (cases[i].hints) heap->hints = cases[i].hints;
         fill(heap, small, BLOCKS, 64);
         size_t peak = peak_of(heap), freed = 0;
         for (size_t j = 0; j < BLOCKS; j += cases[i].one_in) {
@@ -347,11 +347,11 @@ static void holes_are_filled_at_a_peak(void **state)
 }
 
 /* How many blocks of a full slab are freed until it is used again; `*capacity`: how many it has. */
-static size_t frees_until_it_wakes(const hak_traits *traits, const char *settings, size_t *capacity)
+static size_t frees_until_it_wakes(const hak_hints *hints, const char *settings, size_t *capacity)
 {
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = settings});
     assert_non_null(heap);
-    if (traits) heap->traits = traits;
+    if (hints) heap->hints = hints;
     fill(heap, small, BLOCKS, 64);
     size_t i = BLOCKS / 2, count = 0;
     hak_slab *slab = &heap->slabs[((uintptr_t)small[i] - heap->base) >> HAK_UNIT_SHIFT];
@@ -367,11 +367,11 @@ static size_t frees_until_it_wakes(const hak_traits *traits, const char *setting
     return count;
 }
 
-/* Whatever the heap's traits are, `wake` says which part of it that is. */
+/* Whatever the heap's hints are, `wake` says which part of it that is. */
 static void a_full_slab_wakes_when_enough_of_it_is_free(void **state)
 {
     (void)state;
-    static const hak_traits in_order = {.in_order = true, .work_most = SIZE_MAX};
+    static const hak_hints in_order = {.in_order = true, .work_most = SIZE_MAX};
     static const struct {
         const char *settings;
         unsigned wake;

@@ -33,10 +33,10 @@ typedef struct model {
 /* ------------------------------------------------------------------ the model */
 
 #ifdef TEST_CPYTHON
-static const hak_traits cpython = {.in_order = true, .work_most = 64, .coloured = true};
-static const hak_traits *traits = &cpython;
+static const hak_hints cpython = {.in_order = true, .work_most = 64, .coloured = true};
+static const hak_hints *hints = &cpython;
 #else
-static const hak_traits *traits = &hak__traits_default;
+static const hak_hints *hints = &hak__hints_default;
 #endif
 
 #define LARGE_ALIGNMENTS 10 /* 8 KiB to 4 MiB */
@@ -53,7 +53,7 @@ static model model_new(const hak_heap_options *options, uint64_t salt)
         .most_bytes = 48 * MIB,
     };
     REQUIRE(made.heap);
-    hak__heap_suit(made.heap, traits);
+    hak__heap_suit(made.heap, hints);
     made.blocks = malloc(made.room * sizeof *made.blocks);
     made.sorted = malloc(made.room * sizeof *made.sorted);
     REQUIRE(made.blocks && made.sorted);
@@ -316,11 +316,11 @@ static void when_lean(void **state)
 static void when_scattered(void **state)
 {
     (void)state;
-    static const hak_traits scattered = {
+    static const hak_hints scattered = {
         .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
     static const char *const profiles[] = {"speed", "lean"};
-    const hak_traits *others = traits;
-    traits = &scattered;
+    const hak_hints *others = hints;
+    hints = &scattered;
     for (size_t i = 0; i < COUNT(profiles); i++) {
         agree(&(hak_heap_options){.profile = support_profile(profiles[i]), .granularity = 8},
               support_scaled(700000), 20 + i);
@@ -329,7 +329,7 @@ static void when_scattered(void **state)
                                   .limit = MIB},
               support_scaled(200000), 30 + i);
     }
-    traits = others;
+    hints = others;
 }
 
 static void under_limits(void **state)

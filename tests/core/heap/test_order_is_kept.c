@@ -1,4 +1,4 @@
-/* A heap whose traits ask for it hands the blocks of a slab that is used again out in the order of
+/* A heap whose hints ask for it hands the blocks of a slab that is used again out in the order of
  * their addresses, in whatever order they were freed. */
 #include "heap/blocks.h"
 #include "support.h"
@@ -10,11 +10,11 @@ static void *blocks[BLOCKS];
 
 /* Frees half of the blocks, here and there, and then allocates as many. Returns in how many of a
  * hundred cases a block came after the one before it, near by. */
-static size_t ascents(const hak_traits *traits)
+static size_t ascents(const hak_hints *hints)
 {
     hak_heap *heap = hak_heap_new(NULL);
     assert_non_null(heap);
-    heap->traits = traits;
+    heap->hints = hints;
     support_random random = {support_seed()};
     for (size_t i = 0; i < BLOCKS; i++) {
         blocks[i] = hak_heap_alloc(heap, SIZE);
@@ -44,8 +44,8 @@ static size_t ascents(const hak_traits *traits)
 static void blocks_come_in_order(void **state)
 {
     (void)state;
-    static const hak_traits in_order = {.in_order = true, .work_most = SIZE_MAX};
-    static const hak_traits as_freed = {.work_most = SIZE_MAX};
+    static const hak_hints in_order = {.in_order = true, .work_most = SIZE_MAX};
+    static const hak_hints as_freed = {.work_most = SIZE_MAX};
     size_t ordered = ascents(&in_order), freed = ascents(&as_freed);
     REQUIRE_THAT(ordered >= 90, "%zu%%", ordered);
     REQUIRE_THAT(freed < 50, "%zu%%", freed);

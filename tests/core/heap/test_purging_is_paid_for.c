@@ -210,14 +210,14 @@ static void as_much_is_given_back_as_growth_asks_for(void **state)
 static void work_is_counted_by_blocks(void **state)
 {
     (void)state;
-    static const hak_traits few = {.work_most = 64};
-    const hak_traits *traits = heap->traits;
-    assert_int_equal(hak__pace_work(heap->traits, 1000, 7), 7000);
-    heap->traits = &few;
-    assert_int_equal(hak__pace_work(heap->traits, 48, 10), 480);
-    assert_int_equal(hak__pace_work(heap->traits, 64, 10), 640);
-    assert_int_equal(hak__pace_work(heap->traits, 1000, 10), 640);
-    heap->traits = traits;
+    static const hak_hints few = {.work_most = 64};
+    const hak_hints *hints = heap->hints;
+    assert_int_equal(hak__pace_work(heap->hints, 1000, 7), 7000);
+    heap->hints = &few;
+    assert_int_equal(hak__pace_work(heap->hints, 48, 10), 480);
+    assert_int_equal(hak__pace_work(heap->hints, 64, 10), 640);
+    assert_int_equal(hak__pace_work(heap->hints, 1000, 10), 640);
+    heap->hints = hints;
 }
 
 static void the_bound_has_four_parts(void **state)

@@ -47,11 +47,11 @@ static void the_largest_within(void **state)
 static void a_word_more_than_a_power_of_two(void **state)
 {
     (void)state;
-    static const hak_traits traits = {.work_most = SIZE_MAX, .words_more = true};
+    static const hak_hints hints = {.work_most = SIZE_MAX, .words_more = true};
     for (size_t granularity = 8; granularity <= 16; granularity += 8) {
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
         REQUIRE(heap);
-        hak__heap_suit(heap, &traits);
+        hak__heap_suit(heap, &hints);
         for (size_t power = 128; power < HAK_MEDIUM_MAX; power *= 2) {
             void *block = hak_heap_alloc(heap, power + 8);
             size_t usable = hak_heap_usable_size(heap, block);

@@ -19,7 +19,7 @@ static hak_heap heap_with(size_t retain_least, size_t retain_busy, size_t retain
                    .retain_busy = retain_busy,
                    .retain_part = retain_part},
         .pages.limit = SIZE_MAX,
-        .traits = &hak__traits_default,
+        .hints = &hak__hints_default,
     };
 }
 
@@ -331,11 +331,11 @@ static void work_pays_for_the_next_look(void **state)
 {
     (void)state;
     hak_heap heap = heap_at_its_peak(10 * MIB);
-    static const hak_traits traits = {.work_most = 64};
-    assert_int_equal(hak__pace_work(heap.traits, 100, 7), 700);
-    heap.traits = &traits;
-    assert_int_equal(hak__pace_work(heap.traits, 100, 7), 448);
-    assert_int_equal(hak__pace_work(heap.traits, 10, 7), 70);
+    static const hak_hints hints = {.work_most = 64};
+    assert_int_equal(hak__pace_work(heap.hints, 100, 7), 700);
+    heap.hints = &hints;
+    assert_int_equal(hak__pace_work(heap.hints, 100, 7), 448);
+    assert_int_equal(hak__pace_work(heap.hints, 10, 7), 70);
     heap.pace.work = 3000;
     hak__pace_pay(&heap.pace, 0, 0);
     assert_int_equal(heap.pace.look_at, 3000 + 32 * KIB);

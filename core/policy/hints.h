@@ -1,12 +1,12 @@
-/* Traits of the program that uses a heap: what an adapter knows of its VM. */
-#ifndef HAK_TRAITS_H
-#define HAK_TRAITS_H
+/* Hints of the VM that uses a heap: what its adapter knows of the program. */
+#ifndef HAK_HINTS_H
+#define HAK_HINTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* What suits the program that uses a heap, by measurement: see docs/design.md. */
-typedef struct hak_traits {
+typedef struct hak_hints {
     /* Slabs are sorted by address before they are used again. It pays where a collector walks the
      * objects in the order in which they were made, as CPython's does. */
     bool in_order;
@@ -24,8 +24,8 @@ typedef struct hak_traits {
     /* There is a class for a word more than each power of two: heap/sizeclass.h. For LuaJIT, whose
      * arrays are such blocks. Where the granularity is a word. */
     bool words_more;
-} hak_traits;
+} hak_hints;
 
-extern const hak_traits hak__traits_default;
+extern const hak_hints hak__hints_default;
 
 #endif
