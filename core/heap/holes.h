@@ -32,16 +32,16 @@ size_t hak__holes_of_current(const hak_heap *heap, size_t *read);
 /* The same of the slabs that their classes allocate from. */
 size_t hak__holes_punch_current(hak_heap *heap);
 
-/* The same of partial slabs that the heap's hand comes to, until that is `bytes`, or `*read` is
+/* The same of partial slabs that the heap's cursor comes to, until that is `bytes`, or `*read` is
  * `reads`, which grows by the free blocks that are read and the units that are passed; at most
  * *left units and superslabs, which becomes fewer, and 0 where there is nothing more to be found.
  */
 size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t *read,
                              uint32_t *left);
 
-/* Searches partial slabs that the heap's hand comes to, and have changed, until `*read` is `reads`,
- * as above; at most *left units and superslabs, which becomes fewer, and 0 where nothing has
- * changed. Returns how many bytes of pages without a block are known in all of them. */
+/* Searches partial slabs that the heap's cursor comes to, and have changed, until `*read` is
+ * `reads`, as above; at most *left units and superslabs, which becomes fewer, and 0 where nothing
+ * has changed. Returns how many bytes of pages without a block are known in all of them. */
 size_t hak__holes_find_some(hak_heap *heap, size_t reads, size_t *read, uint32_t *left);
 
 /* Takes back as many absent pages of a slab as hold one block or more, and adds them to its free

@@ -36,7 +36,7 @@ static void wake_some(hak_heap *heap, size_t peak)
     size_t shift = hak__look_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
     if (hak__bins_wake_shift(heap) >= shift) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
-        hak_slab *slab = hak__superslabs_hand(&heap->pages);
+        hak_slab *slab = hak__superslabs_step(&heap->pages);
         if (!slab || slab->kind != HAK_SLAB_FULL) continue;
         if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> shift)
             hak__partial_link(heap, slab, hak__slab_live(slab));

@@ -8,10 +8,10 @@
 #include "policy/policy.h"
 
 /* Goes over the heap's units a few at a time. */
-typedef struct hak_hand {
+typedef struct hak_cursor {
     hak_superslab *super; /* NULL: begins anew */
     uint64_t passed;      /* units of that one */
-} hak_hand;
+} hak_cursor;
 
 #define HAK_ROOMS 7 /* by the longest run of free units, from 1 to 64, in powers of two */
 #define HAK_KEPT  4 /* lists of huge blocks that are kept, by size */
@@ -21,7 +21,7 @@ typedef struct hak_superslab_lists {
     hak_superslab *with_room[2 * HAK_ROOMS]; /* with free units; those with pages second */
     hak_superslab *owned, *tailed;           /* all; those with tails */
     hak_superslab *kept[HAK_KEPT];           /* huge blocks that are free; the latest first */
-    hak_hand hand;
+    hak_cursor cursor;
 } hak_superslab_lists;
 
 extern const hak_superslab_lists hak__no_superslabs;

@@ -98,7 +98,7 @@ void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
     if (super->previous_owned) super->previous_owned->next_owned = super->next_owned;
     else lists->owned = super->next_owned;
     if (super->next_owned) super->next_owned->previous_owned = super->previous_owned;
-    if (lists->hand.super == super) lists->hand = (hak_hand){0};
+    if (lists->cursor.super == super) lists->cursor = (hak_cursor){0};
     pages->super_count--;
 }
 
@@ -180,18 +180,18 @@ hak_superslab *hak__superslabs_find_clean(const hak_pages *pages)
     return NULL;
 }
 
-hak_unit *hak__superslabs_hand(hak_pages *pages)
+hak_unit *hak__superslabs_step(hak_pages *pages)
 {
-    hak_hand *hand = &pages->supers->hand;
-    if (hand->super) {
-        uint64_t rest = ~hand->super->free & hand->super->dirty & ~hand->passed;
+    hak_cursor *cursor = &pages->supers->cursor;
+    if (cursor->super) {
+        uint64_t rest = ~cursor->super->free & cursor->super->dirty & ~cursor->passed;
         if (rest) {
-            hand->passed |= rest & -rest;
-            return &hak__superslab_slabs(hand->super)[__builtin_ctzll(rest)];
+            cursor->passed |= rest & -rest;
+            return &hak__superslab_slabs(cursor->super)[__builtin_ctzll(rest)];
         }
-        *hand = (hak_hand){hand->super->next_owned, 0};
+        *cursor = (hak_cursor){cursor->super->next_owned, 0};
     } else if (pages->supers->owned) {
-        *hand = (hak_hand){pages->supers->owned, 0};
+        *cursor = (hak_cursor){pages->supers->owned, 0};
     }
     return NULL;
 }

@@ -45,9 +45,9 @@ hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t alig
 /* A superslab with free units that have no pages, if there is one among the first of each list. */
 hak_superslab *hak__superslabs_find_clean(const hak_pages *pages);
 
-/* Moves the heap's hand on: to the next unit in use of its superslab, or, with NULL, to the next
+/* Moves the heap's cursor on: to the next unit in use of its superslab, or, with NULL, to the next
  * superslab. It goes round, so that who looks at a few slabs now and then comes to all. */
-hak_unit *hak__superslabs_hand(hak_pages *pages);
+hak_unit *hak__superslabs_step(hak_pages *pages);
 
 /* How often it is moved on until it has been round. */
 static inline uint32_t hak__superslabs_round(const hak_pages *pages)

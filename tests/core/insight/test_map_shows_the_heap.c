@@ -289,7 +289,7 @@ static void kept_blocks_of_all_sizes_are_shown(void **state)
     hak__kept_purge_some(&heap->pages, 200 * KIB);
     for (size_t i = 1; i < COUNT(sizes); i++) hak_heap_free(heap, blocks[i]);
     for (unsigned list = 0; list < HAK_KEPT; list++) REQUIRE(heap->pages.supers->kept[list]);
-    heap->pages.supers->hand.super = heap->pages.supers->owned; /* which lies behind the lists */
+    heap->pages.supers->cursor.super = heap->pages.supers->owned; /* which lies behind the lists */
     char *page = map_of(heap);
     check_cells(page, heap);
     REQUIRE(count(page, ">a free, kept, huge block of ") == COUNT(sizes));

@@ -121,9 +121,9 @@ static void as_a_search_of_all_finds(void **state)
             hak__superslabs_add(&heap, super);
             there[i] = true;
         } else if (support_below(&random, 10) == 0) {
-            lists.hand.super = super;
+            lists.cursor.super = super;
             hak__superslabs_remove(&heap, super);
-            REQUIRE(!lists.hand.super);
+            REQUIRE(!lists.cursor.super);
             there[i] = false;
         } else {
             super->free = all ? ~(uint64_t)0 : some_bits(&random);
