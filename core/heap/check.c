@@ -182,7 +182,7 @@ static void check_residence(const hak_heap *heap, const hak_superslab *super)
 {
     enum { PAGES = HAK_SUPERSLAB_SIZE / HAK_PAGE, UNIT_PAGES = PAGES / HAK_SUPERSLAB_UNITS };
     static _Thread_local unsigned char resident[PAGES];
-    if (heap->pages.stale || hak__os_huge_pages()) return;
+    if (heap->pages.may_be_dirty || hak__os_huge_pages()) return;
     if (!hak__os_resident(hak__superslab_start(super), HAK_SUPERSLAB_SIZE, resident)) return;
     for (size_t page = 0; page < PAGES; page++) {
         const hak_slab *record = &hak__superslab_slabs(super)[page / UNIT_PAGES];

@@ -25,7 +25,7 @@ static void zero_span(const hak_heap *heap, hak_slab *run, size_t size, size_t u
 {
     for (size_t i = 0; i < run->units; i++) {
         size_t begin = i * unit_size;
-        size_t dirty = heap->pages.region || heap->pages.stale ? unit_size : run[i].touched;
+        size_t dirty = heap->pages.region || heap->pages.may_be_dirty ? unit_size : run[i].touched;
         if (begin >= size) break;
         if (dirty > size - begin) dirty = size - begin;
         memset(run->start + begin, 0, dirty);

@@ -56,7 +56,7 @@ typedef struct hak_pages {
     uint8_t refusals_in_a_row; /* … after these, to take pages: unit_purge.h */
     bool at_once : 1;          /* pages go back at once, whatever the policy says */
     bool holds_back : 1;       /* a class with a slab is served: hak__reserve is not for it */
-    bool stale : 1;            /* pages that count as untouched may hold what was in them */
+    bool may_be_dirty : 1;     /* pages that count as untouched may hold what was in them */
 } hak_pages;
 
 /* What it trades between speed and memory: a constant where the build fixes it. */

@@ -37,7 +37,7 @@ bool hak__give_pages(hak_pages *pages, void *start, size_t size)
         return hak__give_pages_at_once(pages, start, size);
     if (hak__purge_gave_up(pages)) return false;
     bool given = answered(pages, hak__region_purge_lazily(start, size));
-    if (given) pages->stale = true;
+    if (given) pages->may_be_dirty = true;
     return given;
 }
 

@@ -206,7 +206,7 @@ size_t hak__units_prewarm(hak_pages *pages, size_t bytes)
 
 size_t hak__units_let_wait(hak_pages *pages, hak_superslab *super, size_t milliseconds)
 {
-    if (pages->stale) return hak__units_return(pages, super, 0);
+    if (pages->may_be_dirty) return hak__units_return(pages, super, 0);
     size_t touched = drop(pages, super);
     if (!touched || !hak__reaper_let_wait(super, touched, milliseconds))
         hak__supply_give(super, touched, 0);
@@ -216,7 +216,7 @@ size_t hak__units_let_wait(hak_pages *pages, hak_superslab *super, size_t millis
 size_t hak__units_return(hak_pages *pages, hak_superslab *super, size_t pool_max)
 {
     size_t touched = drop(pages, super);
-    if (pages->stale) {
+    if (pages->may_be_dirty) {
         /* What looks clean may not be. */
         hak_unit *slabs = hak__superslab_slabs(super);
         for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
