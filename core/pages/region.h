@@ -67,7 +67,7 @@ typedef struct hak_region {
     uintptr_t base;
     size_t superslabs;
     unsigned unit_shift;   /* log2 of a unit */
-    bool callers;          /* a caller's memory: no system call ever */
+    bool fixed;            /* a caller's memory: no system call ever */
     bool dedicated;        /* made for one huge block, and released with it */
     hak_unit *slabs;       /* one record a unit */
     hak_superslab *supers; /* one record a superslab */

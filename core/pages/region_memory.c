@@ -39,7 +39,7 @@ hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size
             .base = base,
             .superslabs = superslabs,
             .unit_shift = shift,
-            .callers = true,
+            .fixed = true,
             .supers = (hak_superslab *)supers,
             .slabs = (hak_unit *)slabs,
             .control = (void *)control,
