@@ -38,7 +38,7 @@ static void add_slab(const hak_heap *heap, const hak_slab *slab, sums *found)
     check_free_list(slab);
     HAK_ASSERT(slab->block_size == hak__heap_class_size(heap, slab->size_class));
     HAK_ASSERT(slab->block_kind < hak__heap_sets(heap));
-    switch (slab->kind) {
+    switch (slab->state) {
     case HAK_SLAB_PARTIAL:
         found->partial++;
         found->loose += hak__slab_pages_in_use(slab);
@@ -52,15 +52,15 @@ static void add_slab(const hak_heap *heap, const hak_slab *slab, sums *found)
         found->current++;
         HAK_ASSERT(hak__heap_current(heap, hak__class_of_slab(slab)) == slab);
         break;
-    default: HAK_ASSERT(slab->kind == HAK_SLAB_FULL);
+    default: HAK_ASSERT(slab->state == HAK_SLAB_FULL);
     }
 }
 
-static size_t length_of(const hak_slab *first, hak_slab_kind kind, unsigned index)
+static size_t length_of(const hak_slab *first, hak_slab_state kind, unsigned index)
 {
     size_t length = 0;
     for (const hak_slab *slab = first; slab; slab = slab->next, length++) {
-        HAK_ASSERT(slab->kind == kind && slab->size_class == index);
+        HAK_ASSERT(slab->state == kind && slab->size_class == index);
         HAK_ASSERT(slab->next ? slab->next->prev == slab : first->prev == slab);
         bool in_order = kind != HAK_SLAB_DRY || !slab->next || slab->absent || !slab->next->absent;
         HAK_ASSERT(in_order);
@@ -97,9 +97,9 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
     size_t unit_size = hak__pages_unit_size(&heap->pages);
     HAK_ASSERT(record->touched <= unit_size && record->touched % HAK_PAGE == 0);
     HAK_ASSERT(!record->touched == !(super->dirty & bit));
-    HAK_ASSERT(!(super->free & bit) == (record->kind != HAK_UNIT_FREE));
+    HAK_ASSERT(!(super->free & bit) == (record->state != HAK_UNIT_FREE));
     HAK_ASSERT(hak__slab_valid(record));
-    if (record->kind == HAK_UNIT_FREE) return 0;
+    if (record->state == HAK_UNIT_FREE) return 0;
     HAK_ASSERT((size_t)(record - run) < run->units);
     if (record == run) {
         HAK_ASSERT(hak__unit_base(run) == hak__superslab_start(super) + unit * unit_size);
@@ -169,7 +169,7 @@ static void add_nest(const hak_heap *heap, sums *found)
 {
     const hak_slab *run = heap->nest.run;
     size_t own = hak__nest_own_pages(heap), used = run->span_size ? run->span_size : own;
-    HAK_ASSERT(run->kind == HAK_UNIT_NEST && hak__slab_valid(run) && used <= run->touched);
+    HAK_ASSERT(run->state == HAK_UNIT_NEST && hak__slab_valid(run) && used <= run->touched);
     found->footprint += run->touched - (run->span_size ? 0 : own);
     found->retained += run->touched - used;
 }

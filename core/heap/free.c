@@ -45,7 +45,7 @@ void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block)
 {
     heap->changed = true;
     check_place(slab, block);
-    switch (slab->kind) {
+    switch (slab->state) {
     case HAK_SLAB_FULL: hak__slab_reopen(heap, slab); break;
     case HAK_SLAB_PARTIAL: hak__slab_run_down(heap, slab); break;
     case HAK_SLAB_DRY: hak__slab_moisten(heap, slab); break;

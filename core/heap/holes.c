@@ -246,7 +246,7 @@ size_t hak__holes_find_some(hak_heap *heap, size_t reads, size_t *read, uint32_t
     if (heap->pages.region) *left = 0;
     for (; *left && *read < reads; ++*read) {
         hak_slab *slab = heap->unsearched ? hak__superslabs_step(&heap->pages) : NULL;
-        if (slab && slab->kind == HAK_SLAB_PARTIAL) *read += search_again(heap, slab);
+        if (slab && slab->state == HAK_SLAB_PARTIAL) *read += search_again(heap, slab);
         *left = heap->unsearched ? *left - 1 : 0;
     }
     return heap->vacant_pages * HAK_PAGE;
@@ -261,7 +261,7 @@ size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t 
         bool may_find =
             (heap->unsearched || heap->vacant_pages) && !hak__purge_gave_up(&heap->pages);
         hak_slab *slab = may_find ? hak__superslabs_step(&heap->pages) : NULL;
-        if (slab && slab->kind == HAK_SLAB_PARTIAL) {
+        if (slab && slab->state == HAK_SLAB_PARTIAL) {
             *read += search_again(heap, slab);
             given += punch_partial(heap, slab);
         }

@@ -27,7 +27,7 @@ unsigned hak__location_kind(const hak_heap *heap, const hak_location *at, const 
 {
     if (!heap->kinds) return 0;
     if (at->huge) return at->huge->block_kind;
-    if (at->slab->kind == HAK_UNIT_NEST) return hak__nest_block_kind(heap, block);
+    if (at->slab->state == HAK_UNIT_NEST) return hak__nest_block_kind(heap, block);
     return at->slab->block_kind;
 }
 
@@ -35,7 +35,7 @@ size_t hak__location_size(const hak_heap *heap, hak_location at, const void *p)
 {
     if (at.huge) return at.huge->huge_retained ? 0 : at.huge->huge_size;
     if (!at.slab) return 0;
-    if (at.slab->kind == HAK_UNIT_NEST) return hak__nest_block_size(heap, p);
+    if (at.slab->state == HAK_UNIT_NEST) return hak__nest_block_size(heap, p);
     if (!at.slab->block_size) return at.slab->span_size;
     size_t offset = (size_t)((const char *)p - at.slab->start);
     return offset < hak__layout_offset(at.slab, at.slab->carved) ? at.slab->block_size : 0;
@@ -66,7 +66,7 @@ bool hak_heap_owns(const hak_heap *heap, const void *p)
     hak_location at = hak__locate(heap, p);
     if (at.huge) return !at.huge->huge_retained;
     if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
-    return at.slab && at.slab->kind != HAK_UNIT_FREE && at.slab->kind != HAK_UNIT_REMNANT;
+    return at.slab && at.slab->state != HAK_UNIT_FREE && at.slab->state != HAK_UNIT_REMNANT;
 }
 
 bool hak_owns(const void *p)
@@ -76,7 +76,7 @@ bool hak_owns(const void *p)
     hak_superslab *super = hak__superslab_of(region, p);
     if (super->kind == HAK_SUPERSLAB_NESTS) {
         const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
-        return nest->kind == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
+        return nest->state == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
     }
     return super->owner && hak_heap_owns(hak__heap_of_pages(super->owner), p);
 }

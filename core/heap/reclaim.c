@@ -37,7 +37,7 @@ static void wake_some(hak_heap *heap, size_t peak)
     if (hak__bins_wake_shift(heap) >= shift) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
         hak_slab *slab = hak__superslabs_step(&heap->pages);
-        if (!slab || slab->kind != HAK_SLAB_FULL) continue;
+        if (!slab || slab->state != HAK_SLAB_FULL) continue;
         if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> shift)
             hak__partial_link(heap, slab, hak__slab_live(slab));
     }
@@ -141,7 +141,7 @@ static size_t open_full_slabs(hak_heap *heap)
         hak_slab *slabs = hak__superslab_slabs(super);
         for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
             hak_slab *slab = &slabs[__builtin_ctzll(rest)];
-            if (slab->kind != HAK_SLAB_FULL) continue;
+            if (slab->state != HAK_SLAB_FULL) continue;
             if (slab->free) {
                 hak__partial_link(heap, slab, hak__slab_live(slab));
                 opened++;

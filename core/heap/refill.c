@@ -72,7 +72,7 @@ static uint16_t sleep_of(const hak_heap *heap, const hak_slab *slab)
  * in absent pages; if that is none, it goes. */
 static void suspend(hak_heap *heap, hak_slab *slab)
 {
-    HAK_ASSERT(slab->kind == HAK_SLAB_CURRENT && !slab->free);
+    HAK_ASSERT(slab->state == HAK_SLAB_CURRENT && !slab->free);
     if (!has_more(slab)) {
         hak__slab_sleep(slab, sleep_of(heap, slab));
         HAK_ASSERT(hak__slab_valid(slab));
@@ -103,7 +103,7 @@ static hak_slab *choose(hak_heap *heap, hak_bin_class class)
  */
 static bool take_up(hak_heap *heap, hak_slab *slab, hak_slab *current)
 {
-    if (slab->kind == HAK_SLAB_PARTIAL) {
+    if (slab->state == HAK_SLAB_PARTIAL) {
         hak__partial_unlink(heap, slab);
     } else {
         hak__partial_unlink_dry(heap, slab);

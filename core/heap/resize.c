@@ -13,15 +13,15 @@
 static void *resize(hak_heap *heap, const hak_location *at, void *block, size_t had, size_t size)
 {
     if (at->huge) return size > HAK_MEDIUM_MAX ? hak__huge_resize(heap, at->huge, size) : NULL;
-    if (at->slab->kind == HAK_SPAN) {
+    if (at->slab->state == HAK_SPAN) {
         return size > HAK_MEDIUM_MAX ? hak__span_resize(heap, at->slab, size) : NULL;
     }
     if (size > HAK_MEDIUM_MAX) return NULL;
-    if (heap->kinds && at->slab->kind == HAK_UNIT_NEST && size < HAK_KINDS_NEST_STEP) {
+    if (heap->kinds && at->slab->state == HAK_UNIT_NEST && size < HAK_KINDS_NEST_STEP) {
         size = HAK_KINDS_NEST_STEP;
     }
     bool fits = hak__heap_class_of(heap, size) == hak__heap_class_within(heap, had);
-    if (!fits && size > had && at->slab->kind == HAK_UNIT_NEST) {
+    if (!fits && size > had && at->slab->state == HAK_UNIT_NEST) {
         fits = hak__nest_extend(heap, block, size);
     }
     return fits ? block : NULL;

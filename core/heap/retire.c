@@ -92,7 +92,7 @@ static void retire(hak_heap *heap, hak_slab *slab)
 
 void hak__slab_reopen(hak_heap *heap, hak_slab *slab)
 {
-    HAK_ASSERT(slab->kind == HAK_SLAB_FULL);
+    HAK_ASSERT(slab->state == HAK_SLAB_FULL);
     size_t live = hak__slab_full_live(slab);
     if (live > 0) {
         hak__partial_link(heap, slab, live);
@@ -104,7 +104,7 @@ void hak__slab_reopen(hak_heap *heap, hak_slab *slab)
 
 void hak__slab_moisten(hak_heap *heap, hak_slab *slab)
 {
-    HAK_ASSERT(slab->kind == HAK_SLAB_DRY);
+    HAK_ASSERT(slab->state == HAK_SLAB_DRY);
     hak__partial_unlink_dry(heap, slab);
     size_t live = hak__slab_left(slab) - 1;
     if (live > 0) hak__partial_link(heap, slab, live);
@@ -113,7 +113,7 @@ void hak__slab_moisten(hak_heap *heap, hak_slab *slab)
 
 void hak__slab_run_down(hak_heap *heap, hak_slab *slab)
 {
-    HAK_ASSERT(slab->kind == HAK_SLAB_PARTIAL);
+    HAK_ASSERT(slab->state == HAK_SLAB_PARTIAL);
     if (slab->parked) {
         hak__partial_set_changed(heap, slab);
     } else {

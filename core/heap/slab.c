@@ -30,7 +30,7 @@ size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes)
 
 size_t hak__slab_used(const hak_slab *slab)
 {
-    switch (slab->kind) {
+    switch (slab->state) {
     case HAK_SLAB_CURRENT:
     case HAK_SLAB_PARTIAL:
     case HAK_SLAB_DRY:
@@ -139,7 +139,7 @@ size_t hak__slab_free_count(const hak_slab *slab)
 
 size_t hak__slab_live(const hak_slab *slab)
 {
-    switch (slab->kind) {
+    switch (slab->state) {
     case HAK_SLAB_CURRENT: return slab->carved - hak__slab_free_count(slab) - hak__slab_lost(slab);
     case HAK_SLAB_DRY: return hak__slab_dry_live(slab);
     case HAK_SLAB_FULL: return hak__slab_full_live(slab);
@@ -158,8 +158,8 @@ static bool counts_agree(const hak_slab *slab)
 bool hak__slab_valid(const hak_slab *slab)
 {
     size_t left = hak__slab_left(slab);
-    if (slab->kind != HAK_SLAB_PARTIAL && slab->searched) return false;
-    switch (slab->kind) {
+    if (slab->state != HAK_SLAB_PARTIAL && slab->searched) return false;
+    switch (slab->state) {
     case HAK_UNIT_FREE:
     case HAK_UNIT_INTERIOR: return left == 1 && !slab->free;
     case HAK_UNIT_REMNANT: return left == 1 && !slab->free && slab->absent && slab->units == 1;

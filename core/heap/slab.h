@@ -14,7 +14,7 @@
 
 /* The record of a slab's first unit. */
 typedef hak_unit hak_slab;
-typedef hak_unit_kind hak_slab_kind;
+typedef hak_unit_state hak_slab_state;
 
 #define HAK_SLAB_BLOCKS_MAX (((size_t)1 << HAK_UNIT_SHIFT) / 8) /* in one unit */
 _Static_assert(HAK_SLAB_BLOCKS_MAX <= UINT16_MAX, "blocks are counted in 16 bits");
@@ -85,7 +85,7 @@ static inline size_t hak__slab_dry_live(const hak_slab *slab)
 /* Makes a slab that has none free full: it is in no list, until so many of its blocks are free. */
 static inline void hak__slab_sleep(hak_slab *slab, uint16_t frees)
 {
-    slab->kind = HAK_SLAB_FULL;
+    slab->state = HAK_SLAB_FULL;
     slab->asleep = frees;
     hak__slab_set_left(slab, frees);
 }

@@ -66,7 +66,7 @@ static void put_slab(hak_file *out, const hak_heap *heap, size_t unit, const hak
 static void put_run(hak_file *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
 {
     char what[96];
-    switch (slab->kind) {
+    switch (slab->state) {
     case HAK_UNIT_FREE:
     case HAK_UNIT_REMNANT:
         snprintf(what, sizeof what, "free, %u KiB of pages kept", slab->touched / 1024);

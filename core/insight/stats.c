@@ -46,7 +46,7 @@ static void add_kind(hak_stats *stats, unsigned kind, size_t blocks, size_t byte
 /* Adds a slab or span to the totals; classes are gathered by index first. */
 static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *slab)
 {
-    if (slab->kind == HAK_SPAN) {
+    if (slab->state == HAK_SPAN) {
         stats->large_blocks++;
         stats->large_bytes += slab->span_size;
         add_kind(stats, slab->block_kind, 1, slab->span_size);

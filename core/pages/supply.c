@@ -142,7 +142,7 @@ static hak_unit *take_nest(void)
         .start = hak__superslab_start(super) + ((size_t)bit << HAK_UNIT_SHIFT),
         .touched = nest->touched,
         .units = 1,
-        .kind = HAK_UNIT_NEST,
+        .state = HAK_UNIT_NEST,
     };
     return nest;
 }

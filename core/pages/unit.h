@@ -11,7 +11,7 @@
 
 #include "os/os.h"
 
-typedef enum hak_unit_kind {
+typedef enum hak_unit_state {
     HAK_UNIT_FREE = 0,
     HAK_SLAB_CURRENT, /* its heap allocates from it: in the heap's bin */
     HAK_SLAB_PARTIAL, /* has free blocks: in its class's list of such */
@@ -22,7 +22,7 @@ typedef enum hak_unit_kind {
     HAK_UNIT_REMNANT, /* of no use: a slab's that is gone, with absent pages; the OS has refused to
                        * take the others */
     HAK_UNIT_INTERIOR /* not the first unit of its run */
-} hak_unit_kind;
+} hak_unit_state;
 
 /* What is left of a slab counts frees down to the next event: freeing needs one test for all.
  *   CURRENT  far away, since an empty current slab is kept (HAK_LEFT_FAR, renewed when reached);
@@ -55,7 +55,7 @@ typedef struct hak_unit {
     };
     uint32_t touched; /* bytes at the head of this one unit that were used since the last purge */
     uint32_t units;   /* in the run; for an interior unit: its distance from the first */
-    uint8_t kind;     /* hak_unit_kind */
+    uint8_t state;    /* hak_unit_state */
     uint8_t size_class;
     uint16_t asleep;    /* FULL: blocks that will be free when it wakes */
     uint16_t absent;    /* bit for each of its pages that was given back while it is in use */
@@ -79,7 +79,7 @@ static inline size_t hak__bytes_of_pages(uint32_t pages)
 /* Of the bytes touched in a unit that is of no use, those that are absent. */
 static inline size_t hak__unit_missing(const hak_unit *unit)
 {
-    return unit->kind == HAK_UNIT_REMNANT ? hak__bytes_of_pages(unit->absent) : 0;
+    return unit->state == HAK_UNIT_REMNANT ? hak__bytes_of_pages(unit->absent) : 0;
 }
 
 /* How many bytes from the start of its run a slab's first block lies: its colour, less than a page.
@@ -98,7 +98,7 @@ static inline char *hak__unit_base(const hak_unit *run)
 /* The record describing the run that `unit` belongs to. */
 static inline hak_unit *hak__unit_head(hak_unit *unit)
 {
-    return unit->kind == HAK_UNIT_INTERIOR ? unit - unit->units : unit;
+    return unit->state == HAK_UNIT_INTERIOR ? unit - unit->units : unit;
 }
 
 /* How many of the first `end` bytes of a run lie in its unit number `i`. */

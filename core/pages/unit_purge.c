@@ -68,7 +68,7 @@ static size_t purge_gap(hak_pages *pages, hak_superslab *super, const page_gap *
         given += slabs[i].touched - kept - hak__unit_missing(&slabs[i]);
         slabs[i].touched = (uint32_t)kept;
         if (kept == 0) super->dirty &= ~((uint64_t)1 << i);
-        if (slabs[i].kind == HAK_UNIT_REMNANT) {
+        if (slabs[i].state == HAK_UNIT_REMNANT) {
             slabs[i] = (hak_unit){0};
             super->free |= (uint64_t)1 << i;
             hak__superslabs_clear_tails(pages, super, (uint64_t)1 << i);

@@ -275,7 +275,7 @@ static void set_interior(hak_unit *run, size_t from, size_t end)
 {
     for (size_t i = from; i < end; i++) {
         run[i] =
-            (hak_unit){.kind = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
+            (hak_unit){.state = HAK_UNIT_INTERIOR, .units = (uint32_t)i, .touched = run[i].touched};
     }
 }
 
@@ -291,7 +291,7 @@ static hak_superslab *take_superslab(hak_pages *pages)
     return super && hak__units_adopt(pages, super) ? super : NULL;
 }
 
-static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_unit_kind kind)
+static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_unit_state kind)
 {
     hak_region *region = found.super->region;
     size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;
@@ -301,13 +301,13 @@ static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_un
         .start = hak__unit_start(region, unit),
         .touched = run->touched,
         .units = (uint32_t)count,
-        .kind = (uint8_t)kind,
+        .state = (uint8_t)kind,
     };
     set_interior(run, 1, count);
     return run;
 }
 
-hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_kind kind)
+hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_state kind)
 {
     hak_place found = find_run(pages, count, align);
     if (!found.super) {
@@ -318,7 +318,7 @@ hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit
     return take_at(pages, found, count, kind);
 }
 
-hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_kind kind)
+hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_state kind)
 {
     hak_place found = find_run(pages, 1, 1);
     bool has_pages = found.super && found.super->dirty >> found.bit & 1;
@@ -346,7 +346,7 @@ static void give_punched(hak_pages *pages, hak_region *region, hak_unit *run)
         .touched = run->touched,
         .absent = run->absent,
         .units = 1,
-        .kind = HAK_UNIT_REMNANT,
+        .state = HAK_UNIT_REMNANT,
     };
     hak__superslabs_set_tails(pages, super, (uint64_t)1 << unit % 64);
     hak__units_purge_one(pages, super, unit % 64);

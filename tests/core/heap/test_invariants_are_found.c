@@ -29,12 +29,12 @@ static hak_slab *record_of(const void *block)
 }
 
 /* The first unit in a state, with pages or not. */
-static hak_slab *unit_that_is(hak_slab_kind kind, bool touched, bool punched)
+static hak_slab *unit_that_is(hak_slab_state kind, bool touched, bool punched)
 {
     for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
             hak_slab *unit = &hak__superslab_slabs(super)[i];
-            if (unit->kind == kind && !unit->touched == !touched && !unit->absent == !punched)
+            if (unit->state == kind && !unit->touched == !touched && !unit->absent == !punched)
                 return unit;
         }
     }
@@ -419,7 +419,7 @@ static void kept_block_says_live(void)
 
 static void nest_is_none(void)
 {
-    heap->nest.run->kind = HAK_SPAN;
+    heap->nest.run->state = HAK_SPAN;
 }
 static void nest_has_a_free_block(void)
 {

@@ -356,7 +356,7 @@ static size_t frees_until_it_wakes(const hak_hints *hints, const char *settings,
     size_t i = BLOCKS / 2, count = 0;
     hak_slab *slab = &heap->slabs[((uintptr_t)small[i] - heap->base) >> HAK_UNIT_SHIFT];
     *capacity = slab->capacity;
-    for (; slab->kind == HAK_SLAB_FULL; i++) {
+    for (; slab->state == HAK_SLAB_FULL; i++) {
         REQUIRE(i < BLOCKS);
         hak_slab *of = &heap->slabs[((uintptr_t)small[i] - heap->base) >> HAK_UNIT_SHIFT];
         if (of != slab) continue;
@@ -429,7 +429,7 @@ static size_t used_next(const uint32_t *live, size_t count)
     for (size_t i = 0; i < BLOCKS; i++) assert_non_null(small[i] = hak_heap_alloc(heap, 64));
     for (size_t i = 0; i < BLOCKS && found < count; i++) {
         hak_slab *slab = slab_of(heap, small[i]);
-        if (slab->kind != HAK_SLAB_FULL) continue;
+        if (slab->state != HAK_SLAB_FULL) continue;
         for (uint32_t n = live[found]; n < slab->capacity; n++) {
             hak_heap_free(heap, slab->start + n * slab->block_size);
         }

@@ -41,7 +41,7 @@ static void open_slab(model *m, size_t size)
                          .block_size = (uint32_t)size,
                          .capacity = (uint16_t)m->capacity,
                          .units = 1,
-                         .kind = HAK_SLAB_CURRENT};
+                         .state = HAK_SLAB_CURRENT};
 }
 
 /* The free list has what the model says; in order if it has to be. */
@@ -192,21 +192,21 @@ static void as_a_plain_account(void **state)
 /* ------------------------------------------------------------------ records */
 
 #define RECORD(kind_, left, units_, ...) \
-    (&(hak_slab){.kind = kind_, .countdown = (left)-1, .units = units_, __VA_ARGS__})
+    (&(hak_slab){.state = kind_, .countdown = (left)-1, .units = units_, __VA_ARGS__})
 #define BLOCKS(carved_, ...) .block_size = 64, .capacity = 100, .carved = carved_, __VA_ARGS__
 
 static void records_are_valid_or_not(void **state)
 {
     (void)state;
     static void *last[8], *first[8] = {last}; /* free blocks */
-    static const hak_slab_kind whole[] = {HAK_SPAN, HAK_UNIT_NEST};
+    static const hak_slab_state whole[] = {HAK_SPAN, HAK_UNIT_NEST};
     for (size_t i = 0; i < COUNT(whole); i++) {
         REQUIRE(hak__slab_valid(RECORD(whole[i], 1, 1)));
         REQUIRE(!hak__slab_valid(RECORD(whole[i], 2, 1)));
         REQUIRE(!hak__slab_valid(RECORD(whole[i], 1, 1, .free = last)));
         REQUIRE(!hak__slab_valid(RECORD(whole[i], 1, 0)));
     }
-    static const hak_slab_kind unused_[] = {HAK_UNIT_FREE, HAK_UNIT_INTERIOR};
+    static const hak_slab_state unused_[] = {HAK_UNIT_FREE, HAK_UNIT_INTERIOR};
     for (size_t i = 0; i < COUNT(unused_); i++) {
         REQUIRE(hak__slab_valid(RECORD(unused_[i], 1, 0)));
         REQUIRE(!hak__slab_valid(RECORD(unused_[i], 2, 1)));

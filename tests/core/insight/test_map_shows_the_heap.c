@@ -121,16 +121,16 @@ static const char *expect_run(const char *at, const hak_heap *heap, size_t unit,
                               const hak_slab *slab)
 {
     char what[64];
-    if (slab->kind == HAK_UNIT_FREE) {
+    if (slab->state == HAK_UNIT_FREE) {
         snprintf(what, sizeof what, "free, %u KiB of pages kept", slab->touched / 1024);
         return slab->touched ? expect_plain(at, unit, 1, "kept", what)
                              : expect_plain(at, unit, 1, "free", "free");
     }
-    if (slab->kind == HAK_SPAN) {
+    if (slab->state == HAK_SPAN) {
         snprintf(what, sizeof what, "one block of %zu KiB", (size_t)slab->span_size / 1024);
         return expect_plain(at, unit, slab->units, "span", what);
     }
-    if (slab->kind == HAK_UNIT_NEST)
+    if (slab->state == HAK_UNIT_NEST)
         return expect_plain(at, unit, slab->units, "nest", "the nest: first blocks of all sizes");
     return expect_slab(at, heap, unit, slab);
 }
@@ -158,7 +158,7 @@ static void check_cells(const char *page, const hak_heap *heap)
         size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
         for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
             if (first + unit >= super->region->units) break;
-            if (slabs[unit].kind == HAK_UNIT_INTERIOR) continue;
+            if (slabs[unit].state == HAK_UNIT_INTERIOR) continue;
             at = expect_run(at, heap, unit, &slabs[unit]);
         }
     }

@@ -54,8 +54,8 @@ static size_t check_nests(const hak_superslab *super, size_t *used)
     for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
         const hak_slab *record = &hak__superslab_slabs(super)[unit];
         bool is_free = super->free >> unit & 1, dirty = super->dirty >> unit & 1;
-        REQUIRE(is_free == (record->kind == HAK_UNIT_FREE));
-        REQUIRE(is_free || record->kind == HAK_UNIT_NEST);
+        REQUIRE(is_free == (record->state == HAK_UNIT_FREE));
+        REQUIRE(is_free || record->state == HAK_UNIT_NEST);
         REQUIRE(dirty == (is_free && record->touched > 0));
         if (is_free) pooled += record->touched;
         *used += !is_free;
