@@ -110,7 +110,7 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
 
 static void add_superslab(const hak_heap *heap, const hak_superslab *super, sums *found)
 {
-    HAK_ASSERT(super->owner == &heap->pages && super->kind == HAK_SUPERSLAB_SLABS &&
+    HAK_ASSERT(super->owner == &heap->pages && super->type == HAK_SUPERSLAB_SLABS &&
                super->committed);
     size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
     for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
@@ -153,7 +153,7 @@ static void check_superslab_lists(const hak_heap *heap, const sums *found)
 static void add_huge(const hak_heap *heap, const hak_superslab *list, bool retained, sums *found)
 {
     for (const hak_superslab *huge = list; huge; huge = huge->next) {
-        HAK_ASSERT(huge->owner == &heap->pages && huge->kind == HAK_SUPERSLAB_HUGE);
+        HAK_ASSERT(huge->owner == &heap->pages && huge->type == HAK_SUPERSLAB_HUGE);
         size_t size = huge->huge_size, spare = huge->huge_spare;
         HAK_ASSERT(huge->huge_retained == retained && size % HAK_PAGE == 0 &&
                    spare % HAK_PAGE == 0);

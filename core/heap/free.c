@@ -21,7 +21,7 @@ static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
 {
     hak_region *region = hak__region_of(block);
     hak_superslab *super = region ? hak__superslab_of(region, block) : NULL;
-    if (!super || super->kind != HAK_SUPERSLAB_HUGE || super->owner != &heap->pages) {
+    if (!super || super->type != HAK_SUPERSLAB_HUGE || super->owner != &heap->pages) {
         hak__fatal("free", block, "no block lives there, or it is free already");
     }
     *unit = (hak_slab){0};

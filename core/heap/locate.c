@@ -12,14 +12,14 @@ hak_location hak__locate(const hak_heap *heap, const void *p)
     hak_region *region = heap->pages.region ? heap->pages.region : hak__region_of(p);
     if (!region || !hak__region_contains(region, p)) return (hak_location){0};
     hak_superslab *super = hak__superslab_of(region, p);
-    if (super->kind == HAK_SUPERSLAB_TAIL) super -= super->run;
+    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->run;
     hak_slab *unit = &region->slabs[hak__unit_index(region, p)];
-    if (super->kind == HAK_SUPERSLAB_NESTS) {
+    if (super->type == HAK_SUPERSLAB_NESTS) {
         return (hak_location){.slab = unit == heap->nest.run ? unit : NULL};
     }
     if (super->owner != &heap->pages) return (hak_location){0};
-    if (super->kind == HAK_SUPERSLAB_HUGE) return (hak_location){.huge = super};
-    if (super->kind != HAK_SUPERSLAB_SLABS) return (hak_location){0};
+    if (super->type == HAK_SUPERSLAB_HUGE) return (hak_location){.huge = super};
+    if (super->type != HAK_SUPERSLAB_SLABS) return (hak_location){0};
     return (hak_location){.slab = hak__unit_head(unit)};
 }
 
@@ -74,7 +74,7 @@ bool hak_owns(const void *p)
     hak_region *region = hak__region_of(p);
     if (!region) return false;
     hak_superslab *super = hak__superslab_of(region, p);
-    if (super->kind == HAK_SUPERSLAB_NESTS) {
+    if (super->type == HAK_SUPERSLAB_NESTS) {
         const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
         return nest->state == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
     }

@@ -63,12 +63,12 @@ static bool claim(hak_region *region, size_t first, size_t from, size_t count)
     for (size_t i = from; i < first + count; i++) {
         hak_superslab *super = &region->supers[i];
         super->region = region;
-        super->kind = HAK_SUPERSLAB_TAIL;
+        super->type = HAK_SUPERSLAB_TAIL;
         super->run = (uint32_t)(i - first);
         hak__region_set_committed(super, true);
         super->owner = region->supers[first].owner;
     }
-    region->supers[first].kind = HAK_SUPERSLAB_HUGE;
+    region->supers[first].type = HAK_SUPERSLAB_HUGE;
     region->supers[first].run = (uint32_t)count;
     return true;
 }
@@ -116,7 +116,7 @@ static hak_superslab *take_huge(struct hak_pages *pages, size_t size, size_t ali
 static void lose(hak_superslab *super, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        super[i].kind = HAK_SUPERSLAB_LOST;
+        super[i].type = HAK_SUPERSLAB_LOST;
         super[i].owner = NULL;
     }
 }

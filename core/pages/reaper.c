@@ -31,7 +31,7 @@ static size_t give_first(bool only_over)
     hak_superslab *super = hak__waiting_take_first(only_over);
     if (!super) return 0;
     size_t bytes = super->pooled;
-    if (super->kind == HAK_SUPERSLAB_HUGE) hak__hugespace_drop(super);
+    if (super->type == HAK_SUPERSLAB_HUGE) hak__hugespace_drop(super);
     else hak__supply_drop(super, bytes);
     return bytes;
 }
@@ -197,7 +197,7 @@ bool hak__reaper_let_wait(hak_superslab *super, size_t bytes, size_t millisecond
     hak__region_lock();
     bool waits = running;
     if (waits) {
-        if (super->kind == HAK_SUPERSLAB_HUGE) hak__hugespace_orphan(super);
+        if (super->type == HAK_SUPERSLAB_HUGE) hak__hugespace_orphan(super);
         else hak__supply_orphan(super);
         hak__waiting_put(super, bytes, (unsigned)(milliseconds / TICK_MS) + 1);
     }

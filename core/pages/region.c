@@ -194,7 +194,7 @@ const hak_region *hak__region_shared(void)
 /* Whether `p` lies where a region once was, and something else may be mapped now. */
 static bool is_lost(const hak_region *region, const void *p)
 {
-    return hak__superslab_of(region, p)->kind == HAK_SUPERSLAB_LOST;
+    return hak__superslab_of(region, p)->type == HAK_SUPERSLAB_LOST;
 }
 
 hak_region *hak__region_of(const void *p)
@@ -345,6 +345,6 @@ void hak__region_drop_records(hak_superslab *super)
 void hak__region_make_free(hak_superslab *super, size_t count)
 {
     hak_region *region = super->region;
-    for (size_t i = 0; i < count; i++) super[i].kind = HAK_SUPERSLAB_FREE;
+    for (size_t i = 0; i < count; i++) super[i].type = HAK_SUPERSLAB_FREE;
     hak__room_mark(&region->room, hak__superslab_index(super), count, false);
 }

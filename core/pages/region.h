@@ -25,14 +25,14 @@
 
 struct hak_pages;
 
-typedef enum hak_superslab_kind {
+typedef enum hak_superslab_type {
     HAK_SUPERSLAB_FREE = 0,
     HAK_SUPERSLAB_SLABS, /* cut into units by its heap */
     HAK_SUPERSLAB_NESTS, /* its units are nests, each of another heap, or free ones */
     HAK_SUPERSLAB_HUGE,  /* the first of a huge block */
     HAK_SUPERSLAB_TAIL,  /* a further one of a huge block */
     HAK_SUPERSLAB_LOST   /* its addresses may belong to others: never to be used again */
-} hak_superslab_kind;
+} hak_superslab_type;
 
 typedef struct hak_superslab {
     uint64_t free;  /* SLABS, NESTS: bit set for each free unit */
@@ -51,7 +51,7 @@ typedef struct hak_superslab {
         size_t pooled;    /* in the pool: bytes touched */
     };
     uint32_t run;       /* HUGE: superslabs in the block; TAIL: distance from the first */
-    uint8_t kind;       /* hak_superslab_kind */
+    uint8_t type;       /* hak_superslab_type */
     bool committed;     /* readable and writable */
     bool huge_retained; /* HUGE: freed, kept by its heap for the next such block */
     bool huge_moved;    /* HUGE: its pages have been moved here */

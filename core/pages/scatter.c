@@ -22,7 +22,7 @@ static hak_superslab *other_of(hak_superslab *super)
 {
     hak_superslab *near[] = {super->next_owned, super->previous_owned};
     for (size_t i = 0; i < 2; i++) {
-        bool is_other = near[i] && near[i]->kind == HAK_SUPERSLAB_SLABS &&
+        bool is_other = near[i] && near[i]->type == HAK_SUPERSLAB_SLABS &&
                         (hak__superslab_index(near[i]) ^ hak__superslab_index(super)) & 1;
         if (is_other) return near[i];
     }

@@ -13,7 +13,7 @@ static uint32_t tick;
 
 static line *line_of(const hak_superslab *super)
 {
-    return super->kind == HAK_SUPERSLAB_HUGE ? &huge : &slabs;
+    return super->type == HAK_SUPERSLAB_HUGE ? &huge : &slabs;
 }
 
 /* `pooled` and `huge_size` are one. */

@@ -348,7 +348,7 @@ static void superslab_is_nobodys(void)
 }
 static void superslab_is_of_no_kind(void)
 {
-    superslab_of(span)->kind = HAK_SUPERSLAB_NESTS;
+    superslab_of(span)->type = HAK_SUPERSLAB_NESTS;
 }
 static void superslab_is_not_committed(void)
 {
@@ -397,7 +397,7 @@ static void huge_block_is_nobodys(void)
 }
 static void huge_block_is_of_no_kind(void)
 {
-    superslab_of(huge)->kind = HAK_SUPERSLAB_SLABS;
+    superslab_of(huge)->type = HAK_SUPERSLAB_SLABS;
 }
 static void huge_block_says_retained(void)
 {

@@ -347,7 +347,7 @@ static void slabs_and_huge_blocks_may_lie_in_any_order(void **state)
 static size_t room_behind(const hak_region *region, const void *block)
 {
     size_t at = hak__unit_index(region, block) / HAK_SUPERSLAB_UNITS, room = 0;
-    while (at + room + 1 < region->superslabs && region->supers[at + room + 1].kind == 0) room++;
+    while (at + room + 1 < region->superslabs && region->supers[at + room + 1].type == 0) room++;
     return room;
 }
 
@@ -390,7 +390,7 @@ static void fill_with_huge_blocks(void *context)
         REQUIRE(room_behind(region, (char *)blocks[0] + 4 * MIB) == room - 1);
         hak_heap_free(heap, blocks[0]);
         hak_heap_trim(heap);
-        for (size_t i = 1; i < region->superslabs; i++) REQUIRE(region->supers[i].kind == 0);
+        for (size_t i = 1; i < region->superslabs; i++) REQUIRE(region->supers[i].type == 0);
     }
     hak_heap_destroy(heap);
 }

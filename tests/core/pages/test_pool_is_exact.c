@@ -70,14 +70,14 @@ static size_t check_superslabs(void)
     size_t taken = 0, used = 0, pooled = 0, there = 0;
     for (size_t i = 0; i < region->ready; i++) {
         const hak_superslab *super = &region->supers[i];
-        if (super->kind == HAK_SUPERSLAB_NESTS) {
+        if (super->type == HAK_SUPERSLAB_NESTS) {
             pooled += check_nests(super, &used);
             taken++;
-        } else if (super->kind == HAK_SUPERSLAB_SLABS && !super->owner) {
+        } else if (super->type == HAK_SUPERSLAB_SLABS && !super->owner) {
             REQUIRE(super->pooled > 0);
             pooled += super->pooled;
         } else {
-            taken += super->kind == HAK_SUPERSLAB_SLABS;
+            taken += super->type == HAK_SUPERSLAB_SLABS;
         }
     }
     for (size_t i = 0; i < HEAPS; i++) there += heaps[i] != NULL;

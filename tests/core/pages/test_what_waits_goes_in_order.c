@@ -40,7 +40,7 @@ static void forget(size_t place)
 
 static bool is_huge(size_t place)
 {
-    return line[place].super->kind == HAK_SUPERSLAB_HUGE;
+    return line[place].super->type == HAK_SUPERSLAB_HUGE;
 }
 
 /* The first or the last that is huge or not; MOST: there is none. */
@@ -59,7 +59,7 @@ static void put(support_random *random)
     if (place_of(super) < MOST) return;
     size_t bytes = (1 + support_below(random, 6)) * MIB, ticks = support_below(random, 9);
     super->region = &region;
-    super->kind = support_below(random, 2) ? HAK_SUPERSLAB_HUGE : HAK_SUPERSLAB_SLABS;
+    super->type = support_below(random, 2) ? HAK_SUPERSLAB_HUGE : HAK_SUPERSLAB_SLABS;
     hak__waiting_put(super, bytes, (unsigned)ticks);
     line[waiting].super = super;
     line[waiting].bytes = bytes;
@@ -138,7 +138,7 @@ static void few_are_looked_at(void **state)
     enum { WAITING = 20 };
     for (size_t i = 0; i < WAITING; i++) {
         supers[i].region = &region;
-        supers[i].kind = HAK_SUPERSLAB_HUGE;
+        supers[i].type = HAK_SUPERSLAB_HUGE;
         hak__waiting_put(&supers[i], (i + 1) * PAGE, 1);
     }
     size_t last = WAITING - LOOK_AT;
