@@ -56,13 +56,13 @@ static void add_slab(const hak_heap *heap, const hak_slab *slab, sums *found)
     }
 }
 
-static size_t length_of(const hak_slab *first, hak_slab_state kind, unsigned index)
+static size_t length_of(const hak_slab *first, hak_slab_state state, unsigned index)
 {
     size_t length = 0;
     for (const hak_slab *slab = first; slab; slab = slab->next, length++) {
-        HAK_ASSERT(slab->state == kind && slab->size_class == index);
+        HAK_ASSERT(slab->state == state && slab->size_class == index);
         HAK_ASSERT(slab->next ? slab->next->prev == slab : first->prev == slab);
-        bool in_order = kind != HAK_SLAB_DRY || !slab->next || slab->absent || !slab->next->absent;
+        bool in_order = state != HAK_SLAB_DRY || !slab->next || slab->absent || !slab->next->absent;
         HAK_ASSERT(in_order);
     }
     return length;

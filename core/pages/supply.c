@@ -34,14 +34,14 @@ static hak_superslab *take_from_pool(void)
 }
 
 /* A superslab of free units, some of which may be dirty. */
-static hak_superslab *take(hak_superslab_type kind)
+static hak_superslab *take(hak_superslab_type type)
 {
-    hak_superslab *super = kind == HAK_SUPERSLAB_SLABS ? hak__waiting_take() : NULL;
+    hak_superslab *super = type == HAK_SUPERSLAB_SLABS ? hak__waiting_take() : NULL;
     if (!super) super = take_from_pool();
     if (!super) super = hak__region_take_free();
     if (super) {
         superslabs_taken++;
-        super->type = kind;
+        super->type = type;
         super->free = ALL_FREE;
     }
     return super;

@@ -17,7 +17,7 @@ void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max);
 void hak__supply_orphan(hak_superslab *super);
 void hak__supply_drop(hak_superslab *super, size_t touched);
 
-/* Takes a unit for a heap to begin in, likewise, as a run of kind HAK_UNIT_NEST. NULL when memory
+/* Takes a unit for a heap to begin in, likewise, as a run in state HAK_UNIT_NEST. NULL when memory
  * is exhausted. */
 hak_unit *hak__supply_take_nest(void);
 

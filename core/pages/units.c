@@ -291,7 +291,7 @@ static hak_superslab *take_superslab(hak_pages *pages)
     return super && hak__units_adopt(pages, super) ? super : NULL;
 }
 
-static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_unit_state kind)
+static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_unit_state state)
 {
     hak_region *region = found.super->region;
     size_t unit = hak__superslab_index(found.super) * HAK_SUPERSLAB_UNITS + found.bit;
@@ -301,13 +301,13 @@ static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_un
         .start = hak__unit_start(region, unit),
         .touched = run->touched,
         .units = (uint32_t)count,
-        .state = (uint8_t)kind,
+        .state = (uint8_t)state,
     };
     set_interior(run, 1, count);
     return run;
 }
 
-hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_state kind)
+hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_state state)
 {
     hak_place found = find_run(pages, count, align);
     if (!found.super) {
@@ -315,17 +315,17 @@ hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit
         found.super = take_superslab(pages);
         if (!found.super) return NULL;
     }
-    return take_at(pages, found, count, kind);
+    return take_at(pages, found, count, state);
 }
 
-hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_state kind)
+hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_state state)
 {
     hak_place found = find_run(pages, 1, 1);
     bool has_pages = found.super && found.super->dirty >> found.bit & 1;
-    if (pages->region || !last->start || has_pages) return hak__units_take(pages, 1, 1, kind);
+    if (pages->region || !last->start || has_pages) return hak__units_take(pages, 1, 1, state);
     hak_superslab *more = hak__scatter_needs_another(pages, last) ? take_superslab(pages) : NULL;
     hak_place other = more ? (hak_place){more, 0} : hak__scatter(last);
-    return other.super ? take_at(pages, other, 1, kind) : hak__units_take(pages, 1, 1, kind);
+    return other.super ? take_at(pages, other, 1, state) : hak__units_take(pages, 1, 1, state);
 }
 
 /* A unit is accounted for up to the last page it has touched, without holes. So one with absent

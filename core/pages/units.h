@@ -8,14 +8,14 @@
 
 #include "pages/held.h"
 
-/* Takes `count` adjacent units, from the heap's superslabs or a new one, as a run of kind `kind`,
+/* Takes `count` adjacent units, from the heap's superslabs or a new one, as a run in that state,
  * the first at a multiple of `align` units, a power of two; on a caller's memory, 1. Records are
  * set, nothing is touched. The heap has lists. NULL when there is no such run to be had. */
-hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_state kind);
+hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_state state);
 
 /* Takes one unit for a slab of the class whose current slab is `last`, or an empty record: where
  * scatter.h says, but that units with pages come first. */
-hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_state kind);
+hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_state state);
 
 /* Gives a run back. Its touched pages are retained. */
 void hak__units_give(hak_pages *pages, hak_unit *run);

@@ -29,12 +29,12 @@ static hak_slab *record_of(const void *block)
 }
 
 /* The first unit in a state, with pages or not. */
-static hak_slab *unit_that_is(hak_slab_state kind, bool touched, bool punched)
+static hak_slab *unit_that_is(hak_slab_state state, bool touched, bool punched)
 {
     for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
             hak_slab *unit = &hak__superslab_slabs(super)[i];
-            if (unit->state == kind && !unit->touched == !touched && !unit->absent == !punched)
+            if (unit->state == state && !unit->touched == !touched && !unit->absent == !punched)
                 return unit;
         }
     }
