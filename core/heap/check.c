@@ -28,7 +28,7 @@ static void check_free_list(const hak_slab *slab)
         size_t offset = (size_t)(block - slab->start);
         size_t index = hak__layout_end_within(slab, offset);
         HAK_ASSERT(index < slab->carved && hak__layout_offset(slab, index) == offset);
-        HAK_ASSERT(!(hak__slab_pages(slab, offset) & slab->absent));
+        HAK_ASSERT(!(hak__slab_pages(slab, offset) & slab->purged));
         HAK_ASSERT(++count <= slab->carved);
     }
 }
@@ -62,7 +62,7 @@ static size_t length_of(const hak_slab *first, hak_slab_state state, unsigned in
     for (const hak_slab *slab = first; slab; slab = slab->next, length++) {
         HAK_ASSERT(slab->state == state && slab->size_class == index);
         HAK_ASSERT(slab->next ? slab->next->prev == slab : first->prev == slab);
-        bool in_order = state != HAK_SLAB_DRY || !slab->next || slab->absent || !slab->next->absent;
+        bool in_order = state != HAK_SLAB_DRY || !slab->next || slab->purged || !slab->next->purged;
         HAK_ASSERT(in_order);
     }
     return length;
@@ -121,7 +121,7 @@ static void add_superslab(const hak_heap *heap, const hak_superslab *super, sums
         bool in_use = !(super->free >> unit & 1), tailed = super->tails >> unit & 1;
         HAK_ASSERT(in_use || !tailed);
         HAK_ASSERT(!in_use || record->touched == used || tailed);
-        found->footprint += record->touched - hak__bytes_of_pages(record->absent);
+        found->footprint += record->touched - hak__bytes_of_pages(record->purged);
         found->retained += record->touched - used - hak__unit_missing(record);
     }
     found->superslabs++;
@@ -187,7 +187,7 @@ static void check_residence(const hak_heap *heap, const hak_superslab *super)
     for (size_t page = 0; page < PAGES; page++) {
         const hak_slab *record = &hak__superslab_slabs(super)[page / UNIT_PAGES];
         bool touched = page % UNIT_PAGES * HAK_PAGE < record->touched;
-        bool absent = record->absent >> page % UNIT_PAGES & 1;
+        bool absent = record->purged >> page % UNIT_PAGES & 1;
         HAK_ASSERT(!(resident[page] & 1) || (touched && !absent));
     }
 }

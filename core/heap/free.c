@@ -37,7 +37,7 @@ static void check_place(const hak_slab *slab, const void *block)
     if (hak__layout_offset(slab, index) != offset)
         hak__fatal("free", block, "points into a block, not at its start");
     if (index >= slab->carved) hak__fatal("free", block, "no block has been handed out there");
-    if (slab->absent && hak__slab_pages(slab, offset) & slab->absent)
+    if (slab->purged && hak__slab_pages(slab, offset) & slab->purged)
         hak__fatal("free", block, "this block is free already");
 }
 

@@ -17,7 +17,7 @@ static void add_block(uint32_t *bytes, size_t begin, size_t size)
     }
 }
 
-/* The pages present in which no block lives, as bits of `absent`; `*frees` is how many blocks must
+/* The pages present in which no block lives, as bits of `purged`; `*frees` is how many blocks must
  * be freed at least before there can be another, SIZE_MAX: all of them. */
 static uint32_t pages_without_block(const hak_slab *slab, size_t *frees)
 {
@@ -32,9 +32,9 @@ static uint32_t pages_without_block(const hak_slab *slab, size_t *frees)
     for (void *block = slab->free; block; block = *(void **)block) {
         add_block(bytes, (size_t)((char *)block - base), size);
     }
-    for (size_t i = 0; slab->absent && i < slab->carved; i++) {
+    for (size_t i = 0; slab->purged && i < slab->carved; i++) {
         size_t offset = hak__layout_offset(slab, i);
-        if (hak__slab_pages(slab, offset) & slab->absent) add_block(bytes, offset + colour, size);
+        if (hak__slab_pages(slab, offset) & slab->purged) add_block(bytes, offset + colour, size);
     }
     uint32_t pages = 0;
     *frees = SIZE_MAX;
@@ -42,7 +42,7 @@ static uint32_t pages_without_block(const hak_slab *slab, size_t *frees)
     size_t last = slab->carved == slab->capacity ? end : end & ~(HAK_PAGE - 1);
     for (size_t begin = 0; begin < last; begin += HAK_PAGE) {
         uint32_t page = (uint32_t)1 << begin / HAK_PAGE;
-        if (page & slab->absent) continue;
+        if (page & slab->purged) continue;
         size_t whole = last - begin < HAK_PAGE ? last - begin : HAK_PAGE;
         size_t live = (whole - bytes[begin / HAK_PAGE] + size - 1) / size;
         if (live == 0) pages |= page;
@@ -73,7 +73,7 @@ static void drop_blocks(hak_slab *slab, uint32_t pages)
 static uint32_t punch(hak_heap *heap, hak_slab *slab, uint32_t pages)
 {
     drop_blocks(slab, pages);
-    slab->absent |= (uint16_t)pages;
+    slab->purged |= (uint16_t)pages;
     uint32_t kept = 0;
     for (uint32_t rest = pages, run; rest; rest &= ~run) {
         run = (uint32_t)hak__bits_lowest_run(rest);
@@ -272,10 +272,10 @@ size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t 
 
 bool hak__holes_fill(hak_heap *heap, hak_slab *slab)
 {
-    size_t page = (size_t)__builtin_ctz(slab->absent);
+    size_t page = (size_t)__builtin_ctz(slab->purged);
     size_t begin = page * HAK_PAGE, colour = hak__unit_colour(slab);
     size_t block = begin > colour ? hak__layout_end_within(slab, begin - colour) : 0;
-    uint32_t pages = hak__slab_pages(slab, hak__layout_offset(slab, block)) & slab->absent;
+    uint32_t pages = hak__slab_pages(slab, hak__layout_offset(slab, block)) & slab->purged;
     if (!hak__charge(&heap->pages, hak__bytes_of_pages(pages))) return false;
     hak__slab_restore(slab, pages);
     return true;

@@ -1,7 +1,7 @@
 /* Holes: pages that hold no block, inside a slab that is in use, given back to the OS. A slab in
  * which a few blocks live long after the others are gone would keep all its pages otherwise.
  *
- * The blocks of such pages leave the free list, and `absent` in the slab's record remembers the
+ * The blocks of such pages leave the free list, and `purged` in the slab's record remembers the
  * pages. They come back like blocks that were never carved: when the list has run dry.
  *
  * To find the pages, free lists are read. A partial slab only gains free blocks, so that what was
@@ -44,7 +44,7 @@ size_t hak__holes_punch_some(hak_heap *heap, size_t bytes, size_t reads, size_t 
  * has changed. Returns how many bytes of pages without a block are known in all of them. */
 size_t hak__holes_find_some(hak_heap *heap, size_t reads, size_t *read, uint32_t *left);
 
-/* Takes back as many absent pages of a slab as hold one block or more, and adds them to its free
+/* Takes back as many purged pages of a slab as hold one block or more, and adds them to its free
  * list. False when that would pass the limit. */
 bool hak__holes_fill(hak_heap *heap, hak_slab *slab);
 

@@ -43,7 +43,7 @@ static inline size_t hak__slab_carved_pages(const hak_unit *slab)
 /* Pages in use of a slab, in bytes. */
 static inline size_t hak__slab_pages_in_use(const hak_unit *slab)
 {
-    return hak__slab_carved_pages(slab) - hak__bytes_of_pages(slab->absent);
+    return hak__slab_carved_pages(slab) - hak__bytes_of_pages(slab->purged);
 }
 
 #endif

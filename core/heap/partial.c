@@ -62,7 +62,7 @@ void hak__partial_link_dry(hak_heap *heap, hak_slab *slab)
     }
     slab->state = HAK_SLAB_DRY;
     hak__slab_set_left(slab, 1);
-    if (slab->absent) prepend(dry, slab);
+    if (slab->purged) prepend(dry, slab);
     else append(dry, slab);
     HAK_ASSERT(hak__slab_valid(slab));
 }

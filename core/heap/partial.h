@@ -2,7 +2,7 @@
  * slabs, which have free blocks, and dry ones, which would first have to take pages. A slab that is
  * freed from goes from the second to the first, so that choosing one never passes over slabs that
  * have nothing. The dry ones hang on the current slab, which itself may be dry. First come those
- * with absent pages: such a page brings more blocks than one at the slab's end does, since those
+ * with purged pages: such a page brings more blocks than one at the slab's end does, since those
  * that lie in it in part are whole again.
  *
  * Linking and unlinking keeps the record in step with its state: kind, countdown, and what the

@@ -11,13 +11,13 @@
 /* Whether a slab has blocks beyond those in its list. */
 static bool has_more(const hak_slab *slab)
 {
-    return slab->carved < slab->capacity || slab->absent;
+    return slab->carved < slab->capacity || slab->purged;
 }
 
 /* Adds some of them to its list, which is empty. */
 static bool add_blocks(hak_heap *heap, hak_slab *slab)
 {
-    if (slab->absent) return hak__holes_fill(heap, slab);
+    if (slab->purged) return hak__holes_fill(heap, slab);
     size_t step = hak__policy(heap)->carve;
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
     size_t peak = heap->pages.footprint_peak;
@@ -69,7 +69,7 @@ static uint16_t sleep_of(const hak_heap *heap, const hak_slab *slab)
 }
 
 /* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
- * in absent pages; if that is none, it goes. */
+ * in purged pages; if that is none, it goes. */
 static void suspend(hak_heap *heap, hak_slab *slab)
 {
     HAK_ASSERT(slab->state == HAK_SLAB_CURRENT && !slab->free);
@@ -95,7 +95,7 @@ static hak_slab *choose(hak_heap *heap, hak_bin_class class)
     if (slab) return slab;
     const hak_slab *current = hak__heap_current(heap, class);
     hak_slab *dry = hak__partial_first_dry(current);
-    bool fills_first = has_more(current) && (current->absent || !dry || !dry->absent);
+    bool fills_first = has_more(current) && (current->purged || !dry || !dry->purged);
     return fills_first ? NULL : dry;
 }
 

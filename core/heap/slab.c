@@ -73,7 +73,7 @@ static void blocks_in_page(const hak_slab *slab, unsigned page, size_t *first, s
 size_t hak__slab_lost(const hak_slab *slab)
 {
     size_t count = 0, done = 0;
-    for (uint32_t rest = slab->absent; rest; rest &= rest - 1) {
+    for (uint32_t rest = slab->purged; rest; rest &= rest - 1) {
         size_t first, end;
         blocks_in_page(slab, (unsigned)__builtin_ctz(rest), &first, &end);
         if (first < done) first = done;
@@ -85,7 +85,7 @@ size_t hak__slab_lost(const hak_slab *slab)
 
 void hak__slab_restore(hak_slab *slab, uint32_t pages)
 {
-    slab->absent &= (uint16_t)~pages;
+    slab->purged &= (uint16_t)~pages;
     size_t done = slab->carved;
     while (pages) {
         unsigned page = 31 - (unsigned)__builtin_clz(pages);
@@ -98,7 +98,7 @@ void hak__slab_restore(hak_slab *slab, uint32_t pages)
             size_t offset = hak__layout_offset(slab, i);
             /* Only the first and the last can reach into another page. */
             bool is_inside = i > first && i < last;
-            if (!is_inside && hak__slab_pages(slab, offset) & slab->absent) continue;
+            if (!is_inside && hak__slab_pages(slab, offset) & slab->purged) continue;
             *(void **)(slab->start + offset) = slab->free;
             slab->free = slab->start + offset;
         }
@@ -162,15 +162,15 @@ bool hak__slab_valid(const hak_slab *slab)
     switch (slab->state) {
     case HAK_UNIT_FREE:
     case HAK_UNIT_INTERIOR: return left == 1 && !slab->free;
-    case HAK_UNIT_REMNANT: return left == 1 && !slab->free && slab->absent && slab->units == 1;
+    case HAK_UNIT_REMNANT: return left == 1 && !slab->free && slab->purged && slab->units == 1;
     case HAK_UNIT_NEST:
     case HAK_SPAN: return left == 1 && !slab->free && slab->units > 0;
     case HAK_SLAB_FULL: return left > 0 && left <= slab->asleep && counts_agree(slab);
     case HAK_SLAB_DRY:
         return left == 1 && !slab->free && hak__slab_live(slab) > 0 &&
-               (slab->carved < slab->capacity || slab->absent);
+               (slab->carved < slab->capacity || slab->purged);
     case HAK_SLAB_PARTIAL:
-        return left > 0 && slab->free && !(slab->vacant & slab->absent) && counts_agree(slab);
+        return left > 0 && slab->free && !(slab->vacant & slab->purged) && counts_agree(slab);
     case HAK_SLAB_CURRENT:
         return left <= HAK_LEFT_FAR && slab->carved <= slab->capacity &&
                hak__slab_free_count(slab) + hak__slab_lost(slab) <= slab->carved;

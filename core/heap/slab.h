@@ -58,14 +58,14 @@ static inline uint32_t hak__slab_partial_live(const hak_slab *slab)
     return hak__slab_left(slab) + slab->parked;
 }
 
-/* The pages that a block lies in, `offset` bytes from the first, as bits of `absent`. */
+/* The pages that a block lies in, `offset` bytes from the first, as bits of `purged`. */
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset);
 
-/* How many carved blocks lie in absent pages, wholly or in part: neither free nor with the program.
+/* How many carved blocks lie in purged pages, wholly or in part: neither free nor with the program.
  */
 size_t hak__slab_lost(const hak_slab *slab);
 
-/* Takes absent pages back: the blocks that are whole again join the free list, in the order of
+/* Takes purged pages back: the blocks that are whole again join the free list, in the order of
  * their addresses. */
 void hak__slab_restore(hak_slab *slab, uint32_t pages);
 

@@ -58,7 +58,7 @@ static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *
         add_kind(stats, slab->block_kind, live, live * slab->block_size);
         class->slabs++;
         class->footprint += hak__slab_used(slab);
-        class->footprint -= (size_t)__builtin_popcount(slab->absent) * HAK_PAGE;
+        class->footprint -= (size_t)__builtin_popcount(slab->purged) * HAK_PAGE;
     }
 }
 

@@ -19,7 +19,7 @@ typedef enum hak_unit_state {
     HAK_SLAB_FULL,    /* has few free blocks or none: in no list */
     HAK_SPAN,         /* one block of whole pages */
     HAK_UNIT_NEST,    /* where a heap begins, with blocks of all sizes */
-    HAK_UNIT_REMNANT, /* of no use: a slab's that is gone, with absent pages; the OS has refused to
+    HAK_UNIT_REMNANT, /* of no use: a slab's that is gone, with purged pages; the OS has refused to
                        * take the others */
     HAK_UNIT_INTERIOR /* not the first unit of its run */
 } hak_unit_state;
@@ -58,7 +58,7 @@ typedef struct hak_unit {
     uint8_t state;    /* hak_unit_state */
     uint8_t size_class;
     uint16_t asleep;    /* FULL: blocks that will be free when it wakes */
-    uint16_t absent;    /* bit for each of its pages that was given back while it is in use */
+    uint16_t purged;    /* bit for each of its pages that was given back while it is in use */
     uint8_t block_kind; /* what its blocks are for: heap/kinds.h */
     bool searched : 1;  /* PARTIAL: `vacant` has all such pages, until the countdown has run out */
     bool has_gaps : 1;  /* between groups of its blocks: heap/layout.h */
@@ -66,11 +66,11 @@ typedef struct hak_unit {
 
 _Static_assert(sizeof(hak_unit) == 64, "a record is one cache line");
 
-#define HAK_UNIT_PAGES 16 /* at most, of a unit that can have absent pages */
+#define HAK_UNIT_PAGES 16 /* at most, of a unit that can have purged pages */
 _Static_assert((size_t)1 << HAK_UNIT_SHIFT <= HAK_UNIT_PAGES * HAK_PAGE,
                "a bit for each page of a unit");
 
-/* Bytes of pages that are given as bits of `absent`. */
+/* Bytes of pages that are given as bits of `purged`. */
 static inline size_t hak__bytes_of_pages(uint32_t pages)
 {
     return pages ? (size_t)__builtin_popcount(pages) * HAK_PAGE : 0;
@@ -79,7 +79,7 @@ static inline size_t hak__bytes_of_pages(uint32_t pages)
 /* Of the bytes touched in a unit that is of no use, those that are absent. */
 static inline size_t hak__unit_missing(const hak_unit *unit)
 {
-    return unit->state == HAK_UNIT_REMNANT ? hak__bytes_of_pages(unit->absent) : 0;
+    return unit->state == HAK_UNIT_REMNANT ? hak__bytes_of_pages(unit->purged) : 0;
 }
 
 /* How many bytes from the start of its run a slab's first block lies: its colour, less than a page.

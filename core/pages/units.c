@@ -91,15 +91,15 @@ void hak__units_leave(hak_pages *pages, hak_unit *run, size_t begin, size_t end)
 
 /* ------------------------------------------------------------------ superslabs */
 
-/* Touches the absent pages of a unit, so that it has all that its record says. */
+/* Touches the purged pages of a unit, so that it has all that its record says. */
 static void mend(const hak_unit *slab)
 {
-    for (uint32_t rest = slab->absent; rest; rest &= rest - 1) {
+    for (uint32_t rest = slab->purged; rest; rest &= rest - 1) {
         hak__os_touch(hak__unit_base(slab) + (size_t)__builtin_ctz(rest) * HAK_PAGE, HAK_PAGE);
     }
 }
 
-/* Gives the pages of a superslab with absent ones back, since the pool's have none. */
+/* Gives the pages of a superslab with purged ones back, since the pool's have none. */
 static void purge_punched(hak_superslab *super)
 {
     hak_unit *slabs = hak__superslab_slabs(super);
@@ -117,7 +117,7 @@ static size_t drop(hak_pages *pages, hak_superslab *super)
     hak_unit *slabs = hak__superslab_slabs(super);
     uint32_t absent = 0;
     size_t touched = 0;
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) absent |= slabs[i].absent;
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) absent |= slabs[i].purged;
     if (absent) purge_punched(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
         touched += slabs[i].touched;
@@ -332,7 +332,7 @@ hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_
  * pages goes back whole, or is of no use until it does. */
 static void give_punched(hak_pages *pages, hak_region *region, hak_unit *run)
 {
-    size_t unit = (size_t)(run - region->slabs), missing = hak__bytes_of_pages(run->absent);
+    size_t unit = (size_t)(run - region->slabs), missing = hak__bytes_of_pages(run->purged);
     hak_superslab *super = &region->supers[unit / 64];
     pages->retained += hak__pages_used(pages, run) - missing;
     if (missing == run->touched) { /* there is nothing left to give */
@@ -344,7 +344,7 @@ static void give_punched(hak_pages *pages, hak_region *region, hak_unit *run)
     *run = (hak_unit){
         .start = hak__unit_base(run),
         .touched = run->touched,
-        .absent = run->absent,
+        .purged = run->purged,
         .units = 1,
         .state = HAK_UNIT_REMNANT,
     };
@@ -357,7 +357,7 @@ void hak__units_give(hak_pages *pages, hak_unit *run)
     hak_region *region = hak__region_of_run(pages, run);
     size_t count = run->units;
     size_t unit = (size_t)(run - region->slabs);
-    if (run->absent) {
+    if (run->purged) {
         give_punched(pages, region, run);
         return;
     }

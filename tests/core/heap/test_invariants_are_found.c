@@ -34,7 +34,7 @@ static hak_slab *unit_that_is(hak_slab_state state, bool touched, bool punched)
     for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
             hak_slab *unit = &hak__superslab_slabs(super)[i];
-            if (unit->state == state && !unit->touched == !touched && !unit->absent == !punched)
+            if (unit->state == state && !unit->touched == !touched && !unit->purged == !punched)
                 return unit;
         }
     }
@@ -158,7 +158,7 @@ static void free_block_was_never_carved(void)
 static void free_block_lies_in_absent_page(void)
 {
     hak_slab *slab = unit_that_is(HAK_SLAB_PARTIAL, true, true);
-    char *block = slab->start + (size_t)__builtin_ctz(slab->absent) * PAGE;
+    char *block = slab->start + (size_t)__builtin_ctz(slab->purged) * PAGE;
     *(void **)block = *(void **)slab->free;
     slab->free = block;
 }
@@ -224,7 +224,7 @@ static void page_with_blocks_says_vacant(void)
 static void absent_page_says_vacant(void)
 {
     hak_slab *slab = unit_that_is(HAK_SLAB_PARTIAL, true, true);
-    slab->vacant |= (uint16_t)(slab->absent & -slab->absent);
+    slab->vacant |= (uint16_t)(slab->purged & -slab->purged);
     heap->vacant_pages++;
 }
 
@@ -438,7 +438,7 @@ static void page_is_resident_that_was_not_touched(void)
 static void absent_page_is_resident(void)
 {
     hak_slab *slab = unit_that_is(HAK_SLAB_PARTIAL, true, true);
-    slab->start[(size_t)__builtin_ctz(slab->absent) * PAGE + SIZE] = 1;
+    slab->start[(size_t)__builtin_ctz(slab->purged) * PAGE + SIZE] = 1;
 }
 
 static void page_behind_the_touched_is_resident(void)

@@ -93,7 +93,7 @@ static void free_block(model *m, size_t i)
 /* Bytes of the pages, present and wholly carved, in which nothing lives. */
 static size_t without_block(const model *m)
 {
-    uint32_t lived_in = m->slab.absent;
+    uint32_t lived_in = m->slab.purged;
     for (size_t i = 0; i < m->carved; i++) {
         if (m->state[i] == LIVE) lived_in |= pages_of(m, i);
     }
@@ -109,7 +109,7 @@ static size_t without_block(const model *m)
 static void punch(model *m, uint32_t pages)
 {
     take_all(m);
-    m->slab.absent = (uint16_t)pages;
+    m->slab.purged = (uint16_t)pages;
     for (size_t i = 0; i < m->carved; i++) {
         if (pages_of(m, i) & pages) m->state[i] = LOST;
     }
@@ -119,9 +119,9 @@ static void restore(model *m, uint32_t pages)
 {
     take_all(m); /* it is done where the list has run dry */
     hak__slab_restore(&m->slab, pages);
-    REQUIRE(!(m->slab.absent & pages));
+    REQUIRE(!(m->slab.purged & pages));
     for (size_t i = 0; i < m->carved; i++) {
-        if (m->state[i] == LOST && !(pages_of(m, i) & m->slab.absent)) m->state[i] = FREE;
+        if (m->state[i] == LOST && !(pages_of(m, i) & m->slab.purged)) m->state[i] = FREE;
     }
     check(m, true);
 }
@@ -163,7 +163,7 @@ static void live_a_life(model *m, support_random *random)
         if (m->state[i] == LIVE) free_block(m, i);
     }
     REQUIRE(hak__holes_of(&m->slab) == without_block(m));
-    restore(m, m->slab.absent);
+    restore(m, m->slab.purged);
 }
 
 static void as_a_plain_account(void **state)
@@ -213,11 +213,11 @@ static void records_are_valid_or_not(void **state)
         REQUIRE(!hak__slab_valid(RECORD(unused_[i], 1, 1, .free = last)));
         REQUIRE(!hak__slab_valid(RECORD(unused_[i], 1, 1, .searched = true)));
     }
-    REQUIRE(hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .absent = 2)));
-    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 2, 1, .absent = 2)));
-    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .absent = 2, .free = last)));
-    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .absent = 0)));
-    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 2, .absent = 2)));
+    REQUIRE(hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .purged = 2)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 2, 1, .purged = 2)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .purged = 2, .free = last)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 1, .purged = 0)));
+    REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_REMNANT, 1, 2, .purged = 2)));
 
     REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_FULL, 2, 1, BLOCKS(100, .asleep = 2))));
     REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_FULL, 1, 1, BLOCKS(100, .asleep = 2, .free = last))));
@@ -226,7 +226,7 @@ static void records_are_valid_or_not(void **state)
     REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_FULL, 3, 1, BLOCKS(100, .asleep = 2))));
 
     REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(1))));
-    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(100, .absent = 2))));
+    REQUIRE(hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(100, .purged = 2))));
     REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_DRY, 2, 1, BLOCKS(64))));
     REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(64, .free = last))));
     REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_DRY, 1, 1, BLOCKS(0))));
@@ -246,7 +246,7 @@ static void records_are_valid_or_not(void **state)
     REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(101))));
     REQUIRE(!hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(1, .free = first))));
     REQUIRE(
-        !hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(1, .absent = 1, .free = first))));
+        !hak__slab_valid(RECORD(HAK_SLAB_CURRENT, 1, 1, BLOCKS(1, .purged = 1, .free = first))));
     REQUIRE(!hak__slab_valid(RECORD(HAK_UNIT_INTERIOR + 1, 1, 1)));
 }
 
