@@ -187,8 +187,8 @@ static void check_residence(const hak_heap *heap, const hak_superslab *super)
     for (size_t page = 0; page < PAGES; page++) {
         const hak_slab *record = &hak__superslab_slabs(super)[page / UNIT_PAGES];
         bool touched = page % UNIT_PAGES * HAK_PAGE < record->touched;
-        bool absent = record->purged >> page % UNIT_PAGES & 1;
-        HAK_ASSERT(!(resident[page] & 1) || (touched && !absent));
+        bool purged = record->purged >> page % UNIT_PAGES & 1;
+        HAK_ASSERT(!(resident[page] & 1) || (touched && !purged));
     }
 }
 

@@ -76,7 +76,7 @@ static inline size_t hak__bytes_of_pages(uint32_t pages)
     return pages ? (size_t)__builtin_popcount(pages) * HAK_PAGE : 0;
 }
 
-/* Of the bytes touched in a unit that is of no use, those that are absent. */
+/* Of the bytes touched in a unit that is of no use, those that are purged. */
 static inline size_t hak__unit_missing(const hak_unit *unit)
 {
     return unit->state == HAK_UNIT_REMNANT ? hak__bytes_of_pages(unit->purged) : 0;

@@ -115,10 +115,10 @@ static void purge_punched(hak_superslab *super)
 static size_t drop(hak_pages *pages, hak_superslab *super)
 {
     hak_unit *slabs = hak__superslab_slabs(super);
-    uint32_t absent = 0;
+    uint32_t purged = 0;
     size_t touched = 0;
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) absent |= slabs[i].purged;
-    if (absent) purge_punched(super);
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) purged |= slabs[i].purged;
+    if (purged) purge_punched(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
         touched += slabs[i].touched;
         slabs[i] = (hak_unit){.touched = slabs[i].touched};
@@ -328,7 +328,7 @@ hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_
     return other.super ? take_at(pages, other, 1, state) : hak__units_take(pages, 1, 1, state);
 }
 
-/* A unit is accounted for up to the last page it has touched, without holes. So one with absent
+/* A unit is accounted for up to the last page it has touched, without holes. So one with purged
  * pages goes back whole, or is of no use until it does. */
 static void give_punched(hak_pages *pages, hak_region *region, hak_unit *run)
 {
