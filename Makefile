@@ -16,8 +16,8 @@ PIC     := -fPIC -fno-semantic-interposition
 # that it links them one after the other.
 LTO     := -flto=auto -ffat-lto-objects
 
-CORE    := $(wildcard core/*.c)
-HEADERS := $(wildcard core/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h)
+CORE    := $(wildcard core/*/*.c)
+HEADERS := $(wildcard core/*.h core/*/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h)
 
 ifndef V
 .SILENT:
@@ -47,7 +47,7 @@ help: ## this list
 everything: libs modules python bench-programs
 run-demo:
 	PYTHON=$(PYTHON) scripts/demo.sh
-run-tests: test-core test-lua test-python test-bench test-docs test-fuzz
+run-tests: test-rooms test-core test-lua test-python test-bench test-docs test-fuzz
 
 # ------------------------------------------------------------------ the allocator
 
@@ -96,7 +96,8 @@ install: libs modules ## copy to $(DESTDIR)$(PREFIX)
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem.pc
 	$(MAKE) --no-print-directory install-lua install-python
 
-SOURCES := $(wildcard core/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c tests/*/*.[ch])
+SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c \
+	tests/*/*.[ch] tests/core/*/*.c)
 format: ## lay the C sources out by clang-format
 	scripts/deps.sh clang-format
 	clang-format -i $(SOURCES)

@@ -43,9 +43,10 @@ setup(
         Extension(
             "hakmem._hakmem",
             sources=["bindings/hakmem.i", "bindings/control.c"]
-            + sorted(glob("bindings/python/*.c") + glob("core/*.c")),
+            + sorted(glob("bindings/python/*.c") + glob("core/*/*.c")),
             depends=["bindings/module.map"]
             + glob("core/*.h")
+            + glob("core/*/*.h")
             + glob("bindings/*.h")
             + glob("bindings/python/*.[hi]"),
             include_dirs=["core", "bindings", "bindings/python"],

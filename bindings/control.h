@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-#include "build.h"
 #include "hakmem.h"
+#include "os/os.h"
 
 /* After a call that failed: a message for the script's error. NULL after a call that did not.
  * Per thread; reading it clears it. */

@@ -404,7 +404,7 @@ def mutants_of(root: Path, file: str) -> list[Mutant]:
 def read_equivalent(path: Path) -> dict[tuple[str, str, str, str], str]:
     """{key: reason} of a file of such entries:
 
-    core/units.c, take_units: reason
+    core/pages/units.c, take_units: reason
         - the line
         + the line, mutated
     """

@@ -33,7 +33,7 @@ import fast  # noqa: E402
 from mutants import Mutant, as_entry, mutants_of, read_equivalent  # noqa: E402
 
 WORK = ROOT / "build" / "mutants"
-SOURCES = ("core/*.c", "core/*.h", "bindings/lua/*.c", "bindings/python/*.c")
+SOURCES = ("core/*/*.c", "core/*/*.h", "bindings/lua/*.c", "bindings/python/*.c")
 EQUIVALENT = ROOT / "tests" / "equivalent-mutants.txt"
 
 # A test that takes so many times longer than with the original is stopped, and has found

@@ -33,7 +33,7 @@ compiler() {
 }
 
 sources() {
-    sha256sum core/*.[ch] bindings/*.[chi] bindings/module.map bindings/*/*.[chi] bench/*.c |
+    sha256sum core/*.h core/*/*.[ch] bindings/*.[chi] bindings/module.map bindings/*/*.[chi] bench/*.c |
         sed 's/^/source /'
 }
 

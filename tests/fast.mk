@@ -14,7 +14,7 @@ ifndef V
 endif
 
 F        := $(B)/tests/fast
-CORE     := $(wildcard core/*.c)
+CORE     := $(wildcard core/*/*.c)
 # A number that is returned as a pointer is nothing worth testing.
 F_CFLAGS := -std=gnu11 -Werror=int-conversion -fPIC -fno-semantic-interposition -MMD -MP -Icore
 
@@ -62,6 +62,8 @@ $(F)/%/test_pages_wait: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_joi
 $(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
 $(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect
 
+vpath test_%.c $(wildcard tests/core/*/)
+
 # $(1): the build
 define core_group
 .PHONY: $(1)
@@ -70,6 +72,10 @@ $(1): $(F)/$(1)/libcore.so $(T_$(1):%=$(F)/$(1)/%)
 $(F)/$(1)/core/%.o: core/%.c
 	mkdir -p $$(@D)
 	$(CC) $(F_CFLAGS) $(F_$(1)) -c $$< -o $$@
+
+$(F)/$(1)/test_%.o: test_%.c
+	mkdir -p $$(@D)
+	$(CC) $(F_CFLAGS) $(F_$(1)) -Itests/core -c $$< -o $$@
 
 $(F)/$(1)/%.o: tests/core/%.c
 	mkdir -p $$(@D)
@@ -184,4 +190,4 @@ list:
 	$(foreach group,$(GROUPS),$(foreach name,$(T_$(group)),echo $(group) $(name);))
 
 .SECONDARY:
--include $(wildcard $(F)/*/*.d $(F)/*/core/*.d $(F)/python/*/*.d)
+-include $(wildcard $(F)/*/*.d $(F)/*/core/*/*.d $(F)/python/*/*.d)

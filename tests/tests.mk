@@ -5,9 +5,12 @@ include tests/fuzz/fuzz.mk
 
 # What takes long or downloads much is no part of `test`.
 .PHONY: test-python-regression test-python-packages soak-python
-.PHONY: test-core test-lua test-python test-bench test-docs test-sanitize
+.PHONY: test-rooms test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST := $(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
+
+test-rooms: libs ## what includes and calls what: nothing goes up
+	$(PYTEST) -q tests/rooms
 
 test-bench: everything ## the tests of the benchmark driver
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/bench

@@ -1,9 +1,8 @@
 /* The lua_Alloc function: what Lua calls for every object. */
 #include "lua_alloc.h"
 
+#include "heap/heap.h"
 #include "lua_pace.h"
-#include "lua_state.h"
-#include "nest.h"
 
 /* ------------------------------------------------------------------ the long ways */
 
@@ -36,8 +35,8 @@ bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
 __attribute__((noinline)) void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size)
 {
     const hak_lua_adapter *adapter = heap->adapter;
-    if (adapter && adapter->closing && block == adapter->state_block) {
-        hak__lua_end(heap, block, old_size);
+    if (adapter && adapter->end && block == adapter->state_block) {
+        adapter->end(heap, block, old_size);
     } else if (hak__lua_is_foreign(heap, block)) {
         adapter->previous(adapter->previous_ud, block, old_size, 0);
     } else {
@@ -72,12 +71,9 @@ void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size
 __attribute__((noinline)) void *hak__lua_resize_in_nest(hak_heap *heap, void *block,
                                                         size_t new_size)
 {
-    size_t had = hak__nest_block_size(heap, block);
-    if (had == 0 || had > HAK_SMALL_MAX || new_size > HAK_SMALL_MAX) {
-        return hak__lua_realloc(heap, block, new_size);
-    }
-    if (hak__heap_class_of(heap, new_size) == hak__heap_class_within(heap, had)) return block;
-    if (new_size > had && hak__nest_extend(heap, block, new_size)) return block;
+    size_t had;
+    if (hak__heap_resize_in_nest(heap, block, new_size, &had)) return block;
+    if (had == 0) return hak__lua_realloc(heap, block, new_size);
     void *other = hak__lua_take(heap, new_size);
     if (!other) return new_size <= had ? block : NULL;
     memcpy(other, block, had < new_size ? had : new_size);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "kinds.h"
+#include "heap/heap.h"
 
 /* Whether a block that the hot path's range does not hold (huge, in a spill region, on a caller's
  * memory) is of the allocator before us. */
@@ -50,7 +50,7 @@ static inline __attribute__((always_inline)) void *
 hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, bool by_kind)
 {
     if (HAK_LIKELY(hak__heap_maps(heap, block))) {
-        hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+        hak_slab *slab = hak__heap_slab_of(heap, block);
         if (HAK_LIKELY(slab->block_size && new_size <= HAK_MEDIUM_MAX)) {
             if (hak__heap_class_of(heap, new_size) == slab->size_class) return block;
             size_t had = slab->block_size;
@@ -61,7 +61,7 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
             hak__heap_free_mapped(heap, block);
             return other;
         }
-        if (!by_kind && !heap->kinds && slab == heap->nest.run) {
+        if (!by_kind && !heap->kinds && hak__heap_is_nest(heap, slab)) {
             return hak__lua_resize_in_nest(heap, block, new_size);
         }
     } else if (hak__lua_is_foreign(heap, block)) {

@@ -6,39 +6,19 @@
  * hak__lua_alloc_closing in place, which drops the heap at the very end; or, where a host's
  * function stands before ours, it has seen to it that each free takes the long way, which does the
  * same. */
+#include "lua_close.h"
+
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "heap.h"
-#include "lua_alloc.h"
-#include "lua_state.h"
+#include "heap/heap.h"
+#include "lua_kinds.h"
+#include "lua_observed.h"
+#include "lua_vm.h"
 
 static const char probe_key; /* in the registry */
-
-/* ------------------------------------------------------------------ the state's own block */
-
-lua_State *hak__lua_main_thread(lua_State *L)
-{
-#ifdef LUA_RIDX_MAINTHREAD
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    lua_State *main_thread = lua_tothread(L, -1);
-#else
-    lua_State *main_thread = lua_pushthread(L) ? L : NULL;
-#endif
-    lua_pop(L, 1);
-    return main_thread;
-}
-
-void *hak__lua_state_block(lua_State *main_thread)
-{
-#ifdef LUA_EXTRASPACE /* since 5.3 */
-    return (char *)main_thread - LUA_EXTRASPACE;
-#else
-    return main_thread;
-#endif
-}
 
 /* ------------------------------------------------------------------ LuaJIT's own allocator */
 
@@ -89,12 +69,13 @@ static void drop_arena(lua_Alloc own, void *arena)
 /* Finalizers that still run may churn; this much of what they free may stay until the heap goes. */
 #define CLOSING_KEEP ((size_t)1 << 20)
 
-void hak__lua_end(hak_heap *heap, void *state_block, size_t size)
+/* Frees the state's own block, the last, and with it the heap, unless that is the host's. */
+static void end(hak_heap *heap, void *state_block, size_t size)
 {
     hak_lua_adapter adapter = *(hak_lua_adapter *)heap->adapter;
     bool ours = hak_heap_owns(heap, state_block);
     if (adapter.hosts) {
-        heap->base = adapter.base;
+        hak__heap_show(heap, adapter.base);
         hak_heap_free(heap, heap->adapter);
         heap->adapter = NULL;
         hak_heap_free(heap, state_block);
@@ -117,7 +98,7 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
         return result;
     }
     if (block == adapter->state_block) {
-        hak__lua_end(heap, block, old_size);
+        end(heap, block, old_size);
     } else if (adapter->closing_new >= CLOSING_KEEP ||
                (adapter->previous && !hak_heap_owns(heap, block))) {
         hak_lua_alloc(ud, block, old_size, 0);
@@ -128,8 +109,7 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
 /* No block is in the range of the hot path any more. */
 static void take_the_long_way(hak_lua_adapter *adapter)
 {
-    adapter->base = adapter->heap->base;
-    adapter->heap->base = (uintptr_t)1 << 63;
+    adapter->base = hak__heap_hide(adapter->heap);
 }
 
 /* ------------------------------------------------------------------ leaving lua_close early */
@@ -275,8 +255,8 @@ void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter, void *frame)
     adapter->mark = NULL;
     lua_State *main_thread = hak__lua_main_thread(L);
     if (main_thread) adapter->state_block = hak__lua_state_block(main_thread);
-    adapter->closing = adapter->state_block != NULL;
-    if (!adapter->closing) return;
+    if (!adapter->state_block) return;
+    adapter->end = end;
     if (in_place && !adapter->hosts) lua_setallocf(L, hak__lua_alloc_closing, heap);
     else take_the_long_way(adapter);
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "control.h"
-#include "lua_state.h"
-#include "observe.h"
-#include "options.h"
+#include "heap/heap.h"
+#include "insight/insight.h"
+#include "lua_vm.h"
 
 /* The string in field `name` of the options, or NULL. It stays valid while the table does. */
 static const char *string_option(lua_State *L, const char *name)

@@ -1,8 +1,9 @@
 /* The lua_Alloc function of a heap that keeps kinds apart. For a new block, Lua 5.2 and later pass
  * in place of the old size what kind of object it is for; arrays, the hash parts of tables, buffers
  * and upvalues of Lua 5.3 come without, as does everything in Lua 5.1 and LuaJIT. */
+#include "lua_kinds.h"
+
 #include "lua_alloc.h"
-#include "lua_state.h"
 
 enum { OTHER, STRING, TABLE, FUNCTION, USERDATA, THREAD, COUNT };
 

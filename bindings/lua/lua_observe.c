@@ -1,35 +1,9 @@
-/* Observing a state: a lua_Alloc function that tells the observer of each operation and calls the
- * one that the state has when it is not observed. Switching exchanges the two, so that a state that
- * is not observed does not pay. */
+/* Observing a state, by exchanging its function. */
 #include <errno.h>
 
-#include "lua_state.h"
-#include "observe.h"
-
-static void *alloc_observed(void *ud, void *block, size_t old_size, size_t new_size)
-{
-    hak_heap *heap = ud;
-    lua_Alloc alloc = hak__lua_alloc_of(heap);
-    if (new_size == 0) {
-        if (block) hak__observe_free(heap, block);
-        return alloc(ud, block, old_size, 0);
-    }
-    unsigned kind = block ? 0 : hak__lua_kind_of(old_size);
-    hak_sight sight = hak__observe_before(heap, block, kind, new_size);
-    void *result = alloc(ud, block, old_size, new_size);
-    hak__observe_after(heap, &sight, result);
-    return result;
-}
-
-lua_Alloc hak__lua_function(const hak_heap *heap)
-{
-    return hak__observing(heap) ? alloc_observed : hak__lua_alloc_of(heap);
-}
-
-bool hak__lua_is_ours(lua_Alloc function)
-{
-    return hak__lua_is_alloc(function) || function == alloc_observed;
-}
+#include "insight/insight.h"
+#include "lua_close.h"
+#include "lua_observed.h"
 
 bool hak_lua_observe(lua_State *L, bool on)
 {
@@ -50,5 +24,5 @@ bool hak_lua_observe(lua_State *L, bool on)
 bool hak_lua_observing(lua_State *L)
 {
     void *ud;
-    return lua_getallocf(L, &ud) == alloc_observed;
+    return hak__lua_observes(lua_getallocf(L, &ud));
 }

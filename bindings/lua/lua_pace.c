@@ -1,5 +1,7 @@
 #include "lua_pace.h"
 
+#include "lua_vm.h"
+
 /* What is kept back: a part of the limit, but no more than half of the room that there is. */
 #define KEPT_PART 16
 #define KEPT_MOST ((size_t)1 << 20)
@@ -34,11 +36,6 @@ static bool keeps(void)
 #endif
 
 #define NO_STEPMUL (-1)
-
-static size_t in_use(const hak_heap *heap)
-{
-    return heap->footprint - heap->retained;
-}
 
 /* ------------------------------------------------------------------ asking the collector */
 
@@ -75,7 +72,7 @@ static bool put_stepmul_back(hak_lua_adapter *adapter)
 /* Has the collector go on at the next place where it may. False where the script has stopped it. */
 static bool ask(hak_lua_adapter *adapter, int stepmul)
 {
-    if (!adapter->thread || adapter->closing) return false;
+    if (!adapter->thread || hak__lua_is_closing(adapter)) return false;
     int running = lua_gc(adapter->thread, LUA_GCISRUNNING, 0);
     if (running == 0 || (running < 0 && LUA_VERSION_NUM > 501)) return false;
     set_stepmul(adapter, stepmul);
@@ -109,13 +106,14 @@ void hak__lua_pace(hak_lua_adapter *adapter)
     hak_heap *heap = adapter->heap;
     hak_lua_pace *pace = &adapter->pace;
     pace->begin_at = pace->hurry_at = SIZE_MAX;
-    if (!adapter->thread || adapter->closing || !put_stepmul_back(adapter)) return;
-    pace->limit = heap->limit;
-    heap->kept_back = 0;
-    if (heap->limit == SIZE_MAX) return;
-    size_t used = in_use(heap), room = used < heap->limit ? heap->limit - used : 0;
-    heap->kept_back = kept_of(heap->limit, room);
-    room -= (size_t)heap->kept_back * HAK_PAGE;
+    if (!adapter->thread || hak__lua_is_closing(adapter) || !put_stepmul_back(adapter)) return;
+    pace->limit = hak__heap_most(heap);
+    hak__heap_keep_back(heap, 0);
+    if (pace->limit == SIZE_MAX) return;
+    size_t used = hak__heap_in_use(heap), room = used < pace->limit ? pace->limit - used : 0;
+    uint16_t kept = kept_of(pace->limit, room);
+    hak__heap_keep_back(heap, kept);
+    room -= (size_t)kept * HAK_PAGE;
     pace->begin_at = used + room / 2;
     pace->hurry_at = used + room - room / 8;
 }
@@ -123,8 +121,8 @@ void hak__lua_pace(hak_lua_adapter *adapter)
 void hak__lua_press(hak_lua_adapter *adapter)
 {
     hak_lua_pace *pace = &adapter->pace;
-    size_t used = in_use(adapter->heap);
-    if (adapter->heap->limit != pace->limit) hak__lua_pace(adapter);
+    size_t used = hak__heap_in_use(adapter->heap);
+    if (hak__heap_most(adapter->heap) != pace->limit) hak__lua_pace(adapter);
     if (used < pace->begin_at) return;
     bool hurry = used >= pace->hurry_at;
     int stepmul = hurry ? AT_ONCE : stepmul_for(adapter, (pace->hurry_at - pace->begin_at) / 2);
@@ -134,9 +132,20 @@ void hak__lua_press(hak_lua_adapter *adapter)
 void hak__lua_refused(hak_lua_adapter *adapter)
 {
     hak_heap *heap = adapter->heap;
-    if (heap->limit == SIZE_MAX || LUA_VERSION_NUM > 501) return;
-    if (heap->limit != adapter->pace.limit) hak__lua_pace(adapter);
+    if (hak__heap_most(heap) == SIZE_MAX || LUA_VERSION_NUM > 501) return;
+    if (hak__heap_most(heap) != adapter->pace.limit) hak__lua_pace(adapter);
     if (!keeps()) return; /* LuaJIT crashes where memory runs out while it collects */
     if (ask(adapter, AT_ONCE)) adapter->pace.begin_at = SIZE_MAX;
-    heap->kept_back /= 2;
+    hak__heap_keep_back(heap, hak__heap_keep_back(heap, 0) / 2);
+}
+
+void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
+{
+    if (adapter->mark) adapter->colour = hak__lua_colour(adapter);
+    adapter->most_kib = 0;
+    if (hak__lua_is_closing(adapter)) return;
+    hak_heap_settle(adapter->heap);
+    /* 5.4 takes no setting while a finalizer runs. */
+    if (LUA_VERSION_NUM >= 504) adapter->pace.limit = HAK_LUA_PACE_ANEW;
+    else hak__lua_pace(adapter);
 }

@@ -11,8 +11,8 @@
 #ifndef HAK_LUA_PACE_H
 #define HAK_LUA_PACE_H
 
-#include "heap.h"
-#include "lua_state.h"
+#include "heap/heap.h"
+#include "lua_adapter.h"
 
 /* Sets the marks of a heap by what is in use: with its limit, and after each cycle. */
 void hak__lua_pace(hak_lua_adapter *adapter);
@@ -24,6 +24,9 @@ void hak__lua_press(hak_lua_adapter *adapter);
 
 /* A request was refused. */
 void hak__lua_refused(hak_lua_adapter *adapter);
+
+/* A cycle is over: the heap gives back what it does not retain. */
+void hak__lua_cycle_is_over(hak_lua_adapter *adapter);
 
 /* What each long way of an allocation begins and ends with. */
 static inline void hak__lua_before(hak_heap *heap)
@@ -38,8 +41,8 @@ static inline void *hak__lua_after(hak_heap *heap, void *block)
     if (!adapter) return block;
     if (HAK_UNLIKELY(!block)) {
         hak__lua_refused(adapter);
-    } else if (HAK_UNLIKELY(heap->footprint - heap->retained >= adapter->pace.begin_at ||
-                            heap->limit != adapter->pace.limit)) {
+    } else if (HAK_UNLIKELY(hak__heap_in_use(heap) >= adapter->pace.begin_at ||
+                            hak__heap_most(heap) != adapter->pace.limit)) {
         hak__lua_press(adapter);
     }
     return block;

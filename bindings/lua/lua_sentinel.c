@@ -10,11 +10,14 @@
  * cycle may end. In LuaJIT and 5.4, whose generations leave old objects as they are, it is a second
  * object: garbage from the beginning, it is finalized by each cycle, and followed by another or
  * marked again. */
+#include "lua_sentinel.h"
+
 #include <lauxlib.h>
 
-#include "heap.h"
+#include "heap/heap.h"
+#include "lua_close.h"
 #include "lua_pace.h"
-#include "lua_state.h"
+#include "lua_vm.h"
 
 static const char key;        /* of the one in the registry */
 static const char thread_key; /* of a thread, where the main one is not known */
@@ -58,17 +61,6 @@ static void watch_colour(hak_lua_adapter *adapter, const sentinel *object)
     adapter->colour = white;
 }
 
-void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
-{
-    if (adapter->mark) adapter->colour = hak__lua_colour(adapter);
-    adapter->most_kib = 0;
-    if (adapter->closing) return;
-    hak_heap_settle(adapter->heap);
-    /* 5.4 takes no setting while a finalizer runs. */
-    if (LUA_VERSION_NUM >= 504) adapter->pace.limit = HAK_LUA_PACE_ANEW;
-    else hak__lua_pace(adapter);
-}
-
 /* ------------------------------------------------------------------ by finalizers */
 
 /* Far more than an object takes, and than classes leave each other of a limit. */
@@ -76,7 +68,7 @@ void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
 
 static bool has_room(const hak_heap *heap)
 {
-    return heap->footprint <= heap->limit && heap->limit - heap->footprint >= ROOM;
+    return hak__heap_headroom(heap) >= ROOM;
 }
 
 /* Makes sure that the next cycle finalizes one too. A new object does it, which must not be tried
@@ -99,12 +91,11 @@ static int finalize(lua_State *L)
     hak_lua_adapter *adapter = of->adapter;
     if (of->lasts) {
         hak__lua_at_close(L, adapter, __builtin_frame_address(0));
-    } else if (!adapter->closing) {
+    } else if (!hak__lua_is_closing(adapter)) {
         hak__lua_cycle_is_over(adapter);
-        uint16_t kept = adapter->heap->kept_back;
-        adapter->heap->kept_back = 0;
+        uint16_t kept = hak__heap_keep_back(adapter->heap, 0);
         renew(L, adapter->heap);
-        adapter->heap->kept_back = kept;
+        hak__heap_keep_back(adapter->heap, kept);
     }
     return 0;
 }

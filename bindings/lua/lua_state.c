@@ -1,6 +1,4 @@
 /* States in heaps of their own: making them and taking them over. */
-#include "lua_state.h"
-
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdbool.h>
@@ -8,8 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "heap.h"
+#include "heap/heap.h"
+#include "lua_close.h"
+#include "lua_kinds.h"
+#include "lua_observed.h"
 #include "lua_pace.h"
+#include "lua_sentinel.h"
+#include "lua_vm.h"
 
 static int panic(lua_State *L)
 {
@@ -62,13 +65,13 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
     hak_lua_adapter *adapter = hak__heap_zalloc(heap, 1, sizeof *adapter);
     if (!adapter) return NULL;
     adapter->heap = heap;
-    adapter->pace = (hak_lua_pace){heap->limit, SIZE_MAX, SIZE_MAX, 0, -1};
+    adapter->pace = (hak_lua_pace){hak__heap_most(heap), SIZE_MAX, SIZE_MAX, 0, -1};
     heap->adapter = adapter;
     hak__lua_name_kinds(heap);
     return adapter;
 }
 
-static const hak_traits luajit_traits = {
+static const hak_hints luajit_hints = {
     .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 /* A heap for a state; granularity 8 unless asked otherwise. */
@@ -78,7 +81,7 @@ static hak_heap *heap_new(const hak_heap_options *options)
     if (!filled.granularity) filled.granularity = 8;
     if (!filled.name) filled.name = "lua";
     hak_heap *heap = hak_heap_new(&filled);
-    if (heap && hak__lua_is_luajit()) hak__heap_suit(heap, &luajit_traits);
+    if (heap && hak__lua_is_luajit()) hak__heap_suit(heap, &luajit_hints);
     if (heap && !adapter_new(heap)) {
         hak_heap_destroy(heap);
         heap = NULL;
@@ -132,39 +135,7 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
     return NULL;
 }
 
-#if LUA_VERSION_NUM == 501
-extern int luaJIT_setmode(lua_State *L, int index, int mode)
-    __attribute__((weak, visibility("default")));
-#endif
-
-bool hak__lua_is_luajit(void)
-{
-#if LUA_VERSION_NUM == 501
-    return luaJIT_setmode != NULL;
-#else
-    return false;
-#endif
-}
-
-bool hak__lua_takes_foreign_memory(lua_State *L)
-{
-    return !hak__lua_is_luajit() || (uintptr_t)L >> 32 != 0;
-}
-
 /* ------------------------------------------------------------------ taking states over */
-
-lua_Alloc hak__lua_own_alloc(void)
-{
-    static lua_Alloc known;
-    lua_Alloc own = __atomic_load_n(&known, __ATOMIC_RELAXED);
-    if (own) return own;
-    lua_State *fresh = luaL_newstate();
-    if (!fresh) return NULL;
-    own = lua_getallocf(fresh, NULL);
-    lua_close(fresh);
-    __atomic_store_n(&known, own, __ATOMIC_RELAXED);
-    return own;
-}
 
 /* A state that its host has made in a heap of its own. */
 static void adopt(lua_State *L, hak_heap *heap)

@@ -6,9 +6,8 @@
 %}
 
 %{
-#include "options.h"
+#include "heap/heap.h"
 #include "py_control.h"
-#include "sizeclass.h"
 
 #define CONTROL_ENTER bool entered = hak_py_enter();
 #define CONTROL_LEAVE hak_py_leave(entered);

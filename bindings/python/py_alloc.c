@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "observe.h"
+#include "insight/insight.h"
 
 static inline const PyMemAllocatorEx *previous(const hak_heap *heap, int domain)
 {
@@ -99,7 +99,7 @@ static inline void *resize(hak_heap *heap, void *block, size_t size, int domain)
 {
     if (!block) return alloc(heap, size, domain);
     if (HAK_LIKELY(hak__heap_maps(heap, block))) {
-        hak_slab *slab = &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
+        hak_slab *slab = hak__heap_slab_of(heap, block);
         size_t had = slab->block_size;
         if (HAK_LIKELY(had && size <= HAK_MEDIUM_MAX)) {
             if (size <= had && size > had - had / 4) return block;
@@ -125,7 +125,7 @@ void hak__py_unlock(void)
 
 static void register_handlers(void)
 {
-    hak__region_respect_fork();
+    hak__heap_respect_fork();
     pthread_atfork(hak__py_lock, hak__py_unlock, hak__py_unlock);
 }
 

@@ -2,7 +2,7 @@
  * gives memory back at once; one that was due leaves what the program will probably need again. */
 #include <stdbool.h>
 
-#include "heap.h"
+#include "heap/heap.h"
 #include "py_control.h"
 
 #define OLDEST 2 /* generation of CPython's collector: its collection is a full one */
@@ -78,7 +78,7 @@ PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
     bool entered = hak_py_enter();
     hak_heap *heap = hak_py_heap();
     hak_heap_settle(heap);
-    if (asked) hak__heap_rest(heap, heap->released.keep);
+    if (asked) hak__heap_rest(heap, hak__heap_learned(heap));
     asked = false;
     hak_py_leave(entered);
     Py_RETURN_NONE;

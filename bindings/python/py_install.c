@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "bins.h"
 #include "hakmem_python.h"
-#include "observe.h"
+#include "heap/heap.h"
+#include "insight/insight.h"
 #include "py_alloc.h"
 #include "py_watch.h"
 #include "py_wrappers.h"
@@ -149,7 +149,7 @@ static const char *check(const hak_py_options *options)
 /* By measurement: docs/design.md, "CPython". */
 #define WORK_MOST 16  /* bytes */
 #define DECAY     250 /* milliseconds */
-static const hak_traits traits = {
+static const hak_hints hints = {
     .in_order = true, .work_most = WORK_MOST, .decay = DECAY, .coloured = true};
 
 /* The heap, with these options. */
@@ -160,13 +160,13 @@ static const char *prepare_heap(const hak_py_options *options)
             .profile = options->profile, .limit = options->limit, .name = "python"});
         if (!adapter.heap) return fail(errno, "%s", hak__heap_new_failure(errno));
         adapter.heap->adapter = &adapter;
-        hak__heap_suit(adapter.heap, &traits);
+        hak__heap_suit(adapter.heap, &hints);
         adapter.observed = hak__observing(adapter.heap);
         return NULL;
     }
     if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))
         return fail(ERANGE, "a limit of %zu bytes is below the %zu in use", options->limit,
-                    adapter.heap->footprint - adapter.heap->retained);
+                    hak__heap_in_use(adapter.heap));
     if (options->profile) hak_heap_set_profile(adapter.heap, options->profile);
     return NULL;
 }
@@ -215,7 +215,7 @@ void hak_py_uninstall(void)
     if (!adapter.heap || adapter.passing) return;
     bool entered = hak_py_enter();
     adapter.passing = true;
-    hak__bins_empty(adapter.heap);
+    hak__heap_detach(adapter.heap);
     hak_py_leave(entered);
 }
 

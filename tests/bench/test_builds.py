@@ -274,19 +274,19 @@ def test_a_profile_of_the_same_sources_is_accepted(tree):
 
 
 def test_a_source_that_has_changed_is_named(tree):
-    with (tree.folder / "core" / "slab.h").open("a") as source:
+    with (tree.folder / "core" / "heap" / "slab.h").open("a") as source:
         source.write("/* another */\n")
     status, told = tree.check()
     assert status == 1
-    assert "these sources have changed: core/slab.h. Train it anew: make pgo-train" in told
+    assert "these sources have changed: core/heap/slab.h. Train it anew: make pgo-train" in told
 
 
 def test_sources_that_came_and_went_are_named(tree):
-    (tree.folder / "core" / "new.c").touch()
-    (tree.folder / "core" / "holes.c").unlink()
+    (tree.folder / "core" / "heap" / "new.c").touch()
+    (tree.folder / "core" / "heap" / "holes.c").unlink()
     status, told = tree.check()
     assert status == 1
-    assert "these sources have changed: core/holes.c core/new.c. Train" in told
+    assert "these sources have changed: core/heap/holes.c core/heap/new.c. Train" in told
 
 
 def test_other_flags_are_told(tree):
@@ -356,13 +356,13 @@ def test_a_function_that_does_not_fit_its_profile_is_an_error(tree):
     assert made.returncode == 0, made.stderr
     subprocess.run([tree.folder / program, "--ops", "1000"], check=True, cwd=tree.folder)
     shutil.rmtree(tree.folder / "build" / "pgo" / "static")
-    source = tree.folder / "core" / "slab.c"
+    source = tree.folder / "core" / "heap" / "slab.c"
     text = source.read_text(encoding="utf-8")
     # (On the same lines: a function is known by its line too.)
     more = "    { extern volatile int more; if (more) more = 2; } for ("
     assert text.count("    for (") > 0
     source.write_text(text.replace("    for (", more))
-    object_file = "build/pgo/static/core/slab.o"
+    object_file = "build/pgo/static/core/heap/slab.o"
     made = make("B=build/pgo", "VARIANT=pgo", object_file, cwd=tree.folder)
     assert made.returncode != 0
     assert "[-Werror=coverage-mismatch]" in made.stderr
@@ -378,7 +378,7 @@ def test_a_stale_build_is_not_measured(build):
     assert "run `make pgo`" in stderr
 
     sources = subprocess.run(
-        "sha256sum core/*.[ch] bindings/*.[chi] bindings/module.map bindings/*/*.[chi] bench/*.c"
+        "sha256sum core/*.h core/*/*.[ch] bindings/*.[chi] bindings/module.map bindings/*/*.[chi] bench/*.c"
         " | sed 's/^/source /'",
         shell=True, cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
@@ -388,12 +388,12 @@ def test_a_stale_build_is_not_measured(build):
     assert status == 0, stderr
 
     lines = sources.splitlines(keepends=True)
-    (first,) = [one for one in lines if one.endswith(" core/bins.c\n")]
+    (first,) = [one for one in lines if one.endswith(" core/heap/bins.c\n")]
     (pgo / "stamp").write_text(sources.replace(first, first.replace(first[7:11], "0000", 1)))
     status, stdout, stderr = build.hakbench(*arguments)
     assert status == 1
     assert not stdout
-    assert "the profile is stale: since it was trained, these sources have changed: core/bins.c" in stderr
+    assert "the profile is stale: since it was trained, these sources have changed: core/heap/bins.c" in stderr
 
 
 def test_the_folder_of_a_build_is_its_name(tmp_path):

@@ -1,5 +1,5 @@
-# The C tests of core/: one program for each promise, test_<promise>.c, built against the core as it
-# is released and against the core that asserts its invariants.
+# The C tests of core/: one program for each promise, test_<promise>.c in the folder of the room that
+# keeps it, built against the core as it is released and against the core that asserts its invariants.
 
 CT       := $(B)/tests/core
 
@@ -8,7 +8,7 @@ CT_OF_FAST  := test_profile_is_fixed
 CT_OBSERVED := test_observations_are_exact test_observer_does_without_memory
 CT_RELEASED := test_costs_do_not_grow
 CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED) $(CT_RELEASED), \
-	$(patsubst tests/core/%.c,%,$(sort $(wildcard tests/core/test_*.c))))
+	$(basename $(notdir $(sort $(wildcard tests/core/*/test_*.c)))))
 
 CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
 
@@ -45,11 +45,17 @@ CT_FOR_FAST := test_blocks_fit_and_align test_growth_moves_pages test_limit_hold
 CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_misuse_is_reported test_model_agrees \
 	test_os_failure_is_survived test_realloc_keeps_contents test_refusal_changes_nothing
 
+vpath test_%.c $(wildcard tests/core/*/)
+
 # $(1): the build; $(CT_$(1)) are its flags.
 define core_tests
 $(CT)/$(1)/core/%.o: core/%.c $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -fvisibility=hidden -c $$< -o $$@
+
+$(CT)/$(1)/test_%.o: test_%.c $$(wildcard tests/core/*.h) $$(HEADERS) Makefile tests/core/core.mk
+	@mkdir -p $$(@D)
+	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
 $(CT)/$(1)/%.o: tests/core/%.c $$(wildcard tests/core/*.h) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)

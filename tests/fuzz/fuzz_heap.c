@@ -200,7 +200,7 @@ static void begin(void)
 {
     static const char *const variables[][2] = {
         {"HAKMEM_PREWARM", "256k"},     {"HAKMEM_CARVE", "8k"},      {"HAKMEM_KINDS", "1"},
-        {"HAKMEM_PROFILE", "lean"},     {"HAKMEM_WAKE", "1"},        {"HAKMEM_AHEAD", "64k"},
+        {"HAKMEM_PROFILE", "lean"},     {"HAKMEM_WAKE", "1"},        {"HAKMEM_RETAIN_BUSY", "1m"},
         {"HAKMEM_RETAIN_LEAST", "64k"}, {"HAKMEM_SS_MEM_LEAN", "1"},
     };
     instruction first = program_next();

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bins.h"
 #include "fail.h"
+#include "heap/adapter.h"
+#include "heap/bins.h"
 #include "os_calls.h"
 #include "program.h"
 
@@ -20,9 +21,9 @@ static const char *const settings[] = {
     "wake=1",
     "wake=2",
     "wake=31",
-    "fullest=1",
-    "ahead=64k",
-    "ahead=0",
+    "mem_lean=0",
+    "carve=4k",
+    "retain_busy=0",
     "carve=8k",
     "carve=16k",
     "carve=64k",
@@ -39,7 +40,7 @@ static const char *const settings[] = {
     "wake=0",
     "nothing=1",
     "retain_least=9z",
-    "ahead",
+    "carve",
 };
 
 static const char *const profiles[] = {"speed", "balanced", "lean", "custom", "none", NULL};
@@ -122,7 +123,7 @@ void manage_trim(shadow *s, instruction i)
 void manage_settle(shadow *s, instruction i)
 {
     /* As where a binding hands out no further blocks of this heap for now. */
-    if (i.a % 16 == 0) hak__bins_empty(s->heap);
+    if (i.a % 16 == 0) hak__heap_detach(s->heap);
     size_t before = shadow_stats(s).footprint;
     errno = 0;
     size_t given = hak_heap_settle(s->heap);

@@ -1,7 +1,7 @@
 /* Operations of the fuzz target on blocks: which ones, how many and of what size an instruction
  * means. What must hold then, shadow.c knows. */
 #include "fail.h"
-#include "heap.h"
+#include "heap/blocks.h"
 #include "program.h"
 
 /* ------------------------------------------------------------------ sizes */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fail.h"
-#include "region.h"
+#include "pages/region.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4

@@ -2,13 +2,15 @@
 #include "shadow.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fail.h"
-#include "heap.h"
-#include "kinds.h"
+#include "heap/adapter.h"
+#include "heap/blocks.h"
+#include "heap/kinds.h"
 #include "os_calls.h"
 #include "pattern.h"
 
@@ -17,8 +19,8 @@ size_t shadow_time_left;
 
 static uint64_t stamps;
 
-static const hak_traits traits_of_cpython = {.in_order = true, .work_most = 64, .coloured = true};
-static const hak_traits traits_of_luajit = {
+static const hak_hints traits_of_cpython = {.in_order = true, .work_most = 64, .coloured = true};
+static const hak_hints traits_of_luajit = {
     .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 static const char *const kind_names[HAK_KINDS] = {"0", "1", "2", "3", "4", "5"};

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "fail.h"
-#include "heap.h"
+#include "heap/blocks.h"
 #include "os_calls.h"
 #include "pattern.h"
 
 #if __has_include("check.h")
-#include "check.h"
+#include "heap/check.h"
 #else
 static void hak__heap_check(const hak_heap *heap)
 {

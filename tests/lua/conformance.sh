@@ -42,8 +42,9 @@ build() {
     # shellcheck disable=SC2086
     cc $flags $hakmem -I"$1" "$1"/*.c "$root"/bindings/lua/lua_alloc.c \
         "$root"/bindings/lua/lua_close.c "$root"/bindings/lua/lua_kinds.c \
-        "$root"/bindings/lua/lua_observe.c "$root"/bindings/lua/lua_pace.c \
-        "$root"/bindings/lua/lua_sentinel.c "$root"/bindings/lua/lua_state.c "$root"/core/*.c \
+        "$root"/bindings/lua/lua_observe.c "$root"/bindings/lua/lua_observed.c \
+        "$root"/bindings/lua/lua_pace.c "$root"/bindings/lua/lua_sentinel.c \
+        "$root"/bindings/lua/lua_state.c "$root"/bindings/lua/lua_vm.c "$root"/core/*/*.c \
         "$1/lua.o" -o "$1/lua" -Wl,-E -lm -ldl -pthread
     make -s -C "$1/testes/libs" >"$1/libs.log" 2>&1
 }

@@ -437,11 +437,11 @@ function TestOptions:test_every_option_has_a_variable_a_value_and_an_origin()
 end
 
 function TestOptions:test_settings_refine_the_profile()
-  hakmem.configure { retain_least = 2 ^ 20, fullest = true, decommit = "OFF" }
+  hakmem.configure { retain_least = 2 ^ 20, mem_lean = true, decommit = "OFF" }
   luaunit.assertEquals(hakmem.profile(), "custom")
   luaunit.assertEquals(option("retain_least").value, "1048576")
   luaunit.assertEquals(option("retain_least").origin, "heap")
-  luaunit.assertEquals(option("fullest").value, "1")
+  luaunit.assertEquals(option("mem_lean").value, "1")
   luaunit.assertEquals(option("decommit").value, "OFF")
   hakmem.configure "pool=64k carve=8192"
   luaunit.assertEquals(option("pool").value, "65536")

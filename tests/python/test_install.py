@@ -279,15 +279,15 @@ hakmem.install(profile="lean")
 assert hakmem.options()["profile"] == {
     "variable": "HAKMEM_PROFILE", "type": "name", "range": "speed, balanced, lean, custom",
     "help": before["profile"]["help"], "value": "lean", "origin": "heap"}
-hakmem.configure(retain_least="1m", decommit="OFF", fullest=True)
+hakmem.configure(retain_least="1m", decommit="OFF", mem_lean=True)
 told = hakmem.options()
 assert hakmem.profile() == "custom"
-assert [told[name]["value"] for name in ("retain_least", "decommit", "fullest")] == [
+assert [told[name]["value"] for name in ("retain_least", "decommit", "mem_lean")] == [
     "1048576", "OFF", "1"]
 for settings, says in (
     ({"carve": 1}, "option 'carve' cannot be '1', accepted are: 4096 to"),
     ({"x": 1}, "unknown option 'x', accepted are: mem_lean, warm_pool"),
-    ({"wake": 3, "fullest": 2}, "option 'fullest' cannot be '2', accepted are: 0, 1"),
+    ({"wake": 3, "mem_lean": 2}, "option 'mem_lean' cannot be '2', accepted are: 0, 1"),
 ):
     try:
         hakmem.configure(**settings)

@@ -1,0 +1,109 @@
+/* Allocating: the long ways, and the calls that have no short one. */
+#include "heap/alloc.h"
+
+#include <string.h>
+
+#include "heap/bins.h"
+#include "heap/check.h"
+#include "heap/large.h"
+#include "heap/nest.h"
+#include "heap/refill.h"
+
+#define ALIGNMENT_MAX ((size_t)4 << 20)
+
+static void *alloc_large(hak_heap *heap, unsigned kind, size_t size)
+{
+    void *block;
+    if (hak__alloc_impossible(size)) return NULL;
+    HAK_WITH_RETRY(heap, block, hak__large_alloc(heap, kind, size, HAK_PAGE, false));
+    return block;
+}
+
+static void *alloc_from_slab(hak_heap *heap, hak_bin_class class)
+{
+    hak_slab *slab = hak__heap_current(heap, class);
+    if (!slab->free) slab = hak__refill(heap, class);
+    if (!slab) return NULL;
+    if (slab->block_size > HAK_SMALL_MAX) hak__bins_count(slab);
+    return hak__slab_pop(slab);
+}
+
+void *hak__alloc_class(hak_heap *heap, hak_bin_class class)
+{
+    if (class.size <= HAK_SMALL_MAX || !hak__heap_current(heap, class)->free) {
+        void *block = hak__nest_alloc(heap, class);
+        if (block) return block;
+    }
+    return alloc_from_slab(heap, class);
+}
+
+void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
+{
+    hak__heap_check_now_and_then(heap);
+    if (!heap->kinds) kind = 0;
+    if (size > HAK_MEDIUM_MAX) return alloc_large(heap, kind, size);
+    hak_bin_class class = hak__class_in(heap, kind, hak__heap_class_of(heap, size));
+    void *block;
+    HAK_WITH_RETRY(heap, block, hak__alloc_class(heap, class));
+    return block;
+}
+
+/* A young heap takes this way with every block: the nest comes first, and short. */
+void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
+{
+    if (size <= HAK_SMALL_MAX && !heap->kinds) {
+        unsigned index = hak__heap_class_of(heap, size);
+        void *block = hak__nest_take(heap, index, hak__heap_class_size(heap, index));
+        if (block) return block;
+    }
+    return hak__heap_alloc_kind_slow(heap, 0, size);
+}
+
+#ifndef HAK_OBSERVE
+void *hak_heap_alloc(hak_heap *heap, size_t size)
+{
+    hak__heap_check_now_and_then(heap);
+    return hak__heap_alloc(heap, size);
+}
+#endif
+
+void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
+{
+    hak__heap_check_now_and_then(heap);
+    size_t bytes;
+    void *block;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (bytes > HAK_MEDIUM_MAX) {
+        if (hak__alloc_impossible(bytes)) return NULL;
+        HAK_WITH_RETRY(heap, block, hak__large_alloc(heap, 0, bytes, HAK_PAGE, true));
+        return block;
+    }
+    block = hak__heap_alloc(heap, bytes);
+    return block ? memset(block, 0, bytes) : NULL;
+}
+
+void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
+{
+    hak__heap_check_now_and_then(heap);
+    size_t most = heap->pages.region ? HAK_PAGE : ALIGNMENT_MAX;
+    if (alignment == 0 || (alignment & (alignment - 1)) || alignment > most) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (alignment <= hak__heap_spacing(heap)->granularity) return hak__heap_alloc(heap, size);
+    /* Slabs begin at a multiple of the page, unless they have colours, so that every block of a
+     * class whose size is a multiple of the alignment is aligned. */
+    if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
+        unsigned index = hak__heap_class_aligned(heap, size, alignment);
+        void *block;
+        HAK_WITH_RETRY(heap, block, alloc_from_slab(heap, hak__class_in(heap, 0, index)));
+        return block;
+    }
+    if (hak__alloc_impossible(size)) return NULL;
+    void *block;
+    HAK_WITH_RETRY(heap, block, hak__large_alloc(heap, 0, size ? size : 1, alignment, false));
+    return block;
+}

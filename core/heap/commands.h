@@ -1,0 +1,16 @@
+/* What is asked of a heap as a whole, while it lives: to keep to a limit, to follow another
+ * profile, to give memory back or have some ready. */
+#ifndef HAK_COMMANDS_H
+#define HAK_COMMANDS_H
+
+#include "heap/blocks.h"
+
+/* Sets the limit; 0: none. */
+void hak__policy_limit(hak_heap *heap, size_t bytes);
+
+/* Refines a profile by a heap's own options, of which `given` has a bit for each. False with errno
+ * and a message as hak_heap_configure, and no change. */
+bool hak__policy_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
+                        size_t size);
+
+#endif

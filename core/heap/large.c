@@ -1,0 +1,251 @@
+#include "heap/large.h"
+
+#include <string.h>
+
+#include "heap/excess.h"
+#include "heap/nest.h"
+#include "heap/reclaim.h"
+#include "os/os.h"
+#include "pages/pages.h"
+
+#define SPAN_MAX    (HAK_SUPERSLAB_SIZE / 2)
+#define GROWING_MIN ((size_t)256 * 1024)
+#define HUGE_KEEP   ((size_t)64 * 1024) /* a huge block cut below this becomes a span */
+
+static size_t up_to_page(size_t size)
+{
+    return (size + HAK_PAGE - 1) & ~(HAK_PAGE - 1);
+}
+
+/* ------------------------------------------------------------------ spans */
+
+/* Zeroes what earlier users of the units left; the rest reads as zero anyway, but on a caller's
+ * memory, and where pages went back lazily. */
+static void zero_span(const hak_heap *heap, hak_slab *run, size_t size, size_t unit_size)
+{
+    for (size_t i = 0; i < run->units; i++) {
+        size_t begin = i * unit_size;
+        size_t dirty = heap->pages.region || heap->pages.may_be_dirty ? unit_size : run[i].touched;
+        if (begin >= size) break;
+        if (dirty > size - begin) dirty = size - begin;
+        memset(run->start + begin, 0, dirty);
+    }
+}
+
+static size_t units_for(const hak_heap *heap, size_t size)
+{
+    size_t unit_size = hak__pages_unit_size(&heap->pages);
+    return (size + unit_size - 1) / unit_size;
+}
+
+static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+{
+    if (!hak__nest_ensure_lists(heap)) return NULL;
+    heap->took_large = true;
+    size_t unit_size = hak__pages_unit_size(&heap->pages),
+           units = align > unit_size ? align / unit_size : 1;
+    hak_slab *span = hak__units_take(&heap->pages, units_for(heap, size), units, HAK_SPAN);
+    if (!span) return NULL;
+    span->span_size = size; /* so that its own pages stay */
+    span->block_kind = (uint8_t)kind;
+    hak__reclaim_before_large(heap, hak__units_untouched(&heap->pages, span, 0, size));
+    if (zero) zero_span(heap, span, size, hak__pages_unit_size(&heap->pages));
+    if (hak__units_use(&heap->pages, span, 0, size)) return span->start;
+    span->span_size = 0;
+    hak__units_give(&heap->pages, span);
+    return NULL;
+}
+
+void hak__span_free(hak_heap *heap, hak_slab *span, void *block)
+{
+    if (block != span->start) hak__fatal("free", block, "points into a block, not at its start");
+    hak__units_give(&heap->pages, span);
+    hak__excess_purge(heap);
+}
+
+void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
+{
+    size = up_to_page(size);
+    heap->took_large = true;
+    if (!heap->pages.region && size > SPAN_MAX) return NULL;
+    size_t count = units_for(heap, size);
+    size_t had_units = span->units, had = span->span_size;
+    if (size < had) {
+        hak__units_leave(&heap->pages, span, size, had);
+        span->span_size = size;
+        hak__units_resize(&heap->pages, span, count);
+        hak__excess_purge(heap);
+        return span->start;
+    }
+    if (count != had_units && !hak__units_resize(&heap->pages, span, count)) return NULL;
+    hak__reclaim_before_large(heap, hak__units_untouched(&heap->pages, span, had, size));
+    if (!hak__units_use(&heap->pages, span, had, size) &&
+        !(hak__reclaim_short(heap) && hak__units_use(&heap->pages, span, had, size))) {
+        hak__units_resize(&heap->pages, span, had_units);
+        return NULL;
+    }
+    span->span_size = size;
+    return span->start;
+}
+
+/* ------------------------------------------------------------------ huge blocks */
+
+/* First, but behind one that has some spare. */
+static void link_huge(hak_heap *heap, hak_superslab *huge)
+{
+    hak_superslab *before =
+        heap->pages.huge && heap->pages.huge->huge_spare ? heap->pages.huge : NULL;
+    huge->prev = before;
+    huge->next = before ? before->next : heap->pages.huge;
+    if (huge->next) huge->next->prev = huge;
+    if (before) before->next = huge;
+    else heap->pages.huge = huge;
+}
+
+static void zero_huge(hak_superslab *huge)
+{
+    char *start = hak__superslab_start(huge);
+    if (!hak__region_purge(start, huge->huge_size)) memset(start, 0, huge->huge_size);
+}
+
+/* How large a block may be that is used again for one of `size` bytes. */
+static size_t large_enough(size_t size)
+{
+    return up_to_page(size + size / 4);
+}
+
+/* One that was kept, cut if it is much too large. */
+static hak_superslab *take_kept(hak_heap *heap, size_t size, size_t align, bool zero)
+{
+    hak_superslab *huge = hak__kept_take(&heap->pages, size, align, large_enough(size));
+    if (!huge) return NULL;
+    if (zero) zero_huge(huge);
+    hak__charge_always(&heap->pages, 0);
+    return huge;
+}
+
+/* One that waits; only of that size, where there is a limit. */
+static hak_superslab *take_waiting(hak_heap *heap, size_t size, size_t align, bool zero)
+{
+    size_t most = heap->pages.limit == SIZE_MAX ? large_enough(size) : size;
+    hak_superslab *huge = hak__hugespace_take_waiting(&heap->pages, size, align, most);
+    if (!huge) return NULL;
+    if (zero) zero_huge(huge);
+    hak__charge_always(&heap->pages, huge->huge_size);
+    return huge;
+}
+
+/* One that waits to be given back, or a new one. */
+static hak_superslab *take_new(hak_heap *heap, size_t size, size_t align, bool zero)
+{
+    hak__reclaim_before_large(heap, size);
+    heap->pages.short_of = hak__short_of(&heap->pages, size);
+    if (heap->pages.short_of) return NULL;
+    hak_superslab *huge = take_waiting(heap, size, align, zero);
+    if (huge) return huge;
+    hak__reaper_make_room(size, false);
+    huge = hak__hugespace_take(&heap->pages, size, align);
+    if (huge) hak__charge_always(&heap->pages, size);
+    return huge;
+}
+
+static void *begin_huge(hak_heap *heap, unsigned kind, hak_superslab *huge)
+{
+    heap->took_large = true;
+    huge->block_kind = (uint8_t)kind;
+    link_huge(heap, huge);
+    return hak__superslab_start(huge);
+}
+
+static void *huge_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+{
+    if (!hak__nest_ensure_lists(heap)) return NULL;
+    hak_superslab *huge = take_kept(heap, size, align, zero);
+    if (!huge) huge = take_new(heap, size, align, zero);
+    return huge ? begin_huge(heap, kind, huge) : NULL;
+}
+
+void hak__huge_free(hak_heap *heap, hak_superslab *huge, void *block)
+{
+    if (block != hak__superslab_start(huge)) {
+        hak__fatal("free", block, "points into a block, not at its start");
+    }
+    if (huge->huge_retained) hak__fatal("free", block, "this block is free already");
+    hak__superslab_remove(&heap->pages.huge, huge);
+    hak__kept_put(&heap->pages, huge);
+    hak__excess_purge(heap);
+}
+
+static void *shrink_huge(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    size_t had = huge->huge_size;
+    if (had - size >= had / 8 && hak__kept_drop_spare(&heap->pages, huge) &&
+        hak__hugespace_cut(huge, size))
+        hak__discharge(&heap->pages, had - size);
+    return hak__superslab_start(huge);
+}
+
+/* Where it is, or by moving its pages. */
+static hak_superslab *extend_huge(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    size_t more = size - huge->huge_size;
+    hak__reclaim_before_large(heap, more);
+    heap->pages.short_of = hak__short_of(&heap->pages, more);
+    if (heap->pages.short_of && !hak__reclaim_short(heap)) return NULL;
+    if (!hak__hugespace_extend(huge, size)) {
+        hak__superslab_remove(&heap->pages.huge, huge);
+        hak_superslab *moved = hak__hugespace_move(huge, size);
+        link_huge(heap, moved ? moved : huge);
+        huge = moved;
+    }
+    if (huge) hak__charge_always(&heap->pages, more);
+    return huge;
+}
+
+void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
+{
+    size = up_to_page(size);
+    heap->took_large = true;
+    if (size < HUGE_KEEP) return NULL;
+    if (size <= huge->huge_size) return shrink_huge(heap, huge, size);
+    size_t got = hak__kept_grow(&heap->pages, huge, size);
+    if (got) hak__charge_always(&heap->pages, 0);
+    if (huge->huge_size == size) return hak__superslab_start(huge);
+    hak_superslab *extended = extend_huge(heap, huge, size);
+    if (extended) return hak__superslab_start(extended);
+    hak__kept_ungrow(&heap->pages, huge, got);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ both */
+
+/* Whether a run of units can begin at a multiple of `align` bytes: their superslabs do. */
+static bool fits_span(size_t size, size_t align)
+{
+    return size <= SPAN_MAX && align <= HAK_SUPERSLAB_SIZE;
+}
+
+void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+{
+    size = up_to_page(size);
+    if (heap->pages.region || fits_span(size, align))
+        return span_alloc(heap, kind, size, align, zero);
+    return huge_alloc(heap, kind, size, align, zero);
+}
+
+void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
+{
+    if (heap->pages.region || size < GROWING_MIN)
+        return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    /* It takes the pages of a block that was there before, and grows into them without a fault. */
+    hak_superslab *huge = hak__kept_take_to_grow(&heap->pages, up_to_page(size));
+    if (huge) {
+        hak__charge_always(&heap->pages, 0);
+        return begin_huge(heap, kind, huge);
+    }
+    /* Where a span of it fits into pages that are there already, copying once more costs less than
+     * as many page faults. */
+    bool fits = size <= SPAN_MAX && size <= heap->pages.retained;
+    if (fits || hak__region_crowded()) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    return huge_alloc(heap, kind, up_to_page(size), HAK_PAGE, false);
+}

@@ -1,0 +1,82 @@
+#include "heap/locate.h"
+
+#include "heap/check.h"
+#include "heap/layout.h"
+#include "heap/nest.h"
+
+hak_location hak__locate(const hak_heap *heap, const void *p)
+{
+    if ((uintptr_t)p - (uintptr_t)heap->nest.start < heap->nest.end) {
+        return (hak_location){.slab = heap->nest.run};
+    }
+    hak_region *region = heap->pages.region ? heap->pages.region : hak__region_of(p);
+    if (!region || !hak__region_contains(region, p)) return (hak_location){0};
+    hak_superslab *super = hak__superslab_of(region, p);
+    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->run;
+    hak_slab *unit = &region->slabs[hak__unit_index(region, p)];
+    if (super->type == HAK_SUPERSLAB_NESTS) {
+        return (hak_location){.slab = unit == heap->nest.run ? unit : NULL};
+    }
+    if (super->owner != &heap->pages) return (hak_location){0};
+    if (super->type == HAK_SUPERSLAB_HUGE) return (hak_location){.huge = super};
+    if (super->type != HAK_SUPERSLAB_SLABS) return (hak_location){0};
+    return (hak_location){.slab = hak__unit_head(unit)};
+}
+
+unsigned hak__location_kind(const hak_heap *heap, const hak_location *at, const void *block)
+{
+    if (!heap->kinds) return 0;
+    if (at->huge) return at->huge->block_kind;
+    if (at->slab->state == HAK_UNIT_NEST) return hak__nest_block_kind(heap, block);
+    return at->slab->block_kind;
+}
+
+size_t hak__location_size(const hak_heap *heap, hak_location at, const void *p)
+{
+    if (at.huge) return at.huge->huge_retained ? 0 : at.huge->huge_size;
+    if (!at.slab) return 0;
+    if (at.slab->state == HAK_UNIT_NEST) return hak__nest_block_size(heap, p);
+    if (!at.slab->block_size) return at.slab->span_size;
+    size_t offset = (size_t)((const char *)p - at.slab->start);
+    return offset < hak__layout_offset(at.slab, at.slab->carved) ? at.slab->block_size : 0;
+}
+
+size_t hak__heap_block_size(const hak_heap *heap, const void *p)
+{
+    return hak__location_size(heap, hak__locate(heap, p), p);
+}
+
+unsigned hak__heap_block_kind(const hak_heap *heap, const void *block)
+{
+    hak_location at = hak__locate(heap, block);
+    return at.huge || at.slab ? hak__location_kind(heap, &at, block) : 0;
+}
+
+size_t hak_heap_usable_size(hak_heap *heap, const void *block)
+{
+    hak__heap_check_now_and_then(heap);
+    if (!block) return 0;
+    size_t size = hak__heap_block_size(heap, block);
+    if (size == 0) hak__fatal("usable_size", block, "not a block of this heap");
+    return size;
+}
+
+bool hak_heap_owns(const hak_heap *heap, const void *p)
+{
+    hak_location at = hak__locate(heap, p);
+    if (at.huge) return !at.huge->huge_retained;
+    if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
+    return at.slab && at.slab->state != HAK_UNIT_FREE && at.slab->state != HAK_UNIT_REMNANT;
+}
+
+bool hak_owns(const void *p)
+{
+    hak_region *region = hak__region_of(p);
+    if (!region) return false;
+    hak_superslab *super = hak__superslab_of(region, p);
+    if (super->type == HAK_SUPERSLAB_NESTS) {
+        const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
+        return nest->state == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
+    }
+    return super->owner && hak_heap_owns(hak__heap_of_pages(super->owner), p);
+}

@@ -1,0 +1,216 @@
+#include "heap/reclaim.h"
+
+#include "heap/bins.h"
+#include "heap/excess.h"
+#include "heap/holes.h"
+#include "heap/layout.h"
+#include "heap/look.h"
+#include "heap/nest.h"
+#include "heap/partial.h"
+#include "heap/retire.h"
+#include "pages/pages.h"
+
+/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
+ * while the heap grows in earnest, a sixty-fourth: it takes a new page otherwise. */
+#define WAKE_LOOK_AT    8
+#define WAKE_SHIFT      4
+#define WAKE_IN_EARNEST 6
+
+/* Free blocks that are read, and units that are passed, before a small block at a peak: few, so
+ * that it does not take long, however many there are. */
+#define READS_AT_A_PEAK 4096
+
+/* What waits and what the heap has may be so much more than its peak. */
+#define BESIDE_PART 16
+
+/* A large block pays for a look at free blocks, one for each 128 bytes, since it takes as long as
+ * its page faults; passing over a unit counts as one. From 256 KiB on it pays for a look at all
+ * bins. */
+#define BYTES_PER_READ 128
+#define PAYS_FOR_BINS  ((size_t)256 * 1024)
+
+/* Holes add up in full slabs as long as they sleep: opens some, so that a heap at its peak fills
+ * holes as it grows. */
+static void wake_some(hak_heap *heap, size_t peak)
+{
+    size_t shift = hak__look_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
+    if (hak__bins_wake_shift(heap) >= shift) return;
+    for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
+        hak_slab *slab = hak__superslabs_step(&heap->pages);
+        if (!slab || slab->state != HAK_SLAB_FULL) continue;
+        if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> shift)
+            hak__partial_link(heap, slab, hak__slab_live(slab));
+    }
+}
+
+/* ------------------------------------------------------------------ before a peak */
+
+/* What a large block pays for. Where memory is short, a refusal finds holes sooner. */
+static void look_some(hak_heap *heap, size_t bytes, size_t share)
+{
+    size_t given = hak__purge_some(&heap->pages, share), read = 0;
+    uint32_t left = heap->starved ? 0 : UINT32_MAX;
+    if (given < share)
+        given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
+    if (given < share && bytes >= PAYS_FOR_BINS && hak__retire_idle(heap))
+        given += hak__purge_some(&heap->pages, share - given);
+    hak__look_pay(heap, bytes, given, read);
+}
+
+/* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
+ * round the whole heap, and at last the slabs in use. Some of it at a time. */
+static void look_on(hak_heap *heap, size_t worth, size_t share)
+{
+    bool begins = !heap->round_left;
+    if (begins) hak__look_begin(heap, heap->pages.retained < worth);
+    if (heap->round_searches) {
+        if (!hak__look_search(heap, worth, READS_AT_A_PEAK)) return;
+        hak__look_begin(heap, false);
+    }
+    size_t given = hak__purge_some(&heap->pages, share);
+    hak__pace_pay(&heap->pace, given, 0);
+    if (begins && given >= share) heap->round_left = 0;
+    if (given >= share) return;
+    given += hak__look_give(heap, share - given, READS_AT_A_PEAK);
+    if (given >= share || heap->round_left) return;
+    hak__retire_idle(heap);
+    given += hak__holes_punch_current(heap);
+    if (given < share) hak__purge_some(&heap->pages, share - given);
+}
+
+/* What waits is no part of the heap, but of the process. So that it does not raise the process's
+ * peak, it goes as the heap grows beside it. A huge block takes what waits first: large.c. */
+static void make_room_beside(hak_heap *heap, size_t bytes)
+{
+    size_t waits = hak__heap_wait(heap) ? hak__waiting_bytes() : 0;
+    if (!waits || bytes > HAK_SUPERSLAB_SIZE / 2) return;
+    size_t most = heap->pages.footprint_peak + heap->pages.footprint_peak / BESIDE_PART;
+    if (heap->pages.footprint + bytes + waits > most) hak__reaper_make_room(bytes, false);
+}
+
+void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
+{
+    make_room_beside(heap, bytes);
+    if (heap->pages.footprint + bytes <= heap->pages.footprint_peak) return;
+    wake_some(heap, heap->pages.footprint + bytes);
+    size_t worth = hak__look_worth(heap, bytes);
+    if (worth == SIZE_MAX || !hak__purge_may_begin(&heap->pages)) return;
+    size_t share = hak__look_share(heap, bytes);
+    if (worth <= HAK_PAGE) look_some(heap, bytes, share);
+    else look_on(heap, worth, share);
+}
+
+void hak__reclaim_before_large(hak_heap *heap, size_t bytes)
+{
+    hak__reclaim_before_peak(heap, bytes);
+    hak__look_grow(heap, bytes);
+}
+
+/* ------------------------------------------------------------------ when memory is refused */
+
+bool hak__reclaim_short(hak_heap *heap)
+{
+    size_t lacking = heap->pages.short_of, prewarmed = heap->pages.demand.prewarmed;
+    if (heap->pages.retained < prewarmed || heap->pages.retained - prewarmed < lacking)
+        return false;
+    hak__purge_begin(&heap->pages);
+    return hak__purge_some(&heap->pages, lacking) >= lacking;
+}
+
+/* The state of the current slabs, which are freed from without an event. */
+static uint32_t state_of_bins(const hak_heap *heap)
+{
+    uint64_t state = 0;
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
+        state = state * 0x9e3779b97f4a7c15u + ((uintptr_t)slab->free ^ (uint32_t)slab->countdown);
+    }
+    return (uint32_t)(state >> 32);
+}
+
+/* Whether there can be more than the last search has left: events tell of all frees but those in
+ * current slabs. */
+static bool has_changed(const hak_heap *heap)
+{
+    return !heap->starved || heap->changed || heap->pages.retained > heap->pages.demand.prewarmed ||
+           state_of_bins(heap) != heap->searched_bins;
+}
+
+/* Opens the full slabs that have free blocks, however few; returns how many. From then on, until
+ * the heap has grown away from where it was refused memory, full slabs open with their first one.
+ */
+static size_t open_full_slabs(hak_heap *heap)
+{
+    size_t opened = 0;
+    if (heap->starved) return 0;
+    heap->starved = true;
+    for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
+        hak_slab *slabs = hak__superslab_slabs(super);
+        for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
+            hak_slab *slab = &slabs[__builtin_ctzll(rest)];
+            if (slab->state != HAK_SLAB_FULL) continue;
+            if (slab->free) {
+                hak__partial_link(heap, slab, hak__slab_live(slab));
+                opened++;
+            } else {
+                hak__slab_sleep(slab, HAK_SLEEP_LIGHTLY);
+            }
+        }
+    }
+    return opened;
+}
+
+/* Everything but what is prewarmed. */
+static bool find_all(hak_heap *heap)
+{
+    size_t found = heap->pages.short_of || heap->pages.region
+                       ? 0
+                       : hak__supply_shrink(0) + hak__reaper_flush();
+    found += hak__nest_come_back(heap);
+    if (!has_changed(heap)) return found > 0;
+    size_t before = heap->pages.footprint;
+    hak__purge_begin(&heap->pages);
+    if (!heap->starved) hak__holes_punch(heap, true); /* all slabs, this once */
+    found += open_full_slabs(heap);
+    found += hak__retire_idle(heap);
+    hak__holes_punch(heap, true);
+    hak__purge_to(&heap->pages, heap->pages.demand.prewarmed);
+    heap->starved_at = heap->pace.work;
+    heap->changed = false;
+    heap->searched_bins = state_of_bins(heap);
+    return found > 0 || heap->pages.footprint < before;
+}
+
+/* Prewarmed pages go if they are all that a request lacks. */
+static bool find_prewarmed(hak_heap *heap)
+{
+    size_t lacking = heap->pages.short_of;
+    if (!heap->pages.demand.prewarmed || !lacking || heap->pages.retained < lacking) return false;
+    hak__purge_begin(&heap->pages);
+    size_t given = hak__purge_some(&heap->pages, lacking);
+    heap->pages.demand.prewarmed -=
+        given < heap->pages.demand.prewarmed ? given : heap->pages.demand.prewarmed;
+    return given >= lacking;
+}
+
+bool hak__reclaim(hak_heap *heap, unsigned *step)
+{
+    static bool (*const steps[])(hak_heap *) = {find_all, find_prewarmed};
+    while (*step < sizeof steps / sizeof *steps) {
+        if (steps[(*step)++](heap)) return true;
+    }
+    /* The last attempt may have taken a superslab from the pool, with pages. */
+    hak__purge_to(&heap->pages, heap->pages.demand.prewarmed);
+    return false;
+}
+
+size_t hak__reclaim_in_use(hak_heap *heap)
+{
+    size_t free = heap->pages.retained + hak__holes_find(heap, true) + hak__nest_unused(heap);
+    hak_bin_class at = {0};
+    for (hak_slab *slab; (slab = hak__bins_next(heap, &at)) != NULL;) {
+        if (hak__slab_live(slab) > 0) continue;
+        free += hak__slab_pages_in_use(slab) - hak__holes_of(slab);
+    }
+    return heap->pages.footprint - free;
+}

@@ -1,0 +1,80 @@
+/* Resizing: in place where that can be, by moving pages, or into another block. */
+#include <string.h>
+
+#include "heap/adapter.h"
+#include "heap/alloc.h"
+#include "heap/check.h"
+#include "heap/kinds.h"
+#include "heap/large.h"
+#include "heap/locate.h"
+#include "heap/nest.h"
+
+/* Makes a block `size` bytes long without copying it; NULL if that cannot be done. */
+static void *resize(hak_heap *heap, const hak_location *at, void *block, size_t had, size_t size)
+{
+    if (at->huge) return size > HAK_MEDIUM_MAX ? hak__huge_resize(heap, at->huge, size) : NULL;
+    if (at->slab->state == HAK_SPAN) {
+        return size > HAK_MEDIUM_MAX ? hak__span_resize(heap, at->slab, size) : NULL;
+    }
+    if (size > HAK_MEDIUM_MAX) return NULL;
+    if (heap->kinds && at->slab->state == HAK_UNIT_NEST && size < HAK_KINDS_NEST_STEP) {
+        size = HAK_KINDS_NEST_STEP;
+    }
+    bool fits = hak__heap_class_of(heap, size) == hak__heap_class_within(heap, had);
+    if (!fits && size > had && at->slab->state == HAK_UNIT_NEST) {
+        fits = hak__nest_extend(heap, block, size);
+    }
+    return fits ? block : NULL;
+}
+
+/* A block to shrink into: where the heap would have to do without something for it, or do more than
+ * that, the larger one may as well stay. */
+static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
+{
+    if (size > HAK_MEDIUM_MAX) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    void *block = hak__heap_take_kind(heap, kind, size);
+    if (block) return block;
+    if (!heap->kinds) kind = 0;
+    return hak__alloc_class(heap, hak__class_in(heap, kind, hak__heap_class_of(heap, size)));
+}
+
+void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)
+{
+    hak__heap_check_now_and_then(heap);
+    if (!block) return hak__heap_alloc(heap, size);
+    if (size == 0) {
+        hak__heap_free(heap, block);
+        return NULL;
+    }
+    if (hak__alloc_impossible(size)) return NULL;
+    hak_location at = hak__locate(heap, block);
+    size_t had = hak__location_size(heap, at, block);
+    if (had == 0) hak__fatal("realloc", block, "not a block of this heap");
+    void *resized = resize(heap, &at, block, had, size);
+    if (resized) return resized;
+    void *other;
+    unsigned kind = hak__location_kind(heap, &at, block);
+    if (size <= had) {
+        other = alloc_if_easy(heap, kind, size);
+        if (!other) return block;
+    } else if (size > HAK_MEDIUM_MAX) {
+        HAK_WITH_RETRY(heap, other, hak__large_alloc_growing(heap, kind, size));
+    } else {
+        other = hak__heap_alloc_kind(heap, kind, size);
+    }
+    if (!other) return NULL;
+    memcpy(other, block, size < had ? size : had);
+    hak__heap_free(heap, block);
+    return other;
+}
+
+/* ------------------------------------------------------------------ for adapters */
+
+bool hak__heap_resize_in_nest(hak_heap *heap, void *block, size_t size, size_t *had)
+{
+    *had = hak__nest_block_size(heap, block);
+    if (*had > HAK_SMALL_MAX || size > HAK_SMALL_MAX) *had = 0;
+    if (*had == 0) return false;
+    return hak__heap_class_of(heap, size) == hak__heap_class_within(heap, *had) ||
+           (size > *had && hak__nest_extend(heap, block, size));
+}

@@ -1,0 +1,103 @@
+/* The observer of a heap: what is asked for, where it comes from and how long it lives, counted.
+ *
+ * Nothing here is on the path of a heap that is not observed: an adapter exchanges its functions
+ * for others that tell the observer of each operation and then do what the first do, and in an
+ * OBSERVE build (-DHAK_OBSERVE) the functions of hakmem.h do so (observed.c).
+ *
+ * An observer keeps what it knows in memory of its own. It goes with the heap. */
+#ifndef HAK_OBSERVE_H
+#define HAK_OBSERVE_H
+
+#include "heap/heap.h"
+#include "insight/births.h"
+#include "insight/trace.h"
+
+/* Whether heaps are observed from their creation on. */
+#ifdef HAK_OBSERVE
+enum { HAK_OBSERVE_BUILD = true };
+#else
+enum { HAK_OBSERVE_BUILD = false };
+#endif
+
+/* Row 0 is for blocks of whole pages, the others for the size class of that index. */
+#define HAK_ROWS HAK_CLASSES
+_Static_assert(HAK_ROWS <= HAK_CLASS_STATS_MAX, "each row has a place in hak_observations");
+
+typedef struct hak_observer {
+    hak_onlooker onlooker; /* first, since a heap knows it as such */
+    bool on;
+    hak_births births;
+    hak_trace trace;
+    hak_observations counts; /* running; its `class_observations` are by row */
+    hak_observations told;   /* the last snapshot */
+    size_t sizes[HAK_SMALL_MAX / 8 + 1], sizes_by_class[HAK_CLASSES], sizes_by_power[HAK_POWERS];
+} hak_observer;
+
+_Static_assert(HAK_SMALL_MAX / 8 + 1 + HAK_CLASSES + HAK_POWERS <= HAK_SIZE_RANGES_MAX,
+               "each size that there can be has a place in hak_observations");
+
+/* Entry `power` of a histogram by powers of two holds the numbers from … to …: 0, 1, 2 to 3, 4 to 7
+ * and so on. */
+static inline uint64_t hak__power_from(unsigned power)
+{
+    return power ? UINT64_C(1) << (power - 1) : 0;
+}
+
+static inline uint64_t hak__power_to(unsigned power)
+{
+    return power ? hak__power_from(power) - 1 + hak__power_from(power) : 0;
+}
+
+static inline hak_range hak__power_range(unsigned power, size_t count)
+{
+    return (hak_range){hak__power_from(power), hak__power_to(power), count};
+}
+
+static inline unsigned hak__power_of(uint64_t number)
+{
+    return number ? 64 - (unsigned)__builtin_clzll(number) : 0;
+}
+
+/* Bytes that it takes. */
+size_t hak__observe_memory(const hak_observer *observer);
+
+/* Begins anew, with nothing counted; goes on where it has begun. False with errno ENOMEM. */
+bool hak__observe_begin(hak_heap *heap);
+
+/* Ends; what was counted stays to be read. */
+void hak__observe_end(hak_heap *heap);
+
+/* The observer of a heap; NULL: it was never observed. */
+static inline hak_observer *hak__observer_of(const hak_heap *heap)
+{
+    return (hak_observer *)heap->onlooker;
+}
+
+static inline bool hak__observing(const hak_heap *heap)
+{
+    return heap->onlooker && hak__observer_of(heap)->on;
+}
+
+/* What an operation finds: to be taken before it. */
+typedef struct hak_sight {
+    void *block; /* that is resized, or NULL */
+    size_t size; /* asked for */
+    size_t had;  /* bytes that the block can hold; 0: it is none of this heap's */
+    size_t refills;
+    bool hit; /* the bin has a free block */
+} hak_sight;
+
+/* Before `size` bytes of a kind (heap/kinds.h) are allocated, or `block`, whose kind is known,
+ * resized to them. */
+hak_sight hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size);
+
+/* After it, with what it returned. Tells what happened, to the observer of a heap that has one. */
+void hak__observe_after(hak_heap *heap, const hak_sight *before, const void *result);
+
+/* Before a block, not NULL, is freed. */
+void hak__observe_free(hak_heap *heap, const void *block);
+
+/* Whether class `index` of a kind has a free block at hand. */
+bool hak__observe_hit(const hak_heap *heap, unsigned kind, unsigned index);
+
+#endif

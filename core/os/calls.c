@@ -1,0 +1,267 @@
+#define _GNU_SOURCE
+#include "os/calls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define RESERVE_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+static struct {
+    atomic_uint_fast64_t mmap, mprotect, madvise, mremap, munmap, failed;
+    atomic_uint_fast64_t madvise_enomem, madvise_other; /* of those that failed */
+} counts;
+
+static bool counted(atomic_uint_fast64_t *kind, bool done)
+{
+    atomic_fetch_add_explicit(kind, 1, memory_order_relaxed);
+    if (!done) atomic_fetch_add_explicit(&counts.failed, 1, memory_order_relaxed);
+    return done;
+}
+
+static void *map(void *at, size_t size, int flags)
+{
+    void *p = mmap(at, size, PROT_NONE, RESERVE_FLAGS | flags, -1, 0);
+    return counted(&counts.mmap, p != MAP_FAILED) ? p : NULL;
+}
+
+/* Callers of the allocator see its errno, never one of a system call. */
+void *hak__os_reserve(size_t size)
+{
+    int saved = errno;
+    void *p = map(NULL, size, 0);
+    errno = saved;
+    return p;
+}
+
+uint64_t hak__os_clock(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+size_t hak__os_address_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+    return (size_t)limit.rlim_cur;
+}
+
+bool hak__os_commit(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = counted(&counts.mprotect, mprotect(start, size, PROT_READ | PROT_WRITE) == 0);
+    errno = saved;
+    return done;
+}
+
+void *hak__os_take(size_t size)
+{
+    void *p = hak__os_reserve(size);
+    if (!p || hak__os_commit(p, size)) return p;
+    hak__os_release(p, size);
+    return NULL;
+}
+
+/* 0, or why the OS refused. */
+static int advise(void *start, size_t size, int advice)
+{
+    int saved = errno, why = 0;
+    if (!counted(&counts.madvise, madvise(start, size, advice) == 0)) {
+        why = errno;
+        atomic_uint_fast64_t *kind = why == ENOMEM ? &counts.madvise_enomem : &counts.madvise_other;
+        atomic_fetch_add_explicit(kind, 1, memory_order_relaxed);
+    }
+    errno = saved;
+    return why;
+}
+
+bool hak__os_purge(void *start, size_t size)
+{
+    return advise(start, size, MADV_DONTNEED) == 0;
+}
+
+bool hak__os_purge_lazily(void *start, size_t size)
+{
+    return advise(start, size, MADV_FREE) == 0;
+}
+
+/* A byte is written to each page: the same that is there. */
+static void touch_each(char *start, size_t size)
+{
+    for (size_t at = 0; at < size; at += hak__os_page()) ((volatile char *)start)[at] = 0;
+}
+
+bool hak__os_touch(void *start, size_t size)
+{
+    static atomic_bool unknown; /* to the kernel */
+    if (!atomic_load_explicit(&unknown, memory_order_relaxed)) {
+        int why = advise(start, size, MADV_POPULATE_WRITE);
+        if (why != EINVAL) return why == 0;
+        atomic_store_explicit(&unknown, true, memory_order_relaxed);
+    }
+    touch_each(start, size);
+    return true;
+}
+
+bool hak__os_reset(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = map(start, size, MAP_FIXED) != NULL;
+    errno = saved;
+    return done;
+}
+
+bool hak__os_release(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = counted(&counts.munmap, munmap(start, size) == 0);
+    errno = saved;
+    return done;
+}
+
+static bool remap(void *from, size_t size, void *to, int flags)
+{
+    void *p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to);
+    return counted(&counts.mremap, p != MAP_FAILED);
+}
+
+/* Claims addresses that may have become a hole, unless another thread's mapping has taken it. */
+static bool claim_hole(void *start, size_t size)
+{
+    void *p = map(start, size, MAP_FIXED_NOREPLACE);
+    if (p && p != start) hak__os_release(p, size); /* before Linux 4.17: the flag was a hint */
+    return p == start || (!p && errno == EEXIST);
+}
+
+/* Why a move was refused, as errno says. A refused call may have unmapped the target first. */
+static hak_moved not_moved(int why, void *to, size_t size)
+{
+    if (!claim_hole(to, size)) return HAK_TARGET_LOST;
+    return why == EFAULT ? HAK_NOT_ONE : HAK_NOT_MOVED;
+}
+
+/* Before Linux 5.7: the source becomes a hole, which is claimed again. */
+static hak_moved move_away(void *from, size_t size, void *to)
+{
+    if (!remap(from, size, to, 0)) {
+        hak_moved result = not_moved(errno, to, size);
+        return result == HAK_NOT_ONE ? HAK_NOT_MOVED : result; /* parts could not be brought back */
+    }
+    void *p = map(from, size, MAP_FIXED_NOREPLACE);
+    if (p && p != from) hak__os_release(p, size);
+    return p == from ? HAK_MOVED_AWAY : HAK_MOVED_HOLE;
+}
+
+hak_moved hak__os_move_part(void *from, size_t size, void *to)
+{
+    int saved = errno;
+    hak_moved result = HAK_MOVED;
+    if (!remap(from, size, to, MREMAP_DONTUNMAP))
+        result = claim_hole(to, size) ? HAK_NOT_MOVED : HAK_TARGET_LOST;
+    errno = saved;
+    return result;
+}
+
+hak_moved hak__os_move(void *from, size_t size, void *to)
+{
+    int saved = errno;
+    hak_moved result = HAK_MOVED;
+    if (!remap(from, size, to, MREMAP_DONTUNMAP)) {
+        result = errno == EINVAL ? move_away(from, size, to) : not_moved(errno, to, size);
+    }
+    errno = saved;
+    return result;
+}
+
+size_t hak__os_page(void)
+{
+    return (size_t)getpagesize();
+}
+
+bool hak__os_resident(void *start, size_t size, unsigned char *pages)
+{
+    int saved = errno;
+    bool done = mincore(start, size, pages) == 0;
+    errno = saved;
+    return done;
+}
+
+void hak__os_calls(hak_os_calls *calls)
+{
+    calls->mmap = atomic_load_explicit(&counts.mmap, memory_order_relaxed);
+    calls->mprotect = atomic_load_explicit(&counts.mprotect, memory_order_relaxed);
+    calls->madvise = atomic_load_explicit(&counts.madvise, memory_order_relaxed);
+    calls->mremap = atomic_load_explicit(&counts.mremap, memory_order_relaxed);
+    calls->munmap = atomic_load_explicit(&counts.munmap, memory_order_relaxed);
+    calls->failed = atomic_load_explicit(&counts.failed, memory_order_relaxed);
+    calls->total = calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
+}
+
+/* Reads the beginning of a file into a text of zeros; false where it cannot be read. */
+static bool read_file(const char *path, char *text, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    ssize_t length = read(file, text, size - 1);
+    close(file);
+    return length > 0;
+}
+
+bool hak__os_huge_pages(void)
+{
+    int saved = errno;
+    char text[128] = "";
+    bool always = read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) &&
+                  strstr(text, "[always]");
+    errno = saved;
+    return always;
+}
+
+/* The pages that the process has resident. */
+static size_t resident_pages(void)
+{
+    char text[128] = "";
+    if (!read_file("/proc/self/statm", text, sizeof text)) return 0;
+    const char *second = strchr(text, ' ');
+    return second ? strtoul(second, NULL, 10) : 0;
+}
+
+hak_advice_refused hak__os_advice_refused(void)
+{
+    return (hak_advice_refused){
+        .enomem = atomic_load_explicit(&counts.madvise_enomem, memory_order_relaxed),
+        .other = atomic_load_explicit(&counts.madvise_other, memory_order_relaxed),
+    };
+}
+
+hak_os_usage hak__os_usage(void)
+{
+    int saved = errno;
+    struct rusage usage;
+    hak_os_usage told = {.resident = resident_pages() * (size_t)getpagesize()};
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        told.page_faults = (size_t)usage.ru_minflt;
+        told.major_faults = (size_t)usage.ru_majflt;
+    }
+    errno = saved;
+    return told;
+}

@@ -1,0 +1,27 @@
+/* A heap's footprint and its limit. */
+#ifndef HAK_ACCOUNTS_H
+#define HAK_ACCOUNTS_H
+
+#include "pages/held.h"
+
+/* Of the limit, what classes with a slab leave to others: a VM that has hit its limit, and has to
+ * say so, needs a few blocks of sizes that it did not run out of. */
+size_t hak__reserve(const hak_pages *pages);
+
+/* Whether `bytes` more are within the limit. */
+bool hak__may_charge(const hak_pages *pages, size_t bytes);
+
+/* The bytes by which `bytes` more would pass the limit; 0: they may be charged. */
+size_t hak__short_of(const hak_pages *pages, size_t bytes);
+
+/* Accounts for `bytes` more. False, and no change, when that would pass the limit; then the heap
+ * knows what it was short of: heap/reclaim.h. */
+bool hak__charge(hak_pages *pages, size_t bytes);
+
+/* The same for bytes that are there already, limit or not. */
+void hak__charge_always(hak_pages *pages, size_t bytes);
+
+/* Accounts for `bytes` less. */
+void hak__discharge(hak_pages *pages, size_t bytes);
+
+#endif

@@ -1,0 +1,197 @@
+#include "pages/superslabs.h"
+
+#include "os/os.h"
+
+#define LOOK_AT 16 /* superslabs of a list that may have a run, not all of which need have it */
+
+#define NO_LIST (-1)
+
+const hak_superslab_lists hak__no_superslabs;
+
+/* ------------------------------------------------------------------ lists */
+
+/* Superslabs whose longest run of free units has 2^room … 2^(room+1) - 1; one has at least 1. */
+static unsigned room_of(uint64_t free)
+{
+    unsigned room = 0;
+    for (; room < HAK_ROOMS - 1; room++) {
+        uint64_t twice = free & free >> (1u << room);
+        if (!twice) break;
+        free = twice;
+    }
+    return room;
+}
+
+static bool has_dirty(const hak_superslab *super)
+{
+    return (super->free & super->dirty) != 0;
+}
+
+static int list_for(const hak_superslab *super)
+{
+    if (!super->free) return NO_LIST;
+    return (int)(room_of(super->free) + (has_dirty(super) ? HAK_ROOMS : 0));
+}
+
+/* Takes a superslab out of its list, if it is in one. */
+static void unlink(hak_pages *pages, hak_superslab *super)
+{
+    if (super->list == NO_LIST) return;
+    hak__superslab_remove(&pages->supers->with_room[super->list], super);
+    super->list = NO_LIST;
+}
+
+void hak__superslabs_changed(hak_pages *pages, hak_superslab *super)
+{
+    int list = list_for(super);
+    if (list == super->list) return;
+    unlink(pages, super);
+    if (list != NO_LIST) hak__superslab_push(&pages->supers->with_room[list], super);
+    super->list = (int8_t)list;
+}
+
+bool hak__superslabs_in_place(const hak_superslab *super)
+{
+    return super->list == list_for(super);
+}
+
+void hak__superslabs_set_tails(hak_pages *pages, hak_superslab *super, uint64_t units)
+{
+    if (units && !super->tails) {
+        super->previous_tailed = NULL;
+        super->next_tailed = pages->supers->tailed;
+        if (super->next_tailed) super->next_tailed->previous_tailed = super;
+        pages->supers->tailed = super;
+    }
+    super->tails |= units;
+}
+
+void hak__superslabs_clear_tails(hak_pages *pages, hak_superslab *super, uint64_t units)
+{
+    if (!(super->tails & units)) return;
+    super->tails &= ~units;
+    if (super->tails) return;
+    if (super->previous_tailed) super->previous_tailed->next_tailed = super->next_tailed;
+    else pages->supers->tailed = super->next_tailed;
+    if (super->next_tailed) super->next_tailed->previous_tailed = super->previous_tailed;
+}
+
+void hak__superslabs_add(hak_pages *pages, hak_superslab *super)
+{
+    hak_superslab_lists *lists = pages->supers;
+    super->owner = pages;
+    super->tails = 0;
+    super->list = NO_LIST;
+    super->previous_owned = NULL;
+    super->next_owned = lists->owned;
+    if (lists->owned) lists->owned->previous_owned = super;
+    lists->owned = super;
+    pages->super_count++;
+    hak__superslabs_changed(pages, super);
+}
+
+void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
+{
+    hak_superslab_lists *lists = pages->supers;
+    hak__superslabs_clear_tails(pages, super, super->tails);
+    unlink(pages, super);
+    if (super->previous_owned) super->previous_owned->next_owned = super->next_owned;
+    else lists->owned = super->next_owned;
+    if (super->next_owned) super->next_owned->previous_owned = super->previous_owned;
+    if (lists->cursor.super == super) lists->cursor = (hak_cursor){0};
+    pages->super_count--;
+}
+
+/* ------------------------------------------------------------------ finding */
+
+hak_superslab *hak__superslabs_unused(const hak_pages *pages, bool with_pages)
+{
+    return pages->supers->with_room[HAK_ROOMS - 1 + (with_pages ? HAK_ROOMS : 0)];
+}
+
+hak_superslab *hak__superslabs_next_dirty(const hak_pages *pages, const hak_superslab *super)
+{
+    int list = super ? super->list : 2 * HAK_ROOMS;
+    hak_superslab *next = super ? super->next : NULL;
+    while (!next && list > HAK_ROOMS) next = pages->supers->with_room[--list];
+    return next;
+}
+
+/* Every `align`th bit. */
+static uint64_t aligned_bits(size_t align)
+{
+    return ~(uint64_t)0 / hak__bits(0, align);
+}
+
+/* Where in a superslab the most of such units have pages; *most is how many in the best place so
+ * far. */
+static void find_dirtiest(hak_superslab *super, size_t count, uint64_t aligned, hak_place *best,
+                          size_t *most)
+{
+    uint64_t starts = hak__bits_run_starts(super->free, count) & aligned;
+    if (starts && !has_dirty(super)) {
+        if (!best->super) *best = (hak_place){super, (unsigned)__builtin_ctzll(starts)};
+        return;
+    }
+    for (uint64_t rest = starts; rest; rest &= rest - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(rest);
+        size_t dirty = (size_t)__builtin_popcountll(super->dirty & hak__bits(bit, count));
+        if (best->super && dirty <= *most) continue;
+        *best = (hak_place){super, bit};
+        *most = dirty;
+        if (dirty == count) return;
+    }
+}
+
+/* The best place in the lists of those with pages, or of those without. */
+static hak_place find_among(const hak_pages *pages, bool with_pages, size_t count, uint64_t aligned)
+{
+    hak_place best = {0};
+    size_t most = 0, looked_at = 0;
+    unsigned first = 63 - (unsigned)__builtin_clzll(count);
+    for (unsigned room = first; room < HAK_ROOMS; room++) {
+        size_t in_list = 0;
+        hak_superslab *super = pages->supers->with_room[room + (with_pages ? HAK_ROOMS : 0)];
+        for (; super && in_list < LOOK_AT; super = super->next, in_list++) {
+            find_dirtiest(super, count, aligned, &best, &most);
+            bool enough = !with_pages || most == count || ++looked_at >= LOOK_AT;
+            if (best.super && enough) return best;
+        }
+    }
+    return best;
+}
+
+hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t align)
+{
+    uint64_t aligned = aligned_bits(align);
+    hak_place place = find_among(pages, true, count, aligned);
+    return place.super ? place : find_among(pages, false, count, aligned);
+}
+
+hak_superslab *hak__superslabs_find_clean(const hak_pages *pages)
+{
+    for (unsigned list = 2 * HAK_ROOMS; list-- > 0;) {
+        size_t looked_at = 0;
+        hak_superslab *super = pages->supers->with_room[list];
+        for (; super && looked_at < LOOK_AT; super = super->next, looked_at++) {
+            if (super->free & ~super->dirty) return super;
+        }
+    }
+    return NULL;
+}
+
+hak_unit *hak__superslabs_step(hak_pages *pages)
+{
+    hak_cursor *cursor = &pages->supers->cursor;
+    if (cursor->super) {
+        uint64_t rest = ~cursor->super->free & cursor->super->dirty & ~cursor->passed;
+        if (rest) {
+            cursor->passed |= rest & -rest;
+            return &hak__superslab_slabs(cursor->super)[__builtin_ctzll(rest)];
+        }
+        *cursor = (hak_cursor){cursor->super->next_owned, 0};
+    } else if (pages->supers->owned) {
+        *cursor = (hak_cursor){pages->supers->owned, 0};
+    }
+    return NULL;
+}

@@ -1,0 +1,251 @@
+#include "pages/supply.h"
+
+#include "os/os.h"
+#include "pages/region.h"
+#include "pages/waiting.h"
+
+#define ALL_FREE (~(uint64_t)0)
+
+static hak_superslab *pool; /* superslabs without owner whose pages are kept; LIFO */
+static size_t pool_bytes;   /* touched in them, and in free nests */
+
+static size_t superslabs_taken, superslabs_given; /* for statistics */
+
+/* The superslabs of nests that have a free one; where one was given back latest comes first. */
+static hak_superslab *nests_first, *nests_last;
+
+static void put_into_pool(hak_superslab *super, size_t touched)
+{
+    super->next = pool;
+    super->pooled = touched;
+    pool_bytes += touched;
+    pool = super;
+}
+
+static hak_superslab *take_from_pool(void)
+{
+    hak_superslab *super = pool;
+    if (super) {
+        pool = super->next;
+        pool_bytes -= super->pooled;
+        super->pooled = 0;
+    }
+    return super;
+}
+
+/* A superslab of free units, some of which may be dirty. */
+static hak_superslab *take(hak_superslab_type type)
+{
+    hak_superslab *super = type == HAK_SUPERSLAB_SLABS ? hak__waiting_take() : NULL;
+    if (!super) super = take_from_pool();
+    if (!super) super = hak__region_take_free();
+    if (super) {
+        superslabs_taken++;
+        super->type = type;
+        super->free = ALL_FREE;
+    }
+    return super;
+}
+
+hak_superslab *hak__supply_take(struct hak_pages *pages)
+{
+    hak__region_start();
+    hak__region_lock();
+    hak_superslab *super = take(HAK_SUPERSLAB_SLABS);
+    if (super) super->owner = pages;
+    hak__region_unlock();
+    return super;
+}
+
+static void make_free(hak_superslab *super)
+{
+    hak__region_drop_records(super);
+    hak__region_make_free(super, 1);
+}
+
+/* Purges a superslab of slabs and frees it; it stays committed. When the OS refuses, the pages stay
+ * in the pool. */
+static bool purge(hak_superslab *super)
+{
+    if (!hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE)) return false;
+    hak_unit *slabs = hak__superslab_slabs(super);
+    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
+    super->dirty = 0;
+    make_free(super);
+    return true;
+}
+
+void hak__supply_orphan(hak_superslab *super)
+{
+    superslabs_given++;
+    super->owner = NULL;
+}
+
+void hak__supply_drop(hak_superslab *super, size_t touched)
+{
+    if (!purge(super)) put_into_pool(super, touched);
+}
+
+void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max)
+{
+    hak__region_lock();
+    hak__supply_orphan(super);
+    if (touched == 0) {
+        make_free(super);
+    } else if (pool_bytes + touched <= pool_max || !purge(super)) {
+        put_into_pool(super, touched);
+    }
+    hak__region_unlock();
+}
+
+/* ------------------------------------------------------------------ nests */
+
+static void link_first(hak_superslab *super)
+{
+    super->prev = NULL;
+    super->next = nests_first;
+    if (nests_first) nests_first->prev = super;
+    else nests_last = super;
+    nests_first = super;
+}
+
+static void unlink(hak_superslab *super)
+{
+    if (super->prev) super->prev->next = super->next;
+    else nests_first = super->next;
+    if (super->next) super->next->prev = super->prev;
+    else nests_last = super->prev;
+}
+
+static hak_superslab *nests_new(void)
+{
+    hak_superslab *super = take(HAK_SUPERSLAB_NESTS);
+    if (!super) return NULL;
+    pool_bytes += hak__superslab_retained(super);
+    super->owner = NULL;
+    link_first(super);
+    return super;
+}
+
+static hak_unit *take_nest(void)
+{
+    hak_superslab *super = nests_first ? nests_first : nests_new();
+    if (!super) return NULL;
+    uint64_t dirty = super->free & super->dirty;
+    unsigned bit = (unsigned)__builtin_ctzll(dirty ? dirty : super->free);
+    super->free &= ~((uint64_t)1 << bit);
+    super->dirty &= ~((uint64_t)1 << bit);
+    if (!super->free) unlink(super);
+    hak_unit *nest = &hak__superslab_slabs(super)[bit];
+    pool_bytes -= nest->touched;
+    *nest = (hak_unit){
+        .start = hak__superslab_start(super) + ((size_t)bit << HAK_UNIT_SHIFT),
+        .touched = nest->touched,
+        .units = 1,
+        .state = HAK_UNIT_NEST,
+    };
+    return nest;
+}
+
+hak_unit *hak__supply_take_nest(void)
+{
+    hak__region_start();
+    hak__region_lock();
+    hak_unit *nest = take_nest();
+    hak__region_unlock();
+    return nest;
+}
+
+/* Purges the dirty ones of `run`, adjacent free units. False when the OS refuses. */
+static bool purge_run(hak_superslab *super, uint64_t run)
+{
+    run &= super->dirty;
+    if (!run) return true;
+    hak_unit *slabs = hak__superslab_slabs(super);
+    size_t first = (size_t)__builtin_ctzll(run), last = 63 - (size_t)__builtin_clzll(run);
+    char *start = hak__superslab_start(super) + (first << HAK_UNIT_SHIFT);
+    if (!hak__region_purge(start, ((last - first) << HAK_UNIT_SHIFT) + slabs[last].touched))
+        return false;
+    super->dirty &= ~run;
+    for (uint64_t rest = run; rest; rest &= rest - 1) {
+        hak_unit *slab = &slabs[__builtin_ctzll(rest)];
+        pool_bytes -= slab->touched;
+        slab->touched = 0;
+    }
+    return true;
+}
+
+/* Purges the free nests of a superslab, and frees it if there are no others. False when the OS
+ * refuses. */
+static bool purge_nests(hak_superslab *super)
+{
+    for (uint64_t rest = super->free, run; rest; rest &= ~run) {
+        run = hak__bits_lowest_run(rest);
+        if (!purge_run(super, run)) return false;
+    }
+    if (super->free != ALL_FREE || super->dirty) return true;
+    unlink(super);
+    superslabs_given++;
+    make_free(super);
+    return true;
+}
+
+/* Gives free nests back until at most `keep` bytes are pooled. */
+static void shrink_nests(size_t keep)
+{
+    hak_superslab *prev;
+    for (hak_superslab *super = nests_last; super && pool_bytes > keep; super = prev) {
+        prev = super->prev;
+        if (!purge_nests(super)) return;
+    }
+}
+
+void hak__supply_give_nest(hak_unit *nest, size_t pool_max)
+{
+    hak__region_lock();
+    hak_region *region = hak__region_of(nest->start);
+    hak_superslab *super = hak__superslab_of(region, nest->start);
+    uint64_t bit = (uint64_t)1 << (hak__unit_index(region, nest->start) % HAK_SUPERSLAB_UNITS);
+    if (super->free) unlink(super);
+    link_first(super);
+    super->free |= bit;
+    if (nest->touched) super->dirty |= bit;
+    pool_bytes += nest->touched;
+    *nest = (hak_unit){.touched = nest->touched};
+    if (pool_bytes > pool_max) shrink_nests(pool_max / 2);
+    hak__region_unlock();
+}
+
+/* ------------------------------------------------------------------ both */
+
+/* Gives pooled superslabs back likewise. One that the OS refuses to take stays. */
+static void shrink_pool(size_t keep)
+{
+    while (pool && pool_bytes > keep) {
+        size_t bytes = pool->pooled;
+        hak_superslab *super = take_from_pool();
+        if (purge(super)) continue;
+        put_into_pool(super, bytes);
+        return;
+    }
+}
+
+size_t hak__supply_shrink(size_t keep)
+{
+    hak__region_lock();
+    size_t before = pool_bytes;
+    shrink_pool(keep);
+    shrink_nests(keep);
+    size_t given = before - pool_bytes;
+    hak__region_unlock();
+    return given;
+}
+
+hak_supply_counts hak__supply_counts(void)
+{
+    return (hak_supply_counts){
+        .pooled = pool_bytes + hak__waiting_bytes(),
+        .superslabs_taken = superslabs_taken,
+        .superslabs_given = superslabs_given,
+    };
+}

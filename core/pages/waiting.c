@@ -1,0 +1,86 @@
+#include "pages/waiting.h"
+
+#define LOOK_AT 16 /* huge blocks, for one of the right size */
+
+/* In the order in which they came. */
+typedef struct line {
+    hak_superslab *first, *last;
+} line;
+
+static line slabs, huge;
+static size_t waiting_bytes;
+static uint32_t tick;
+
+static line *line_of(const hak_superslab *super)
+{
+    return super->type == HAK_SUPERSLAB_HUGE ? &huge : &slabs;
+}
+
+/* `pooled` and `huge_size` are one. */
+void hak__waiting_put(hak_superslab *super, size_t bytes, unsigned ticks)
+{
+    line *in = line_of(super);
+    super->pooled = bytes;
+    super->over = tick + ticks;
+    super->next = NULL;
+    super->prev = in->last;
+    if (in->last) in->last->next = super;
+    else in->first = super;
+    in->last = super;
+    __atomic_store_n(&waiting_bytes, waiting_bytes + bytes, __ATOMIC_RELAXED);
+}
+
+static hak_superslab *take(hak_superslab *super)
+{
+    if (!super) return NULL;
+    line *in = line_of(super);
+    if (super->prev) super->prev->next = super->next;
+    else in->first = super->next;
+    if (super->next) super->next->prev = super->prev;
+    else in->last = super->prev;
+    __atomic_store_n(&waiting_bytes, waiting_bytes - super->pooled, __ATOMIC_RELAXED);
+    return super;
+}
+
+hak_superslab *hak__waiting_take(void)
+{
+    return take(slabs.last);
+}
+
+bool hak__waiting_has_slabs(void)
+{
+    return slabs.last != NULL;
+}
+
+hak_superslab *hak__waiting_take_huge(size_t size, size_t align, size_t most)
+{
+    hak_superslab *super = huge.last;
+    for (size_t i = 0; super && i < LOOK_AT; super = super->prev, i++) {
+        if (super->huge_size < size || super->huge_size > most) continue;
+        if ((uintptr_t)hak__superslab_start(super) % align == 0) return take(super);
+    }
+    return NULL;
+}
+
+static bool is_over(const hak_superslab *super)
+{
+    return (int32_t)(tick - super->over) >= 0;
+}
+
+hak_superslab *hak__waiting_take_first(bool only_over)
+{
+    hak_superslab *super = huge.first;
+    if (!super || (slabs.first && (int32_t)(slabs.first->over - super->over) < 0))
+        super = slabs.first;
+    return super && only_over && !is_over(super) ? NULL : take(super);
+}
+
+void hak__waiting_tick(void)
+{
+    tick++;
+}
+
+size_t hak__waiting_bytes(void)
+{
+    return __atomic_load_n(&waiting_bytes, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,5 @@
+#include "policy/hints.h"
+
+#include <stdint.h>
+
+const hak_hints hak__hints_default = {.work_most = SIZE_MAX};

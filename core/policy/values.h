@@ -1,0 +1,16 @@
+/* Values of options, as people write them and as they are told. */
+#ifndef HAK_VALUES_H
+#define HAK_VALUES_H
+
+#include "policy/option_table.h"
+
+/* What is accepted. */
+void hak__value_range(const hak_option_entry *option, char *text, size_t size);
+
+/* Whether a text is a value of the option; then which. */
+bool hak__value_parse(const hak_option_entry *option, const char *text, size_t length,
+                      size_t *value);
+
+void hak__value_print(const hak_option_entry *option, size_t value, char *text, size_t size);
+
+#endif

@@ -1,0 +1,113 @@
+/* In a heap whose slabs have colours, blocks differ in the bits that VMs hash; they are aligned as
+ * ever, also where an alignment is asked for, and pages without a block are still found. */
+#include "heap/blocks.h"
+#include "support.h"
+
+#include <string.h>
+
+#define BLOCKS  20000
+#define BUCKETS 32768
+
+static const hak_hints coloured = {.work_most = SIZE_MAX, .coloured = true};
+
+static hak_heap *coloured_heap(void)
+{
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
+    assert_non_null(heap);
+    hak_heap_trim(heap);
+    heap->hints = &coloured;
+    return heap;
+}
+
+/* Buckets of a table that are used by the addresses in steps of 16. */
+static size_t buckets_used(char *const *blocks)
+{
+    static bool used[BUCKETS];
+    size_t count = 0;
+    memset(used, 0, sizeof used);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        bool *bucket = &used[(uintptr_t)blocks[i] / 16 % BUCKETS];
+        count += !*bucket;
+        *bucket = true;
+    }
+    return count;
+}
+
+static void as_many_buckets_as_can_be_are_used(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {32, 48, 64, 96};
+    static char *blocks[BLOCKS];
+    for (size_t s = 0; s < COUNT(sizes); s++) {
+        hak_heap *heap = coloured_heap();
+        for (size_t i = 0; i < BLOCKS; i++) {
+            blocks[i] = hak_heap_alloc(heap, sizes[s]);
+            assert_non_null(blocks[i]);
+            REQUIRE((uintptr_t)blocks[i] % 16 == 0);
+            support_fill(blocks[i], sizes[s], i);
+        }
+        size_t used = buckets_used(blocks);
+        REQUIRE_THAT(used >= BLOCKS * 3 / 4, "%zu of %zu bytes", used, sizes[s]);
+        support_check_stats(heap);
+        for (size_t i = 0; i < BLOCKS; i++) {
+            REQUIRE(support_intact(blocks[i], sizes[s], i) == sizes[s]);
+            if (i % 256) hak_heap_free(heap, blocks[i]);
+        }
+        support_check_stats(heap);
+        assert_true(hak_heap_trim(heap) > BLOCKS * sizes[s] / 4);
+        support_check_stats(heap);
+        for (size_t i = 0; i < BLOCKS; i += 256) {
+            REQUIRE(support_intact(blocks[i], sizes[s], i) == sizes[s]);
+            hak_heap_free(heap, blocks[i]);
+        }
+        support_check_live(heap, 0, 0);
+        hak_heap_destroy(heap);
+    }
+}
+
+/* Blocks are carved page by page, wherever in the first page the first block lies. */
+static void a_colour_takes_no_page(void **state)
+{
+    (void)state;
+    static char unit[64 * KIB] __attribute__((aligned(4096)));
+    for (uint32_t size = 16; size <= 1024; size += 16) {
+        for (size_t colour = 0; colour < 128 && colour < size; colour += 16) {
+            hak_slab slab = {.block_size = size,
+                             .capacity = (uint16_t)(sizeof unit / size - 1),
+                             .start = unit + colour};
+            for (size_t pages = 1; pages <= 3; pages++) {
+                REQUIRE_THAT(hak__slab_carve_end(&slab, PAGE) <= pages * PAGE,
+                             "page %zu: blocks of %u at %zu", pages, size, colour);
+                slab.free = NULL;
+                hak__slab_carve(&slab, PAGE);
+            }
+            REQUIRE((slab.carved + (size_t)1) * size + colour > 2 * PAGE);
+        }
+    }
+}
+
+static void blocks_are_aligned_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    hak_heap *heap = coloured_heap();
+    for (size_t alignment = 8; alignment <= PAGE; alignment *= 2) {
+        for (size_t size = 0; size < 8 * KIB; size += 1 + size / 3) {
+            char *block = hak_heap_aligned_alloc(heap, alignment, size);
+            assert_non_null(block);
+            REQUIRE_THAT((uintptr_t)block % alignment == 0, "%zu bytes at %zu", size, alignment);
+            support_fill(block, size, size);
+        }
+    }
+    support_check_stats(heap);
+    hak_heap_destroy(heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_many_buckets_as_can_be_are_used),
+        cmocka_unit_test(a_colour_takes_no_page),
+        cmocka_unit_test(blocks_are_aligned_where_it_is_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,428 @@
+/* What the heap's policy comes to, number by number, as docs/design.md tells it: how much may be
+ * retained, what is learned from what was given back, what a look for pages has to be worth, what
+ * it may take and when the next one is due, and what a limit leaves. Asked of heaps that are
+ * nothing but these numbers. */
+#include "support.h"
+
+#include "heap/blocks.h"
+#include "heap/excess.h"
+#include "heap/look.h"
+#include "os/calls.h"
+#include "pages/accounts.h"
+#include "pages/unit_purge.h"
+
+static hak_heap heap_with(size_t retain_least, size_t retain_busy, size_t retain_part)
+{
+    return (hak_heap){
+        .policy = {.decommit = HAK_DECOMMIT_DONTNEED,
+                   .retain_least = retain_least,
+                   .retain_busy = retain_busy,
+                   .retain_part = retain_part},
+        .pages.limit = SIZE_MAX,
+        .hints = &hak__hints_default,
+    };
+}
+
+/* ------------------------------------------------------------------ what is retained */
+
+static void the_bound_is_a_sum(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_with(1000000, 1000000, 12);
+    assert_int_equal(hak__heap_bound(&heap), 1000000);
+    heap.pages.demand.recent_peak = 5000099;
+    assert_int_equal(hak__heap_bound(&heap), 1600000);
+    heap.pages.demand.released.keep = 5000;
+    heap.pages.demand.prewarmed = 77;
+    assert_int_equal(hak__heap_bound(&heap), 1605077);
+    heap.policy.decommit = HAK_DECOMMIT_FREE;
+    assert_int_equal(hak__heap_bound(&heap), 1605077);
+    heap.policy.decommit = HAK_DECOMMIT_OFF;
+    assert_int_equal(hak__heap_bound(&heap), SIZE_MAX);
+}
+
+#define SOME (1000 * PAGE) /* worth a quarter of a second */
+
+/* A heap that gave 100 times that back so many milliseconds ago, and has taken some since. */
+static hak_heap heap_that_gave(size_t busy, uint64_t ago, size_t again)
+{
+    hak_heap heap = heap_with(100 * PAGE, 100 * PAGE + busy, 0);
+    heap.pages.demand.released = (hak_release){.given = 100 * SOME,
+                                               .footprint = MIB,
+                                               .began = (uint32_t)(hak__os_clock() - ago),
+                                               .keep = 80 * SOME};
+    heap.pages.footprint = MIB + again;
+    return heap;
+}
+
+static size_t learned(size_t busy, uint64_t ago, size_t again)
+{
+    hak_heap heap = heap_that_gave(busy, ago, again);
+    hak__heap_learn(&heap);
+    return heap.pages.demand.released.keep;
+}
+
+/* Half of it or more within a quarter of a millisecond a page: kept from then on. */
+static void what_is_soon_needed_again_is_kept(void **state)
+{
+    (void)state;
+    enum { LATE = 100000 };
+    assert_int_equal(learned(GIB, 0, 400 * SOME), GIB);
+    assert_int_equal(learned(4 * GIB, 0, 100 * SOME), 180 * SOME);
+    assert_int_equal(learned(4 * GIB, 0, 50 * SOME), 130 * SOME);
+    assert_int_equal(learned(4 * GIB, 0, 50 * SOME - 1), 70 * SOME);
+    assert_int_equal(learned(4 * GIB, 0, 0), 70 * SOME);
+    assert_int_equal(learned(4 * GIB, LATE, 50 * SOME - 1), 70 * SOME);
+    assert_int_equal(learned(4 * GIB, LATE, 0), 70 * SOME);
+    assert_int_equal(learned(4 * GIB, LATE, 100 * SOME), 70 * SOME);
+    assert_int_equal(learned(9 * GIB, LATE, 600 * SOME), 680 * SOME); /* 150 seconds' worth */
+    assert_int_equal(learned(90 * SOME, 0, 100 * SOME), 90 * SOME);
+    assert_int_equal(learned(90 * SOME, LATE, 600 * SOME), 70 * SOME);
+    assert_int_equal(learned(60 * SOME, 0, 0), 60 * SOME);
+    assert_int_equal(learned(0, 0, 100 * SOME), 0);
+
+    hak_heap heap = heap_that_gave(MIB, 0, 100 * SOME);
+    heap.policy.retain_busy = 0; /* below the least */
+    hak__heap_learn(&heap);
+    assert_int_equal(heap.pages.demand.released.keep, 0);
+}
+
+/* A release goes on until there is growth, or has been none for long. */
+static void releases_are_reckoned_together(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_that_gave(MIB, 5000, 10 * PAGE);
+    uint32_t began = heap.pages.demand.released.began;
+    hak__heap_learn(&heap);
+    assert_true(heap.pages.demand.released.began == began &&
+                heap.pages.demand.released.given == 100 * SOME);
+    size_t before = heap.pages.footprint;
+    heap.pages.footprint -= 7 * PAGE;
+    hak__heap_released(&heap, before);
+    assert_int_equal(heap.pages.demand.released.given, 100 * SOME + 7 * PAGE);
+    assert_int_equal(heap.pages.demand.released.footprint, MIB - 7 * PAGE); /* ten came before */
+
+    heap.pages.footprint = GIB;
+    hak__heap_learn(&heap);
+    assert_true(heap.pages.demand.released.given == 0 && heap.pages.demand.released.footprint == 0);
+    assert_true(heap.pages.demand.released.began >= began + 5000);
+    /* The first release ever begins now. */
+    heap = heap_with(0, MIB, 0);
+    hak__heap_learn(&heap);
+    assert_true(heap.pages.demand.released.began > 0 && heap.pages.demand.released.keep == 0);
+}
+
+static void what_was_not_needed_lately_is_told(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_with(0, 0, 0);
+    heap.pages.footprint = 10 * MIB;
+    heap.pages.retained = 4 * MIB;
+    heap.pace.work = 26 * MIB - 1;
+    heap.pages.demand.peak_since = 10 * MIB;
+    heap.pages.demand.peak_in_use = 7 * MIB;
+    heap.pages.demand.recent_peak = 9 * MIB;
+    assert_int_equal(hak__heap_needed(&heap), SIZE_MAX); /* too little work to tell */
+    assert_true(heap.pages.demand.peak_in_use == 7 * MIB &&
+                heap.pages.demand.recent_peak == 9 * MIB);
+    heap.pace.work++;
+    hak_heap kept = heap;
+    kept.pages.demand.prewarmed = 1;
+    assert_int_equal(hak__heap_needed(&kept), SIZE_MAX);
+    kept.pages.demand.prewarmed = 0;
+    kept.policy.decommit = HAK_DECOMMIT_OFF;
+    assert_int_equal(hak__heap_needed(&kept), SIZE_MAX);
+    assert_int_equal(hak__heap_needed(&heap), MIB);
+    assert_int_equal(heap.pages.demand.recent_peak, 7 * MIB);
+    assert_int_equal(heap.pages.demand.peak_in_use, 6 * MIB);
+    assert_int_equal(heap.pages.demand.peak_since, heap.pace.work);
+    heap.pace.work += 16 * MIB;
+    heap.pages.demand.recent_peak = 5 * MIB;
+    heap.pages.demand.peak_in_use = 3 * MIB; /* below what is in use */
+    assert_int_equal(hak__heap_needed(&heap), 0);
+    assert_int_equal(heap.pages.demand.recent_peak, 5 * MIB);
+}
+
+/* ------------------------------------------------------------------ while it is freed from */
+
+/* What partial slabs have, beyond the bound, is looked at; then again when there is a quarter more,
+ * and as much more as the bound. */
+static void loose_pages_are_looked_at_by_and_by(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t loose, look_at; /* the next time, in thousands */
+    } steps[] = {{1000, 0},     {1001, 2001},  {2000, 2001}, {2001, 3001},
+                 {8000, 10000}, {9999, 10000}, {4000, 5000}, {10000, 12500},
+                 {100, 1100},   {1001, 1100},  {1100, 2100}};
+    static hak_region callers; /* where there is nothing to be found */
+    hak_heap heap = heap_with(1000000, 1000000, 0);
+    heap.pages.region = &callers;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        heap.loose = steps[i].loose * 1000;
+        hak__excess_punch(&heap);
+        REQUIRE_THAT(heap.pace.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i,
+                     heap.pace.loose_at);
+    }
+    heap.pages.refusals_in_a_row = 1; /* then the OS is not asked */
+    heap.loose = 20000000;
+    hak__excess_punch(&heap);
+    assert_true(heap.pace.loose_at == 2100000 && heap.pages.purges_skipped == 1);
+}
+
+/* A heap that is nothing but numbers, with no pages that could be given back. */
+static hak_heap heap_without_pages(void)
+{
+    static hak_region callers;
+    hak_heap heap = heap_with(MIB, MIB, 0);
+    heap.pages.region = &callers;
+    heap.pages.supers = (hak_superslab_lists *)&hak__no_superslabs;
+    return heap;
+}
+
+static void of_nothing_nothing_is_given_back(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_without_pages();
+    assert_int_equal(hak__purge_some(&heap.pages, MIB), 0);
+    heap.pages.retained = MIB; /* of what cannot be given back */
+    assert_int_equal(hak__purge_some(&heap.pages, MIB), 0);
+}
+
+/* Up to a superslab beyond the bound may stay as long as superslabs wait; a purge makes the recent
+ * peak matter less, by an eighth of it. */
+static void a_little_beyond_the_bound_may_stay_for_a_moment(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t decay, beyond;
+        uint32_t since; /* when the bound was passed, in milliseconds before now; 0: it was not */
+        bool stays;
+    } cases[] = {{100, 4 * MIB, 0, true},    {100, 4 * MIB + 1, 0, false},
+                 {0, 1, 0, false},           {10000, 1, 100, true},
+                 {10000, 1, 20000, false},   {60000, MIB, 20000, true},
+                 {60000, 5 * MIB, 1, false}, {100, 0, 0, true}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap heap = heap_without_pages();
+        uint32_t now = (uint32_t)hak__os_clock();
+        heap.policy.decay = cases[i].decay;
+        heap.pages.retained = MIB + cases[i].beyond;
+        heap.pages.footprint = 7 * MIB + heap.pages.retained;
+        heap.pages.demand.recent_peak = 16 * MIB;
+        if (cases[i].since) heap.pages.demand.released.over = now - cases[i].since;
+        hak__excess_purge(&heap);
+        REQUIRE_THAT((heap.pages.demand.recent_peak == 16 * MIB) == cases[i].stays, "case %zu", i);
+        if (!cases[i].stays) assert_int_equal(heap.pages.demand.recent_peak, 14 * MIB);
+        bool noted = heap.pages.demand.released.over != 0 && cases[i].beyond;
+        if (cases[i].stays && cases[i].beyond) assert_true(noted);
+        if (cases[i].beyond == 0) assert_int_equal(heap.pages.demand.released.over, 0);
+    }
+    hak_heap heap = heap_without_pages();
+    heap.pages.retained = 2 * MIB;
+    heap.pages.footprint = 10 * MIB;
+    heap.pages.demand.recent_peak = 9 * MIB;
+    hak__excess_purge(&heap);
+    assert_int_equal(heap.pages.demand.recent_peak, 8 * MIB); /* what is in use, at least */
+    heap.pages.demand.released.over = 1;
+    heap.pages.retained = MIB;
+    hak__excess_purge(&heap);
+    assert_int_equal(heap.pages.demand.released.over, 0);
+}
+
+/* After a refusal the OS is asked again when one purge was left out, then two, four, and so on. */
+static void pauses_double(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_without_pages();
+    for (size_t i = 0; i < 3; i++) assert_true(hak__purge_may_begin(&heap.pages));
+    for (size_t i = 0; i < 18; i++) {
+        heap.pages.refusals_in_a_row = 4;
+        assert_true(hak__purge_gave_up(&heap.pages));
+        size_t left_out = 0, expected = (size_t)1 << (i < 15 ? i : 15);
+        while (!hak__purge_may_begin(&heap.pages)) left_out++;
+        REQUIRE_THAT(left_out == expected, "%zu after %zu pauses", left_out, i);
+        assert_true(hak__purge_may_begin(&heap.pages) && !hak__purge_gave_up(&heap.pages));
+    }
+    heap.pages.refusals_in_a_row = 3;
+    assert_false(hak__purge_gave_up(&heap.pages));
+}
+
+/* ------------------------------------------------------------------ before a peak */
+
+static hak_heap heap_at_its_peak(size_t footprint)
+{
+    hak_heap heap = heap_with(0, 0, 0);
+    heap.pages.footprint = heap.pages.footprint_peak = footprint;
+    heap.pace.stepped_peak = footprint;
+    return heap;
+}
+
+static void a_look_has_to_be_worth_it(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_at_its_peak(64 * MIB);
+    assert_int_equal(hak__look_worth(&heap, 0), SIZE_MAX); /* no new peak */
+    assert_int_equal(hak__look_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB - 1),
+                     (64 * MIB + 64 * KIB - 1) / 32 + 32 * KIB);
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), PAGE); /* large: pays for itself */
+    heap.pace.look_at = 1;
+    assert_int_equal(hak__look_worth(&heap, PAGE), SIZE_MAX);
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), PAGE);
+    heap.pace.work = 1;
+    assert_int_equal(hak__look_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
+    heap.pages.demand.prewarmed = 1;
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), SIZE_MAX);
+    heap.pages.demand.prewarmed = 0;
+    heap.policy.decommit = HAK_DECOMMIT_OFF;
+    assert_int_equal(hak__look_worth(&heap, 64 * KIB), SIZE_MAX);
+    heap.policy.decommit = HAK_DECOMMIT_FREE;
+    heap.pages.footprint -= PAGE;
+    assert_int_equal(hak__look_worth(&heap, PAGE), SIZE_MAX);
+}
+
+/* A heap whose peak is so far above the last step, after so many refills, with pages retained. */
+static bool is_step(size_t last, size_t above, size_t refills, size_t retained)
+{
+    hak_heap heap = heap_at_its_peak(last + above - PAGE);
+    heap.pace.stepped_peak = last;
+    heap.pace.stepped_refills = 1000;
+    heap.refills = 1000 + refills;
+    heap.pages.retained = retained;
+    heap.pace.look_at = 1;
+    bool is = hak__look_worth(&heap, PAGE) == 16 * KIB;
+    if (is)
+        assert_true(heap.pace.stepped_peak == last + above &&
+                    heap.pace.stepped_refills == heap.refills);
+    return is;
+}
+
+/* A sixty-fourth above the last, and 32 KiB, with new pages in one refill of 64. */
+static void growth_in_earnest_is_a_step(void **state)
+{
+    (void)state;
+    size_t step = 64 * MIB / 63 + 33 * KIB; /* of the new peak */
+    step = step / PAGE * PAGE + PAGE;
+    assert_true(is_step(64 * MIB, step, 0, MIB));
+    assert_false(is_step(64 * MIB, step - 2 * PAGE, 0, MIB));
+    assert_true(is_step(64 * MIB, step, 64 * step / PAGE, MIB));
+    assert_false(is_step(64 * MIB, step, 64 * step / PAGE + 1, MIB));
+    assert_true(is_step(64 * MIB, step, 0, 16 * KIB));
+    assert_false(is_step(64 * MIB, step, 0, 16 * KIB - 1));
+    /* A small heap takes steps of a quarter of itself. */
+    assert_true(is_step(32 * KIB, 12 * KIB, 0, MIB));
+    assert_false(is_step(32 * KIB, 8 * KIB, 0, MIB));
+}
+
+static void a_look_takes_its_share(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_at_its_peak(64 * MIB);
+    assert_int_equal(hak__look_share(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
+    assert_int_equal(hak__look_share(&heap, 64 * KIB - 1),
+                     (64 * MIB + 64 * KIB - 1) / 32 + 32 * KIB);
+    assert_int_equal(hak__look_share(&heap, 64 * KIB), 64 * KIB);
+    assert_int_equal(hak__look_share(&heap, 10 * MIB), 10 * MIB);
+    heap.pages.footprint -= 5 * MIB;
+    assert_int_equal(hak__look_share(&heap, 10 * MIB), 5 * MIB);
+    heap.pages.footprint += 10 * MIB;
+    assert_int_equal(hak__look_share(&heap, PAGE), 5 * MIB + PAGE);
+}
+
+static void work_pays_for_the_next_look(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_at_its_peak(10 * MIB);
+    static const hak_hints hints = {.work_most = 64};
+    assert_int_equal(hak__pace_work(heap.hints, 100, 7), 700);
+    heap.hints = &hints;
+    assert_int_equal(hak__pace_work(heap.hints, 100, 7), 448);
+    assert_int_equal(hak__pace_work(heap.hints, 10, 7), 70);
+    heap.pace.work = 3000;
+    hak__pace_pay(&heap.pace, 0, 0);
+    assert_int_equal(heap.pace.look_at, 3000 + 32 * KIB);
+    hak__pace_pay(&heap.pace, PAGE, 7); /* in the same look */
+    assert_int_equal(heap.pace.look_at, 3000 + 32 * KIB + PAGE + 7 * 64);
+    heap.pace.work = 3000 + 32 * KIB;
+    hak__pace_pay(&heap.pace, MIB, 1000);
+    assert_int_equal(heap.pace.look_at, 3000 + 64 * KIB + MIB + 1000 * 64);
+}
+
+/* ------------------------------------------------------------------ limits */
+
+static void a_limit_leaves_so_much(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_with(0, 0, 0);
+    assert_int_equal(hak__reserve(&heap.pages), 0);
+    assert_int_equal(hak__short_of(&heap.pages, 100 * GIB), 0);
+    heap.pages.limit = MIB;
+    assert_int_equal(hak__reserve(&heap.pages), 32 * KIB);
+    heap.pages.limit = MIB + 130 * KIB;
+    assert_int_equal(hak__reserve(&heap.pages), 36 * KIB);
+    heap.pages.limit = 100 * MIB;
+    assert_int_equal(hak__reserve(&heap.pages), 64 * KIB);
+
+    heap.pages.footprint = 90 * MIB;
+    assert_int_equal(hak__short_of(&heap.pages, 10 * MIB), 0);
+    assert_int_equal(hak__short_of(&heap.pages, 10 * MIB + 5), 5);
+    assert_true(hak__may_charge(&heap.pages, 10 * MIB) &&
+                !hak__may_charge(&heap.pages, 10 * MIB + 1));
+    heap.pages.holds_back = true;
+    assert_int_equal(hak__short_of(&heap.pages, 10 * MIB), 64 * KIB);
+    heap.pages.footprint = 101 * MIB;
+    assert_int_equal(hak__short_of(&heap.pages, 3), MIB + 64 * KIB + 3);
+    assert_int_equal(hak__short_of(&heap.pages, 0), 0);
+    heap.pages.grace = 2 * MIB;
+    assert_int_equal(hak__short_of(&heap.pages, MIB), 0);
+    assert_int_equal(hak__short_of(&heap.pages, MIB + 1), 1);
+    heap.pages.grace = SIZE_MAX;
+    assert_int_equal(hak__short_of(&heap.pages, 100 * GIB), 0);
+}
+
+static void charging_keeps_the_peaks(void **state)
+{
+    (void)state;
+    hak_heap heap = heap_with(0, 0, 0);
+    heap.pages.limit = 10 * MIB;
+    heap.pages.retained = MIB;
+    heap.pages.footprint = heap.pages.footprint_peak = 3 * MIB;
+    assert_true(hak__charge(&heap.pages, MIB));
+    assert_true(heap.pages.footprint == 4 * MIB && heap.pages.footprint_peak == 4 * MIB);
+    assert_true(heap.pages.demand.recent_peak == 3 * MIB &&
+                heap.pages.demand.peak_in_use == 3 * MIB);
+    hak__discharge(&heap.pages, 2 * MIB);
+    assert_true(heap.pages.footprint == 2 * MIB && heap.pages.footprint_peak == 4 * MIB);
+    assert_true(hak__charge(&heap.pages, PAGE) && heap.pages.demand.recent_peak == 3 * MIB);
+    assert_true(heap.pages.footprint_peak == 4 * MIB && heap.pages.demand.peak_in_use == 3 * MIB);
+    assert_false(hak__charge(&heap.pages, 9 * MIB));
+    assert_true(heap.pages.short_of == MIB + PAGE && heap.pages.footprint == 2 * MIB + PAGE);
+    assert_true(hak__charge(&heap.pages, 8 * MIB - PAGE) && heap.pages.short_of == 0);
+    assert_true(heap.pages.footprint == 10 * MIB && heap.pages.grace_used == 0);
+    hak__charge_always(&heap.pages, MIB);
+    assert_int_equal(heap.pages.grace_used, MIB);
+    hak__discharge(&heap.pages, MIB / 2);
+    hak__charge_always(&heap.pages, 0);
+    assert_int_equal(heap.pages.grace_used, MIB);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bound_is_a_sum),
+        cmocka_unit_test(what_is_soon_needed_again_is_kept),
+        cmocka_unit_test(releases_are_reckoned_together),
+        cmocka_unit_test(what_was_not_needed_lately_is_told),
+        cmocka_unit_test(loose_pages_are_looked_at_by_and_by),
+        cmocka_unit_test(of_nothing_nothing_is_given_back),
+        cmocka_unit_test(a_little_beyond_the_bound_may_stay_for_a_moment),
+        cmocka_unit_test(pauses_double),
+        cmocka_unit_test(a_look_has_to_be_worth_it),
+        cmocka_unit_test(growth_in_earnest_is_a_step),
+        cmocka_unit_test(a_look_takes_its_share),
+        cmocka_unit_test(work_pays_for_the_next_look),
+        cmocka_unit_test(a_limit_leaves_so_much),
+        cmocka_unit_test(charging_keeps_the_peaks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
