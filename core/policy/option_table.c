@@ -46,8 +46,7 @@ size_t hak__option_value(const hak_profile *profile, const hak_option_entry *opt
 {
     const char *field = (const char *)profile + option->field;
     if (option->width == sizeof(size_t)) return *(const size_t *)field;
-    uint32_t value = *(const uint32_t *)field;
-    return value == HAK_UNSET_SMALL ? HAK_UNSET : value;
+    return *(const uint32_t *)field;
 }
 
 static void set_value(hak_profile *profile, const hak_option_entry *option, size_t value)

@@ -21,10 +21,10 @@ typedef struct hak_profile {
     size_t retain_busy;   /* up to so many while what it gave back is soon needed again, … */
     size_t pool;          /* bytes of destroyed heaps' memory kept for the next heaps */
     size_t warm_pool;     /* what the option of this name set; HAK_UNSET: nothing */
+    size_t decay;         /* milliseconds that what is beyond waits before it goes, whole
+                           * superslabs and huge blocks; HAK_UNSET: as hak_hints says */
+    size_t carve;         /* bytes of blocks carved at a time, a multiple of the page */
     uint32_t retain_part; /* … and beside them this many hundredths of what was recently in use */
-    uint32_t decay;       /* milliseconds that what is beyond waits before it goes, whole
-                           * superslabs and huge blocks; HAK_UNSET_SMALL: as hak_hints says */
-    uint32_t carve;       /* bytes of blocks carved at a time, a multiple of the page */
     uint32_t wake;        /* a full slab is used again when 1/2^wake of it is free … */
     uint32_t wake_in_order; /* … or this, in a heap that sorts it first */
     uint32_t decommit;      /* hak_decommit */
@@ -32,8 +32,7 @@ typedef struct hak_profile {
     uint32_t kinds;         /* 1: kinds of block lie apart; the same as long as a heap lives */
 } hak_profile;
 
-#define HAK_UNSET_SMALL UINT32_MAX
-#define HAK_UNSET       SIZE_MAX
+#define HAK_UNSET SIZE_MAX
 
 /* The profiles but for their names. Macros, so that one can be a constant for the compiler. */
 #define HAK__KIB << 10
@@ -42,19 +41,19 @@ typedef struct hak_profile {
 #define HAK_PROFILE_speed                                                  \
     .carve = 4 HAK__KIB, .wake = 4, .wake_in_order = 2,                    \
     .retain_least = 32 HAK__MIB, .retain_busy = 32 HAK__MIB,               \
-    .retain_part = 50, .decay = HAK_UNSET_SMALL, .pool = 16 HAK__MIB,            \
+    .retain_part = 50, .decay = HAK_UNSET, .pool = 16 HAK__MIB,            \
     .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
 
 #define HAK_PROFILE_balanced                                               \
     .carve = 4 HAK__KIB, .wake = 4, .wake_in_order = 4,                    \
     .retain_least = 256 HAK__KIB, .retain_busy = 8 HAK__MIB,               \
-    .retain_part = 12, .decay = HAK_UNSET_SMALL, .pool = 4 HAK__MIB,             \
+    .retain_part = 12, .decay = HAK_UNSET, .pool = 4 HAK__MIB,             \
     .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
 
 #define HAK_PROFILE_lean                                                   \
     .carve = 4 HAK__KIB, .wake = 31, .wake_in_order = 31,                  \
     .retain_least = 128 HAK__KIB, .retain_busy = 4 HAK__MIB,               \
-    .retain_part = 2, .decay = HAK_UNSET_SMALL, .pool = 0,                       \
+    .retain_part = 2, .decay = HAK_UNSET, .pool = 0,                       \
     .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
 /* clang-format on */
 

@@ -20,7 +20,7 @@ size_t hak__retain_bound(const hak_profile *profile, const hak_demand *demand)
 
 size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints)
 {
-    return profile->decay == HAK_UNSET_SMALL ? hints->decay : profile->decay;
+    return profile->decay == HAK_UNSET ? hints->decay : profile->decay;
 }
 
 bool hak__retain_may_stay(hak_demand *demand, size_t retained, size_t most, size_t wait)
