@@ -6,7 +6,8 @@ import statistics
 
 import pytest
 
-# Objects that are taken at once by a fresh process, and the buckets that a table for them has.
+# Objects that are taken at once by a fresh process that has some already, and the buckets that a
+# table for them has.
 PROGRAM = """
 import random
 
@@ -14,8 +15,9 @@ import random
 def make(size, n):
     return float(n) if size == 32 else bytes(size - 33)
 
-count, sizes, beside = {count}, {sizes}, {beside}
+count, sizes, beside, before = {count}, {sizes}, {beside}, {before}
 random.seed(count)
+kept = [make(random.choice(sizes), -n) for n in range(before)]
 objects, others = [], []
 for n in range(count):
     objects.append(make(random.choice(sizes), n))
@@ -27,12 +29,18 @@ print(len({{object.__hash__(each) & (table - 1) for each in objects}}))
 
 SIZES = [32, 48, 64, 96]
 
+# Where in a slab objects begin is chance, and so is how a few of them meet those of the next slab.
+BEFORE = {300: (0, 20, 45, 70, 110, 150), 3000: (0, 70, 150)}
+
 
 def used(python, allocator, **case):
-    program = PROGRAM.format(**case)
-    if allocator == "hakmem":
-        program = "import hakmem; hakmem.install()\n" + program
-    return int(python.run("-c", program).stdout)
+    total = 0
+    for before in BEFORE.get(case["count"], (0,)):
+        program = PROGRAM.format(before=before, **case)
+        if allocator == "hakmem":
+            program = "import hakmem; hakmem.install()\n" + program
+        total += int(python.run("-c", program).stdout)
+    return total
 
 
 def ratios(python, count):
@@ -62,5 +70,5 @@ def test_more_buckets_are_used_than_with_pymalloc(python, count, mean):
 @pytest.mark.parametrize("count", [300, 3000])
 def test_a_few_objects_use_no_fewer_on_average(python, count):
     found = ratios(python, count)
-    assert min(found.values()) >= 0.8, found
-    assert statistics.geometric_mean(found.values()) >= 1.0, found
+    assert min(found.values()) >= 0.7, found
+    assert statistics.geometric_mean(found.values()) >= 1.1, found
