@@ -171,7 +171,7 @@ int hak_lua_control_install(lua_State *L)
 void hak_lua_control_begin(lua_State *L)
 {
     lua_getfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
-    if (lua_toboolean(L, -1)) hak__options_ignore_environment();
+    if (lua_toboolean(L, -1)) hak__environment_ignore();
     lua_pop(L, 1);
 }
 

@@ -21,7 +21,7 @@
 
 /* As it ignores its own variables, with -E or -I. */
 %init %{
-    if (hak_py_control_ignores_environment()) hak__options_ignore_environment();
+    if (hak_py_control_ignores_environment()) hak__environment_ignore();
 %}
 
 %native(install) PyObject *hak_py_control_install(PyObject *self, PyObject *args);

@@ -14,7 +14,7 @@
 
 /* ------------------------------------------------------------------ limits */
 
-void hak__policy_limit(hak_heap *heap, size_t bytes)
+void hak__heap_keep_to(hak_heap *heap, size_t bytes)
 {
     heap->pages.limit = bytes ? bytes : SIZE_MAX;
     heap->pages.kept_back = 0;
@@ -41,7 +41,7 @@ bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
         errno = ERANGE;
         return false;
     }
-    hak__policy_limit(heap, bytes);
+    hak__heap_keep_to(heap, bytes);
     return true;
 }
 
@@ -100,8 +100,8 @@ size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
 
 /* ------------------------------------------------------------------ profiles */
 
-bool hak__policy_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
-                        size_t size)
+bool hak__heap_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
+                      size_t size)
 {
     uint32_t set = 0;
     if (!hak__options_refine(policy, &set, settings, message, size)) return false;
@@ -144,7 +144,7 @@ bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, siz
 {
     hak_profile policy = heap->policy;
     uint32_t given = heap->given;
-    if (!hak__policy_refine(&policy, &given, settings, message, size)) return false;
+    if (!hak__heap_refine(&policy, &given, settings, message, size)) return false;
     if (!hak__options_may_follow(&heap->policy, &policy, message, size)) return false;
     heap->policy = policy;
     heap->given = given;

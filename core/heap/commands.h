@@ -6,11 +6,11 @@
 #include "heap/blocks.h"
 
 /* Sets the limit; 0: none. */
-void hak__policy_limit(hak_heap *heap, size_t bytes);
+void hak__heap_keep_to(hak_heap *heap, size_t bytes);
 
 /* Refines a profile by a heap's own options, of which `given` has a bit for each. False with errno
  * and a message as hak_heap_configure, and no change. */
-bool hak__policy_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
-                        size_t size);
+bool hak__heap_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
+                      size_t size);
 
 #endif

@@ -48,7 +48,7 @@ static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align
     if (!span) return NULL;
     span->span_size = size; /* so that its own pages stay */
     span->block_kind = (uint8_t)kind;
-    hak__reclaim_before_large(heap, hak__units_untouched(&heap->pages, span, 0, size));
+    hak__reclaim_before_peak(heap, hak__units_untouched(&heap->pages, span, 0, size));
     if (zero) zero_span(heap, span, size, hak__pages_unit_size(&heap->pages));
     if (hak__units_use(&heap->pages, span, 0, size)) return span->start;
     span->span_size = 0;
@@ -78,7 +78,7 @@ void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
         return span->start;
     }
     if (count != had_units && !hak__units_resize(&heap->pages, span, count)) return NULL;
-    hak__reclaim_before_large(heap, hak__units_untouched(&heap->pages, span, had, size));
+    hak__reclaim_before_peak(heap, hak__units_untouched(&heap->pages, span, had, size));
     if (!hak__units_use(&heap->pages, span, had, size) &&
         !(hak__reclaim_short(heap) && hak__units_use(&heap->pages, span, had, size))) {
         hak__units_resize(&heap->pages, span, had_units);
@@ -138,7 +138,7 @@ static hak_superslab *take_waiting(hak_heap *heap, size_t size, size_t align, bo
 /* One that waits to be given back, or a new one. */
 static hak_superslab *take_new(hak_heap *heap, size_t size, size_t align, bool zero)
 {
-    hak__reclaim_before_large(heap, size);
+    hak__reclaim_before_peak(heap, size);
     heap->pages.short_of = hak__short_of(&heap->pages, size);
     if (heap->pages.short_of) return NULL;
     hak_superslab *huge = take_waiting(heap, size, align, zero);
@@ -189,7 +189,7 @@ static void *shrink_huge(hak_heap *heap, hak_superslab *huge, size_t size)
 static hak_superslab *extend_huge(hak_heap *heap, hak_superslab *huge, size_t size)
 {
     size_t more = size - huge->huge_size;
-    hak__reclaim_before_large(heap, more);
+    hak__reclaim_before_peak(heap, more);
     heap->pages.short_of = hak__short_of(&heap->pages, more);
     if (heap->pages.short_of && !hak__reclaim_short(heap)) return NULL;
     if (!hak__hugespace_extend(huge, size)) {

@@ -10,7 +10,8 @@ static hak_growth growth_of(const hak_heap *heap, size_t bytes)
         .retained = heap->pages.retained,
         .bytes = bytes,
         .refills = heap->refills,
-        .looking = heap->round_left > 0,
+        .paid = hak__look_paid(heap),
+        .searching = heap->round_left > 0 && heap->round_searches,
         .is_work = hak__pace_work(heap->hints, bytes, 1) == bytes,
     };
 }
@@ -29,16 +30,10 @@ size_t hak__look_share(const hak_heap *heap, size_t bytes)
     return hak__pace_share(&growth);
 }
 
-void hak__look_pay(hak_heap *heap, size_t bytes, size_t given, size_t read)
+bool hak__look_pays_for_itself(const hak_heap *heap, size_t bytes)
 {
     hak_growth growth = growth_of(heap, bytes);
-    if (!hak__pace_pays_for_itself(&growth)) hak__pace_pay(&heap->pace, given, read);
-}
-
-void hak__look_grow(hak_heap *heap, size_t bytes)
-{
-    hak_growth growth = growth_of(heap, bytes);
-    hak__pace_grow(&heap->pace, &growth);
+    return hak__pace_pays_for_itself(&growth);
 }
 
 void hak__look_begin(hak_heap *heap, bool searches)
@@ -53,7 +48,7 @@ bool hak__look_search(hak_heap *heap, size_t worth, size_t reads)
     size_t there = heap->pages.retained;
     there += hak__holes_find_some(heap, reads, &read, &heap->round_left);
     if (there < worth && !heap->round_left) there += hak__holes_of_current(heap, &read);
-    hak__pace_pay(&heap->pace, 0, read);
+    hak__look_pay(heap, 0, read);
     if (there >= worth) heap->pace.looks_in_vain = 0;
     else if (!heap->round_left) hak__pace_in_vain(&heap->pace, heap->pages.footprint);
     return there >= worth;
@@ -63,6 +58,6 @@ size_t hak__look_give(hak_heap *heap, size_t bytes, size_t reads)
 {
     size_t read = 0;
     size_t given = hak__holes_punch_some(heap, bytes, reads, &read, &heap->round_left);
-    hak__pace_pay(&heap->pace, given, read);
+    hak__look_pay(heap, given, read);
     return given;
 }

@@ -28,11 +28,20 @@ static inline bool hak__look_in_earnest(const hak_heap *heap, size_t peak)
 size_t hak__look_worth(hak_heap *heap, size_t bytes);
 size_t hak__look_share(const hak_heap *heap, size_t bytes);
 
-/* After one for a large block of so many new bytes: pays for what was given back and read, unless
- * the block does. */
-void hak__look_pay(hak_heap *heap, size_t bytes, size_t given, size_t read);
+/* Whether a look for a block of so many new bytes is paid for by the block. */
+bool hak__look_pays_for_itself(const hak_heap *heap, size_t bytes);
 
-/* Growth pays for looks as work does: by so much, if that is above the peak. */
-void hak__look_grow(hak_heap *heap, size_t bytes);
+/* What has paid for looks so far: the program's work, and growth, a byte as a byte, since a new
+ * page is a page fault too. */
+static inline size_t hak__look_paid(const hak_heap *heap)
+{
+    return heap->pace.work + heap->pages.footprint_peak;
+}
+
+/* Puts off the next look until so much of what this one took has been paid. */
+static inline void hak__look_pay(hak_heap *heap, size_t given, size_t read)
+{
+    hak__pace_pay(&heap->pace, hak__look_paid(heap), given, read);
+}
 
 #endif

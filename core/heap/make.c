@@ -26,7 +26,7 @@ static bool options_valid(const hak_heap_options *options, hak_profile *policy, 
     if (options->profile && !hak_profile_valid(options->profile, NULL, 0)) return false;
     hak__options_profile(options->profile, policy);
     *given = options->profile != NULL;
-    if (options->settings && !hak__policy_refine(policy, given, options->settings, NULL, 0))
+    if (options->settings && !hak__heap_refine(policy, given, options->settings, NULL, 0))
         return false;
     if (options->memory && options->memory_size < HAK_MEMORY_MIN) return bad();
     if (!options->memory && options->memory_size) return bad();
@@ -131,7 +131,7 @@ hak_heap *hak__heap_new(const hak_heap_options *options)
     }
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) heap->bin[i] = (hak_slab *)&hak__no_slab;
     heap->spacing = options->granularity == 8 ? HAK_SPACING_8 : HAK_SPACING_16;
-    hak__policy_limit(heap, options->limit);
+    hak__heap_keep_to(heap, options->limit);
     if (heap->pages.footprint > heap->pages.limit && !hak__purge_single(&heap->pages)) {
         hak__supply_give_nest(heap->nest.run, SIZE_MAX);
         errno = ENOMEM;

@@ -7,11 +7,6 @@
 #define HAK_NEST_STEP ((size_t)8)
 #define HAK_NEST_PAIR (2 * HAK_NEST_STEP)
 
-static inline size_t hak__up(size_t n, size_t step)
-{
-    return (n + step - 1) & ~(step - 1);
-}
-
 /* Bytes that the heap's lists take. */
 static inline uint32_t hak__nest_lists_size(const hak_heap *heap)
 {

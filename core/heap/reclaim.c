@@ -54,7 +54,7 @@ static void look_some(hak_heap *heap, size_t bytes, size_t share)
         given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
     if (given < share && bytes >= PAYS_FOR_BINS && hak__retire_idle(heap))
         given += hak__purge_some(&heap->pages, share - given);
-    hak__look_pay(heap, bytes, given, read);
+    if (!hak__look_pays_for_itself(heap, bytes)) hak__look_pay(heap, given, read);
 }
 
 /* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
@@ -68,7 +68,7 @@ static void look_on(hak_heap *heap, size_t worth, size_t share)
         hak__look_begin(heap, false);
     }
     size_t given = hak__purge_some(&heap->pages, share);
-    hak__pace_pay(&heap->pace, given, 0);
+    hak__look_pay(heap, given, 0);
     if (begins && given >= share) heap->round_left = 0;
     if (given >= share) return;
     given += hak__look_give(heap, share - given, READS_AT_A_PEAK);
@@ -98,12 +98,6 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
     size_t share = hak__look_share(heap, bytes);
     if (worth <= HAK_PAGE) look_some(heap, bytes, share);
     else look_on(heap, worth, share);
-}
-
-void hak__reclaim_before_large(hak_heap *heap, size_t bytes)
-{
-    hak__reclaim_before_peak(heap, bytes);
-    hak__look_grow(heap, bytes);
 }
 
 /* ------------------------------------------------------------------ when memory is refused */

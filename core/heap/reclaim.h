@@ -9,9 +9,6 @@
  * can do without, if it is time for that. */
 void hak__reclaim_before_peak(hak_heap *heap, size_t bytes);
 
-/* The same before a large block, whose growth pays for looks; that of slabs is known later. */
-void hak__reclaim_before_large(hak_heap *heap, size_t bytes);
-
 /* Gives back what the limit was short of when it last refused, of the pages that are retained but
  * not prewarmed. False, and nothing is given back, when these are not enough. */
 bool hak__reclaim_short(hak_heap *heap);

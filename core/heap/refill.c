@@ -20,9 +20,7 @@ static bool add_blocks(hak_heap *heap, hak_slab *slab)
     if (slab->purged) return hak__holes_fill(heap, slab);
     size_t step = hak__policy(heap)->carve;
     size_t begin = hak__slab_used(slab), end = hak__slab_carve_end(slab, step);
-    size_t peak = heap->pages.footprint_peak;
     if (!hak__units_use(&heap->pages, slab, begin, end)) return false;
-    heap->pace.work += heap->pages.footprint_peak - peak; /* pays for as much to be given back */
     hak__slab_carve(slab, step);
     return true;
 }

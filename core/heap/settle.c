@@ -4,6 +4,7 @@
 #include "heap/check.h"
 #include "heap/excess.h"
 #include "heap/holes.h"
+#include "heap/look.h"
 #include "heap/nest.h"
 #include "heap/retire.h"
 
@@ -75,7 +76,7 @@ static bool at_rest(const hak_heap *heap)
 size_t hak_heap_settle(hak_heap *heap)
 {
     hak__nest_settle(heap);
-    hak__pace_hope(&heap->pace);
+    hak__pace_hope(&heap->pace, hak__look_paid(heap));
     bool rests = at_rest(heap);
     heap->has_collected = true;
     heap->took_large = false;

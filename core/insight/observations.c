@@ -1,12 +1,10 @@
 /* Snapshots of what an observer has counted, and their names. */
 #include <string.h>
 
+#include "insight/fields.h"
 #include "insight/observe.h"
 
-#define FIELD(name, unit, help)                             \
-    {                                                       \
-#name, unit, help, offsetof(hak_observations, name) \
-    }
+#define FIELD(name, unit, help) HAK_STATS_FIELD(hak_observations, name, unit, help)
 
 const hak_stats_field *hak_observations_fields(size_t *count)
 {
@@ -36,10 +34,7 @@ const hak_stats_field *hak_observations_fields(size_t *count)
 }
 
 #undef FIELD
-#define FIELD(name, unit, help)                                   \
-    {                                                             \
-#name, unit, help, offsetof(hak_class_observations, name) \
-    }
+#define FIELD(name, unit, help) HAK_STATS_FIELD(hak_class_observations, name, unit, help)
 
 const hak_stats_field *hak_class_observations_fields(size_t *count)
 {

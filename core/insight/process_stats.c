@@ -1,14 +1,10 @@
 /* Statistics of the process: what each room knows, put together. */
-#include <stddef.h>
-
 #include "heap/heap.h"
+#include "insight/fields.h"
 #include "os/os.h"
 #include "pages/pages.h"
 
-#define FIELD(name, unit, help)                              \
-    {                                                        \
-#name, unit, help, offsetof(hak_process_stats, name) \
-    }
+#define FIELD(name, unit, help) HAK_STATS_FIELD(hak_process_stats, name, unit, help)
 
 const hak_stats_field *hak_process_stats_fields(size_t *count)
 {

@@ -1,11 +1,9 @@
 /* Statistics, read off the slabs. */
 #include "heap/heap.h"
+#include "insight/fields.h"
 #include "os/os.h"
 
-#define FIELD(name, unit, help)                      \
-    {                                                \
-#name, unit, help, offsetof(hak_stats, name) \
-    }
+#define FIELD(name, unit, help) HAK_STATS_FIELD(hak_stats, name, unit, help)
 
 const hak_stats_field *hak_stats_fields(size_t *count)
 {

@@ -1,5 +1,5 @@
-/* Runs of adjacent bits in a word of 64: free units of a superslab, places of a row, pages of a
- * slab. */
+/* Rounding up, and runs of adjacent bits in a word of 64: free units of a superslab, places of a
+ * row, pages of a slab. */
 #ifndef HAK_BITS_H
 #define HAK_BITS_H
 
@@ -7,6 +7,12 @@
 #include <stdint.h>
 
 #define HAK_BITS ((size_t)64)
+
+/* The next multiple of `step`, a power of two, from `n` on. */
+static inline size_t hak__up(size_t n, size_t step)
+{
+    return (n + step - 1) & ~(step - 1);
+}
 
 /* `count` bits (0 … 64) from bit `first` on; together they are at most 64. */
 static inline uint64_t hak__bits(size_t first, size_t count)

@@ -45,18 +45,13 @@ static atomic_size_t purges_elsewhere;
 
 /* ------------------------------------------------------------------ making regions */
 
-static size_t up(size_t n, size_t step)
-{
-    return (n + step - 1) & ~(step - 1);
-}
-
 /* Records and units for `superslabs` in one reservation. */
 static bool region_reserve(hak_region *region, size_t superslabs)
 {
     size_t supers = superslabs * sizeof(hak_superslab);
-    size_t tables = up(supers + hak__room_size(superslabs, SUPERS_A_LEAF), HAK_PAGE);
+    size_t tables = hak__up(supers + hak__room_size(superslabs, SUPERS_A_LEAF), HAK_PAGE);
     size_t slabs = superslabs * HAK_SUPERSLAB_UNITS * sizeof(hak_unit);
-    size_t records = up(tables + slabs + sizeof *region, HAK_PAGE);
+    size_t records = hak__up(tables + slabs + sizeof *region, HAK_PAGE);
     size_t size = records + superslabs * HAK_SUPERSLAB_SIZE + HAK_SUPERSLAB_SIZE;
     char *mapping = hak__os_reserve(size);
     if (!mapping) return false;
@@ -66,7 +61,7 @@ static bool region_reserve(hak_region *region, size_t superslabs)
     }
     reserved_bytes += size;
     *region = (hak_region){
-        .base = up((uintptr_t)mapping + records, HAK_SUPERSLAB_SIZE),
+        .base = hak__up((uintptr_t)mapping + records, HAK_SUPERSLAB_SIZE),
         .superslabs = superslabs,
         .unit_shift = HAK_UNIT_SHIFT,
         .supers = (hak_superslab *)mapping,
@@ -150,7 +145,7 @@ hak_region *hak__region_spill(size_t superslabs, bool dedicated)
     if (!region_reserve(&made, superslabs)) return NULL;
     hak_region *region = (hak_region *)&made.slabs[superslabs * HAK_SUPERSLAB_UNITS];
     size_t records = (size_t)((char *)(region + 1) - (char *)made.mapping);
-    if (!hak__os_commit(made.mapping, up(records, HAK_PAGE))) {
+    if (!hak__os_commit(made.mapping, hak__up(records, HAK_PAGE))) {
         reserved_bytes -= made.mapping_size;
         hak__os_release(made.mapping, made.mapping_size);
         return NULL;
@@ -255,7 +250,7 @@ static bool make_ready(hak_region *region, size_t index)
 {
     if (index < region->ready) return true;
     size_t ready = region->ready;
-    size_t end = up(index + 1, READY_STEP);
+    size_t end = hak__up(index + 1, READY_STEP);
     if (end > region->superslabs) end = region->superslabs;
     char *slabs = (char *)&region->slabs[ready * HAK_SUPERSLAB_UNITS];
     if (!hak__os_commit(slabs, (end - ready) * HAK_SUPERSLAB_UNITS * sizeof(hak_unit)))

@@ -5,11 +5,6 @@
 
 #define UNITS_A_LEAF ((size_t)1) /* words of units */
 
-static uintptr_t up(uintptr_t n, size_t step)
-{
-    return (n + step - 1) & ~((uintptr_t)step - 1);
-}
-
 /* A step of 4 KiB units for small memories, so that each size class can have its slab. */
 static unsigned memory_unit_shift(size_t size)
 {
@@ -21,16 +16,16 @@ static unsigned memory_unit_shift(size_t size)
 hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size)
 {
     unsigned shift = memory_unit_shift(size);
-    uintptr_t begin = up((uintptr_t)memory, sizeof(hak_unit));
+    uintptr_t begin = hak__up((uintptr_t)memory, sizeof(hak_unit));
     uintptr_t end = (uintptr_t)memory + size;
     size_t units = size >> shift;
     for (; units > 0; units--) {
         size_t superslabs = (units + HAK_SUPERSLAB_UNITS - 1) / HAK_SUPERSLAB_UNITS;
-        uintptr_t supers = begin + up(sizeof(hak_region), sizeof(hak_unit));
+        uintptr_t supers = begin + hak__up(sizeof(hak_region), sizeof(hak_unit));
         uintptr_t slabs = supers + superslabs * sizeof(hak_superslab);
         uintptr_t room = slabs + units * sizeof(hak_unit);
-        uintptr_t control = up(room + hak__room_size(units, UNITS_A_LEAF), sizeof(hak_unit));
-        uintptr_t base = up(control + control_size, HAK_PAGE);
+        uintptr_t control = hak__up(room + hak__room_size(units, UNITS_A_LEAF), sizeof(hak_unit));
+        uintptr_t base = hak__up(control + control_size, HAK_PAGE);
         if (base + (units << shift) > end) continue;
 
         memset((void *)begin, 0, base - begin);

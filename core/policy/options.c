@@ -19,11 +19,6 @@ void hak__options_profile(const char *name, hak_profile *profile)
     }
 }
 
-void hak__options_ignore_environment(void)
-{
-    hak__environment_ignore();
-}
-
 static size_t for_process(const char *name)
 {
     hak__environment_read();

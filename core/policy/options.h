@@ -10,13 +10,10 @@
 #include "hakmem.h"
 #include "policy/profile.h"
 
-/* The profile `name`, for which hak_profile_valid holds (NULL: the environment's, or speed), as the
- * environment refines it. Warns once of each variable that begins as ours do and is none, that has
- * a value that is none, or that is of no use since the build's profile is fixed. */
+/* The profile `name`, for which hak_profile_valid holds (NULL: the environment's, or balanced), as
+ * the environment refines it. Warns once of each variable that begins as ours do and is none, that
+ * has a value that is none, or that is of no use since the build's profile is fixed. */
 void hak__options_profile(const char *name, hak_profile *profile);
-
-/* The environment will not be read. To be called before anything else here. */
-void hak__options_ignore_environment(void);
 
 /* Refines a profile by `settings`, "name=value name=value …"; bits of the options that are set join
  * `given`. False with errno EINVAL or ENOTSUP, a message and no change, when one is refused. */

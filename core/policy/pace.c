@@ -44,7 +44,7 @@ size_t hak__pace_worth(hak_pace *pace, const hak_growth *growth)
     if (grows_by_a_step(pace, peak, growth->refills) && growth->retained >= WORTH_A_STEP)
         return WORTH_A_STEP;
     if (hak__pace_pays_for_itself(growth)) return HAK_PAGE;
-    if (pace->work < pace->look_at && !growth->looking) return SIZE_MAX;
+    if (growth->paid < pace->look_at && !growth->searching) return SIZE_MAX;
     if (growth->bytes >= LARGE) return HAK_PAGE;
     return peak / 32 + WORTH_LEAST;
 }
@@ -56,20 +56,14 @@ size_t hak__pace_share(const hak_growth *growth)
     return growth->bytes >= LARGE || above > least ? above : least;
 }
 
-void hak__pace_grow(hak_pace *pace, const hak_growth *growth)
-{
-    size_t peak = growth->footprint + growth->bytes;
-    if (peak > growth->peak) pace->work += peak - growth->peak;
-}
-
 size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count)
 {
     return (size < hints->work_most ? size : hints->work_most) * count;
 }
 
-void hak__pace_pay(hak_pace *pace, size_t given, size_t read)
+void hak__pace_pay(hak_pace *pace, size_t paid, size_t given, size_t read)
 {
-    if (pace->look_at < pace->work + WORK_LEAST) pace->look_at = pace->work + WORK_LEAST;
+    if (pace->look_at < paid + WORK_LEAST) pace->look_at = paid + WORK_LEAST;
     pace->look_at += given + read * WORK_PER_READ;
 }
 
@@ -80,11 +74,11 @@ void hak__pace_in_vain(hak_pace *pace, size_t footprint)
     pace->look_at += wait < footprint ? wait : footprint;
 }
 
-void hak__pace_hope(hak_pace *pace)
+void hak__pace_hope(hak_pace *pace, size_t paid)
 {
     if (!pace->looks_in_vain) return;
     pace->looks_in_vain = 0;
-    if (pace->look_at > pace->work) pace->look_at = pace->work;
+    if (pace->look_at > paid) pace->look_at = paid;
 }
 
 void hak__pace_put_off(hak_pace *pace, size_t loose, size_t bound)

@@ -2,6 +2,7 @@
 #ifndef HAK_POLICY_H
 #define HAK_POLICY_H
 
+#include "policy/environment.h"
 #include "policy/hints.h"
 #include "policy/options.h"
 #include "policy/pace.h"

@@ -13,8 +13,8 @@ typedef enum hak_decommit {
     HAK_DECOMMIT_DONTNEED /* at once (MADV_DONTNEED) */
 } hak_decommit;
 
-/* A table describes the numbers (options.c): the large ones are size_t, the others uint32_t, since
- * every heap has one of these. */
+/* A table describes the numbers (option_table.c): the large ones are size_t, the others uint32_t,
+ * since every heap has one of these. */
 typedef struct hak_profile {
     const char *name;
     size_t retain_least;  /* bytes of free memory a heap may always keep, … */

@@ -19,8 +19,8 @@ size_t shadow_time_left;
 
 static uint64_t stamps;
 
-static const hak_hints traits_of_cpython = {.in_order = true, .work_most = 64, .coloured = true};
-static const hak_hints traits_of_luajit = {
+static const hak_hints hints_of_cpython = {.in_order = true, .work_most = 16, .coloured = true};
+static const hak_hints hints_of_luajit = {
     .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 static const char *const kind_names[HAK_KINDS] = {"0", "1", "2", "3", "4", "5"};
@@ -263,7 +263,7 @@ bool shadow_new(shadow *s, hak_heap_options options, bool for_vm, size_t offset)
     s->prewarmed = getenv("HAKMEM_PREWARM") ? shadow_stats(s).retained : 0;
     s->ceiling = options.limit;
     hak__kinds_name(heap, kind_names, HAK_KINDS);
-    if (for_vm) hak__heap_suit(heap, s->granularity == 8 ? &traits_of_luajit : &traits_of_cpython);
+    if (for_vm) hak__heap_suit(heap, s->granularity == 8 ? &hints_of_luajit : &hints_of_cpython);
     REQUIRE(hak_heap_limit(heap) == options.limit);
     shadow_check(s);
     return true;

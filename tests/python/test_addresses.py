@@ -29,8 +29,9 @@ print(len({{object.__hash__(each) & (table - 1) for each in objects}}))
 
 SIZES = [32, 48, 64, 96]
 
-# Where in a slab objects begin is chance, and so is how a few of them meet those of the next slab.
-BEFORE = {300: (0, 20, 45, 70, 110, 150), 3000: (0, 70, 150)}
+# Where in a slab objects begin is chance, and so is how a few of them meet those of the next slab:
+# the mean over beginnings all round a slab of the smaller ones says how it is.
+BEFORE = {300: range(0, 344, 43), 3000: range(0, 344, 43)}
 
 
 def used(python, allocator, **case):
@@ -70,5 +71,5 @@ def test_more_buckets_are_used_than_with_pymalloc(python, count, mean):
 @pytest.mark.parametrize("count", [300, 3000])
 def test_a_few_objects_use_no_fewer_on_average(python, count):
     found = ratios(python, count)
-    assert min(found.values()) >= 0.7, found
+    assert min(found.values()) >= 0.8, found
     assert statistics.geometric_mean(found.values()) >= 1.1, found

@@ -38,7 +38,7 @@ static hak_heap at_peak(size_t footprint)
     heap->pages.retained = heap->pages.demand.prewarmed = 0;
     heap->refills = heap->pace.stepped_refills = 1000;
     heap->pace.work = 1000000;
-    heap->pace.look_at = heap->pace.work;
+    heap->pace.look_at = hak__look_paid(heap);
     return was;
 }
 
@@ -61,26 +61,30 @@ static void work_pays_for_a_look(void **state)
     assert_int_equal(hak__look_worth(heap, 4 * KIB), most);
     heap->pace.look_at++;
     assert_int_equal(hak__look_worth(heap, 4 * KIB), SIZE_MAX);
-    heap->round_left = 1; /* one that has begun goes on */
+    heap->round_left = 1; /* one that gives back pays as it does … */
+    assert_int_equal(hak__look_worth(heap, 4 * KIB), SIZE_MAX);
+    heap->round_searches = true; /* … but a search that has begun goes on */
     assert_int_equal(hak__look_worth(heap, 4 * KIB), most);
     heap->round_left = 0;
+    heap->round_searches = false;
     /* What was given back is paid for by as much, what was read by 64 bytes for each free
      * block, and a look by a little at least. */
-    hak__pace_pay(&heap->pace, 3 * MIB, 100);
-    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST + 3 * MIB + READ * 100);
-    hak__pace_pay(&heap->pace, 4 * KIB, 1);
-    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST + 3 * MIB + READ * 101 + 4 * KIB);
-    heap->pace.look_at = heap->pace.work - 1;
-    hak__pace_pay(&heap->pace, 0, 0);
-    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST);
+    hak__look_pay(heap, 3 * MIB, 100);
+    assert_int_equal(heap->pace.look_at, hak__look_paid(heap) + LEAST + 3 * MIB + READ * 100);
+    hak__look_pay(heap, 4 * KIB, 1);
+    assert_int_equal(heap->pace.look_at,
+                     hak__look_paid(heap) + LEAST + 3 * MIB + READ * 101 + 4 * KIB);
+    heap->pace.look_at = hak__look_paid(heap) - 1;
+    hak__look_pay(heap, 0, 0);
+    assert_int_equal(heap->pace.look_at, hak__look_paid(heap) + LEAST);
     *heap = was;
 }
 
 static size_t price_of_a_look(size_t worth)
 {
-    heap->pace.look_at = heap->pace.work;
+    heap->pace.look_at = hak__look_paid(heap);
     assert_int_equal(hak__look_search(heap, worth, 1000), worth <= heap->pages.retained);
-    return heap->pace.look_at - heap->pace.work;
+    return heap->pace.look_at - hak__look_paid(heap);
 }
 
 /* By twice as much each time, up to what the heap has. */
@@ -96,12 +100,13 @@ static void a_look_in_vain_is_paid_for(void **state)
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + 8 * LEAST);
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
         assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
-        if (i == 0) hak__pace_hope(&heap->pace);
-        if (i == 0) assert_int_equal(heap->pace.look_at, heap->pace.work);
+        if (i == 0) hak__pace_hope(&heap->pace, hak__look_paid(heap));
+        if (i == 0) assert_int_equal(heap->pace.look_at, hak__look_paid(heap));
     }
     assert_int_equal(price_of_a_look(MIB), LEAST);
-    hak__pace_hope(&heap->pace); /* of what was found it is no matter of hope */
-    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST);
+    hak__pace_hope(&heap->pace,
+                   hak__look_paid(heap)); /* of what was found it is no matter of hope */
+    assert_int_equal(heap->pace.look_at, hak__look_paid(heap) + LEAST);
     assert_int_equal(price_of_a_look(2 * MIB), LEAST + LEAST);
     /* In the middle of one it is not known yet. */
     heap->round_left = 10000;
@@ -116,9 +121,9 @@ static void a_collection_gives_hope(void **state)
 {
     (void)state;
     heap->pace.looks_in_vain = 3;
-    heap->pace.look_at = heap->pace.work + MIB;
+    heap->pace.look_at = hak__look_paid(heap) + MIB;
     hak_heap_settle(heap);
-    assert_int_equal(heap->pace.look_at, heap->pace.work);
+    assert_int_equal(heap->pace.look_at, hak__look_paid(heap));
     assert_int_equal(heap->pace.looks_in_vain, 0);
 }
 
@@ -128,35 +133,36 @@ static void a_large_block_is_worth_any_page(void **state)
     hak_heap was = at_peak(64 * MIB);
     assert_true(hak__look_worth(heap, 64 * KIB - 1) > 2 * MIB);
     assert_int_equal(hak__look_worth(heap, 64 * KIB), PAGE);
-    heap->pace.look_at = heap->pace.work + 1;
+    heap->pace.look_at = hak__look_paid(heap) + 1;
     assert_int_equal(hak__look_worth(heap, 64 * KIB), PAGE); /* it pays for itself … */
     assert_int_equal(hak__look_worth(heap, 64 * KIB - 1), SIZE_MAX);
-    hak__look_pay(heap, 64 * KIB, MIB, 0);
-    assert_int_equal(heap->pace.look_at, heap->pace.work + 1);
+    assert_true(hak__look_pays_for_itself(heap, 64 * KIB));
     static const hak_hints blocks = {.work_most = 64};
     heap->hints = &blocks;
     assert_int_equal(hak__look_worth(heap, 64 * KIB), SIZE_MAX); /* … not where blocks are work */
     heap->pace.look_at--;
     assert_int_equal(hak__look_worth(heap, 64 * KIB), PAGE);
-    hak__look_pay(heap, 64 * KIB, MIB, 0);
-    assert_int_equal(heap->pace.look_at, heap->pace.work + LEAST + MIB);
+    assert_false(hak__look_pays_for_itself(heap, 64 * KIB));
     *heap = was;
 }
 
-/* A byte of growth pays for a byte, whatever it grows by. */
-static void growth_is_work(void **state)
+/* A byte of growth pays for a byte, whatever it grows by; and what is refused is no growth. */
+static void growth_pays(void **state)
 {
     (void)state;
-    size_t work = heap->pace.work, peak = heap->pages.footprint_peak;
+    size_t paid = hak__look_paid(heap), peak = heap->pages.footprint_peak;
     void *span = hak_heap_alloc(heap, 100 * KIB);
     void *huge = hak_heap_alloc(heap, 50 * MIB);
     size_t growth = heap->pages.footprint_peak - peak;
     assert_true(growth >= 40 * MIB);
-    assert_true(heap->pace.work - work >= growth);
-    work = heap->pace.work;
+    assert_true(hak__look_paid(heap) - paid >= growth);
+    paid = hak__look_paid(heap);
+    assert_true(hak_heap_set_limit(heap, heap->pages.footprint + MIB));
+    for (int i = 0; i < 100; i++) assert_null(hak_heap_alloc(heap, 500 * MIB));
+    assert_true(hak_heap_set_limit(heap, 0));
     hak_heap_free(heap, huge);
     huge = hak_heap_alloc(heap, 30 * MIB);
-    assert_int_equal(heap->pace.work, work);
+    assert_int_equal(hak__look_paid(heap), paid);
     hak_heap_free(heap, huge);
     hak_heap_free(heap, span);
 }
@@ -393,7 +399,7 @@ int main(void)
         cmocka_unit_test(a_look_in_vain_is_paid_for),
         cmocka_unit_test(a_collection_gives_hope),
         cmocka_unit_test(a_large_block_is_worth_any_page),
-        cmocka_unit_test(growth_is_work),
+        cmocka_unit_test(growth_pays),
         cmocka_unit_test(a_step_of_growth_pays_for_a_look),
         cmocka_unit_test(what_is_kept_on_purpose_is_not_looked_for),
         cmocka_unit_test(as_much_is_given_back_as_growth_asks_for),
