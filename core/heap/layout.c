@@ -8,12 +8,6 @@ static size_t period(const hak_unit *slab)
     return hak__layout_group(slab) * slab->block_size + HAK_GAP;
 }
 
-size_t hak__layout_offset(const hak_unit *slab, size_t index)
-{
-    size_t offset = index * slab->block_size;
-    return slab->has_gaps ? offset + index / hak__layout_group(slab) * HAK_GAP : offset;
-}
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -27,10 +21,9 @@ size_t hak__layout_begin_within(const hak_unit *slab, size_t bytes)
     return bytes / period(slab) * group + least(of_group, group);
 }
 
-size_t hak__layout_end_within(const hak_unit *slab, size_t bytes)
+size_t hak__layout_end_within_groups(const hak_unit *slab, size_t bytes)
 {
     size_t size = slab->block_size;
-    if (!slab->has_gaps) return bytes / size;
     size_t group = hak__layout_group(slab), of_group = bytes % period(slab) / size;
     return bytes / period(slab) * group + least(of_group, group);
 }

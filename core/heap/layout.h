@@ -21,15 +21,27 @@ void hak__layout_colour(hak_unit *slab, size_t unit, size_t bytes, size_t granul
 /* The blocks of a group. */
 static inline size_t hak__layout_group(const hak_unit *slab)
 {
-    return HAK_PERIOD / (slab->block_size & -slab->block_size);
+    return HAK_PERIOD >> __builtin_ctz(slab->block_size);
 }
 
 /* Where a block begins, in bytes from the first. */
-size_t hak__layout_offset(const hak_unit *slab, size_t index);
+static inline size_t hak__layout_offset(const hak_unit *slab, size_t index)
+{
+    size_t offset = index * slab->block_size;
+    if (HAK_LIKELY(!slab->has_gaps)) return offset;
+    return offset + index / hak__layout_group(slab) * HAK_GAP;
+}
 
-/* How many blocks would begin, and end, within so many bytes from the first. */
+/* How many blocks would begin within so many bytes from the first. */
 size_t hak__layout_begin_within(const hak_unit *slab, size_t bytes);
-size_t hak__layout_end_within(const hak_unit *slab, size_t bytes);
+
+/* How many would end there; the second one for a slab with gaps. */
+size_t hak__layout_end_within_groups(const hak_unit *slab, size_t bytes);
+static inline size_t hak__layout_end_within(const hak_unit *slab, size_t bytes)
+{
+    if (HAK_LIKELY(!slab->has_gaps)) return bytes / slab->block_size;
+    return hak__layout_end_within_groups(slab, bytes);
+}
 
 /* Where the slab's carved blocks end, in bytes from the start of the run. */
 size_t hak__layout_carved_end(const hak_unit *slab);

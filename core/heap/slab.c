@@ -71,7 +71,7 @@ static void blocks_in_page(const hak_slab *slab, unsigned page, size_t *first, s
     if (*end > slab->carved) *end = slab->carved;
 }
 
-size_t hak__slab_lost(const hak_slab *slab)
+size_t hak__slab_lost_in_pages(const hak_slab *slab)
 {
     size_t count = 0, done = 0;
     for (uint32_t rest = slab->purged; rest; rest &= rest - 1) {

@@ -63,7 +63,11 @@ uint32_t hak__slab_pages(const hak_slab *slab, size_t offset);
 
 /* How many carved blocks lie in purged pages, wholly or in part: neither free nor with the program.
  */
-size_t hak__slab_lost(const hak_slab *slab);
+size_t hak__slab_lost_in_pages(const hak_slab *slab);
+static inline size_t hak__slab_lost(const hak_slab *slab)
+{
+    return slab->purged ? hak__slab_lost_in_pages(slab) : 0;
+}
 
 /* Takes purged pages back: the blocks that are whole again join the free list, in the order of
  * their addresses. */
