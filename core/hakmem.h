@@ -193,8 +193,8 @@ HAK_API const char *hak_heap_name(const hak_heap *heap);
 
 /* Calls to the operating system made by all heaps of the process since it started. */
 typedef struct hak_os_calls {
-    uint64_t mmap;     /* reserving address space, and resetting parts of it */
-    uint64_t mprotect; /* committing */
+    uint64_t mmap;     /* taking address space */
+    uint64_t mprotect; /* 0: none is made */
     uint64_t madvise;  /* giving pages back, and touching them ahead */
     uint64_t mremap;   /* moving pages of growing blocks */
     uint64_t munmap;
@@ -255,14 +255,14 @@ typedef struct hak_process_stats {
     size_t retained;     /* of these, in pages without a block */
     size_t pooled;       /* bytes beside them, left by destroyed heaps for new ones, or that wait
                           * before they go back to the OS (the option `decay`) */
-    size_t committed;    /* bytes of address space that can be touched without an OS call */
-    size_t reserved;     /* bytes of address space, committed or not */
+    size_t committed;    /* bytes of address space that are mapped for blocks */
+    size_t reserved;     /* the same with the records */
     size_t resident;     /* bytes of the whole process, its other memory too */
     size_t page_faults;  /* of the whole process, served without a disk … */
     size_t major_faults; /* … and with one */
     size_t superslabs_taken, superslabs_given; /* by heaps since the start, and back */
     size_t huge_blocks_taken, huge_blocks_refused;
-    size_t spill_regions;    /* reserved when the one large reservation was refused or full */
+    size_t spill_regions;    /* made when the large one could not grow where it is */
     size_t madvise_enomem;   /* calls that the OS refused for want of memory … */
     size_t madvise_other;    /* … and for other reasons */
     size_t madvise_disabled; /* calls that would have been outside of our memory: none was made */

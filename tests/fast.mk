@@ -54,13 +54,13 @@ T_fixed   := test_profile_is_fixed
 WRAPPING := test_os_failure_is_survived test_observer_does_without_memory \
 	test_large_kernel_pages_are_refused test_prewarmed_pages_stay test_refused_purges_pause \
 	test_reports_are_lines test_pages_wait
-$(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect -Wl,--wrap=madvise \
+$(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=madvise \
 	-Wl,--wrap=mremap -Wl,--wrap=munmap
 $(F)/%/test_prewarmed_pages_stay $(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise
 $(F)/%/test_reports_are_lines: WRAP := -Wl,--wrap=write
 $(F)/%/test_pages_wait: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 $(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
-$(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap -Wl,--wrap=mprotect
+$(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap
 
 vpath test_%.c $(wildcard tests/core/*/)
 

@@ -111,7 +111,7 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
 static void add_superslab(const hak_heap *heap, const hak_superslab *super, sums *found)
 {
     HAK_ASSERT(super->owner == &heap->pages && super->type == HAK_SUPERSLAB_SLABS &&
-               super->committed);
+               super->mapped);
     size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
     for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
         if (first + unit >= super->region->units) break;

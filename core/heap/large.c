@@ -246,6 +246,6 @@ void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
     /* Where a span of it fits into pages that are there already, copying once more costs less than
      * as many page faults. */
     bool fits = size <= SPAN_MAX && size <= heap->pages.retained;
-    if (fits || hak__region_crowded()) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    if (fits || hak__mapping_crowded()) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
     return huge_alloc(heap, kind, up_to_page(size), HAK_PAGE, false);
 }

@@ -46,7 +46,11 @@ static size_t used(const hak_pages *pages, const hak_unit *run)
 static void reached(hak_pages *pages, size_t units)
 {
     hak_heap *heap = hak__heap_of_pages(pages);
-    if (units > heap->units) heap->units = units;
+    if (units <= heap->units) return;
+    const hak_region *shared = hak__region_shared(); /* it may be younger than the heap */
+    heap->base = shared->base;
+    heap->slabs = shared->slabs;
+    heap->units = units;
 }
 
 static const hak_pages_owner owner = {used, reached};

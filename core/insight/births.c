@@ -38,7 +38,7 @@ static void place(hak_births *births, hak_birth birth)
 static bool grow(hak_births *births)
 {
     hak_births larger = {.capacity = births->capacity ? 2 * births->capacity : FIRST};
-    larger.table = hak__os_take(hak__births_memory(&larger));
+    larger.table = hak__os_map(hak__births_memory(&larger));
     if (!larger.table) return false;
     for (size_t i = 0; i < births->capacity; i++) {
         if (births->table[i].block) place(&larger, births->table[i]);
@@ -83,6 +83,6 @@ void hak__births_remove(hak_births *births, hak_birth *birth)
 
 void hak__births_drop(hak_births *births)
 {
-    if (births->capacity) hak__os_release(births->table, hak__births_memory(births));
+    if (births->capacity) hak__os_unmap(births->table, hak__births_memory(births));
     *births = (hak_births){0};
 }

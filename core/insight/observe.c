@@ -23,7 +23,7 @@ static void drop(hak_heap *heap)
     heap->onlooker = NULL;
     hak__births_drop(&observer->births);
     hak__trace_drop(&observer->trace);
-    hak__os_release(observer, OWN_MEMORY);
+    hak__os_unmap(observer, OWN_MEMORY);
 }
 
 static size_t live_blocks(const hak_heap *heap)
@@ -49,7 +49,7 @@ bool hak__observe_begin(hak_heap *heap)
     if (hak__observing(heap)) return true;
     hak_observer *observer = hak__observer_of(heap);
     if (observer) clear(observer);
-    else observer = hak__os_take(OWN_MEMORY);
+    else observer = hak__os_map(OWN_MEMORY);
     if (!observer) {
         errno = ENOMEM;
         return false;

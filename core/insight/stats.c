@@ -142,10 +142,10 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     add_superslabs(stats, classes, heap);
     for (unsigned list = 0; list < HAK_KEPT; list++) {
         const hak_superslab *kept = heap->pages.supers->kept[list];
-        for (; kept; kept = kept->next) stats->committed += kept->run * HAK_SUPERSLAB_SIZE;
+        for (; kept; kept = kept->next) stats->committed += kept->huge_mapped;
     }
     for (const hak_superslab *huge = heap->pages.huge; huge; huge = huge->next) {
-        stats->committed += huge->run * HAK_SUPERSLAB_SIZE;
+        stats->committed += huge->huge_mapped;
         stats->huge_blocks++;
         stats->huge_bytes += huge->huge_size;
         add_kind(stats, huge->block_kind, 1, huge->huge_size);

@@ -7,7 +7,7 @@
 void hak__trace_open(hak_trace *trace, size_t capacity)
 {
     *trace = (hak_trace){.capacity = capacity};
-    if (capacity) trace->events = hak__os_take(hak__trace_memory(trace));
+    if (capacity) trace->events = hak__os_map(hak__trace_memory(trace));
     if (!trace->events) trace->capacity = 0;
 }
 
@@ -48,6 +48,6 @@ bool hak__trace_write(const hak_trace *trace, const char *path)
 
 void hak__trace_drop(hak_trace *trace)
 {
-    if (trace->capacity) hak__os_release(trace->events, hak__trace_memory(trace));
+    if (trace->capacity) hak__os_unmap(trace->events, hak__trace_memory(trace));
     *trace = (hak_trace){0};
 }

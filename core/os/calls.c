@@ -9,11 +9,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef GRND_NONBLOCK
+#define GRND_NONBLOCK 1
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -22,7 +26,10 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-#define RESERVE_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define ACCESS (PROT_READ | PROT_WRITE)
+#define FLAGS  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+#define POINTER_BITS 47 /* at most */
 
 static struct {
     atomic_uint_fast64_t mmap, mprotect, madvise, mremap, munmap, failed;
@@ -38,17 +45,43 @@ static bool counted(atomic_uint_fast64_t *kind, bool done)
 
 static void *map(void *at, size_t size, int flags)
 {
-    void *p = mmap(at, size, PROT_NONE, RESERVE_FLAGS | flags, -1, 0);
+    void *p = mmap(at, size, ACCESS, FLAGS | flags, -1, 0);
     return counted(&counts.mmap, p != MAP_FAILED) ? p : NULL;
 }
 
 /* Callers of the allocator see its errno, never one of a system call. */
-void *hak__os_reserve(size_t size)
+void *hak__os_map(size_t size)
 {
     int saved = errno;
     void *p = map(NULL, size, 0);
     errno = saved;
     return p;
+}
+
+/* Before Linux 4.17 the flag is not known, and the address a hint. */
+static hak_mapped map_at(void *start, size_t size)
+{
+    void *p = map(start, size, MAP_FIXED_NOREPLACE);
+    if (p == start) return HAK_MAPPED;
+    if (!p) return errno == EEXIST ? HAK_TAKEN : HAK_REFUSED;
+    hak__os_unmap(p, size);
+    return HAK_TAKEN;
+}
+
+hak_mapped hak__os_map_at(void *start, size_t size)
+{
+    int saved = errno;
+    hak_mapped mapped = map_at(start, size);
+    errno = saved;
+    return mapped;
+}
+
+bool hak__os_unmap(void *start, size_t size)
+{
+    int saved = errno;
+    bool done = counted(&counts.munmap, munmap(start, size) == 0);
+    errno = saved;
+    return done;
 }
 
 uint64_t hak__os_clock(void)
@@ -65,20 +98,24 @@ size_t hak__os_address_limit(void)
     return (size_t)limit.rlim_cur;
 }
 
-bool hak__os_commit(void *start, size_t size)
+/* The stack lies at the upper end. */
+size_t hak__os_address_end(void)
 {
-    int saved = errno;
-    bool done = counted(&counts.mprotect, mprotect(start, size, PROT_READ | PROT_WRITE) == 0);
-    errno = saved;
-    return done;
+    char here;
+    unsigned bits = 64 - (unsigned)__builtin_clzll((uintptr_t)&here);
+    return (size_t)1 << (bits < POINTER_BITS ? bits : POINTER_BITS);
 }
 
-void *hak__os_take(size_t size)
+uint64_t hak__os_random(void)
 {
-    void *p = hak__os_reserve(size);
-    if (!p || hak__os_commit(p, size)) return p;
-    hak__os_release(p, size);
-    return NULL;
+    int saved = errno;
+    uint64_t number = 0;
+#ifdef SYS_getrandom
+    if (syscall(SYS_getrandom, &number, sizeof number, GRND_NONBLOCK) != sizeof number)
+#endif
+        number = ((uintptr_t)&number ^ (uint64_t)getpid() ^ hak__os_clock()) * 0x9e3779b97f4a7c15u;
+    errno = saved;
+    return number;
 }
 
 /* 0, or why the OS refused. */
@@ -122,71 +159,39 @@ bool hak__os_touch(void *start, size_t size)
     return true;
 }
 
-bool hak__os_reset(void *start, size_t size)
-{
-    int saved = errno;
-    bool done = map(start, size, MAP_FIXED) != NULL;
-    errno = saved;
-    return done;
-}
-
-bool hak__os_release(void *start, size_t size)
-{
-    int saved = errno;
-    bool done = counted(&counts.munmap, munmap(start, size) == 0);
-    errno = saved;
-    return done;
-}
-
 static bool remap(void *from, size_t size, void *to, int flags)
 {
     void *p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to);
     return counted(&counts.mremap, p != MAP_FAILED);
 }
 
-/* Claims addresses that may have become a hole, unless another thread's mapping has taken it. */
-static bool claim_hole(void *start, size_t size)
+/* Why a move was refused, as errno says. A refused call may have unmapped the target first: it is
+ * mapped again, unless another thread's mapping has taken it. One that is mapped still is ours. */
+static hak_moved not_moved(void *to, size_t size)
 {
-    void *p = map(start, size, MAP_FIXED_NOREPLACE);
-    if (p && p != start) hak__os_release(p, size); /* before Linux 4.17: the flag was a hint */
-    return p == start || (!p && errno == EEXIST);
-}
-
-/* Why a move was refused, as errno says. A refused call may have unmapped the target first. */
-static hak_moved not_moved(int why, void *to, size_t size)
-{
-    if (!claim_hole(to, size)) return HAK_TARGET_LOST;
-    return why == EFAULT ? HAK_NOT_ONE : HAK_NOT_MOVED;
-}
-
-/* Before Linux 5.7: the source becomes a hole, which is claimed again. */
-static hak_moved move_away(void *from, size_t size, void *to)
-{
-    if (!remap(from, size, to, 0)) {
-        hak_moved result = not_moved(errno, to, size);
-        return result == HAK_NOT_ONE ? HAK_NOT_MOVED : result; /* parts could not be brought back */
-    }
-    void *p = map(from, size, MAP_FIXED_NOREPLACE);
-    if (p && p != from) hak__os_release(p, size);
-    return p == from ? HAK_MOVED_AWAY : HAK_MOVED_HOLE;
-}
-
-hak_moved hak__os_move_part(void *from, size_t size, void *to)
-{
-    int saved = errno;
-    hak_moved result = HAK_MOVED;
-    if (!remap(from, size, to, MREMAP_DONTUNMAP))
-        result = claim_hole(to, size) ? HAK_NOT_MOVED : HAK_TARGET_LOST;
-    errno = saved;
-    return result;
+    bool is_not_one = errno == EFAULT;
+    void *p = map(to, size, MAP_FIXED_NOREPLACE);
+    if (!p && errno != EEXIST) return HAK_TARGET_LOST;
+    if (p && p != to) hak__os_unmap(p, size); /* before Linux 4.17: something is mapped there */
+    return is_not_one ? HAK_NOT_ONE : HAK_NOT_MOVED;
 }
 
 hak_moved hak__os_move(void *from, size_t size, void *to)
 {
     int saved = errno;
+    hak_moved result = remap(from, size, to, 0) ? HAK_MOVED : not_moved(to, size);
+    errno = saved;
+    return result;
+}
+
+/* Before Linux 5.7, which does not know the flag, no part is moved. */
+hak_moved hak__os_move_part(void *from, size_t size, void *to)
+{
+    int saved = errno;
     hak_moved result = HAK_MOVED;
     if (!remap(from, size, to, MREMAP_DONTUNMAP)) {
-        result = errno == EINVAL ? move_away(from, size, to) : not_moved(errno, to, size);
+        result = not_moved(to, size);
+        if (result == HAK_NOT_ONE) result = HAK_NOT_MOVED;
     }
     errno = saved;
     return result;

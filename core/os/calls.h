@@ -9,26 +9,39 @@
 
 #include "hakmem.h"
 
-/* Reserves `size` bytes of address space, without access and without memory behind it. NULL when
- * refused. */
-void *hak__os_reserve(size_t size);
+/* Maps `size` bytes anywhere: readable, writable, and zero until written. NULL when refused. */
+void *hak__os_map(size_t size);
 
-/* How many bytes of address space the process may hold in all (RLIMIT_AS); SIZE_MAX: no limit. */
+/* What hak__os_map_at did. */
+typedef enum hak_mapped {
+    HAK_MAPPED,
+    HAK_TAKEN,  /* something else is mapped there */
+    HAK_REFUSED /* no memory, no more address space (RLIMIT_AS), or too many mappings */
+} hak_mapped;
+
+/* Maps `size` bytes at `start`, likewise, where nothing is mapped. */
+hak_mapped hak__os_map_at(void *start, size_t size);
+
+/* Unmaps a range, or a part of one: its pages and its address space go back. */
+bool hak__os_unmap(void *start, size_t size);
+
+/* How many bytes of address space the process may have mapped (RLIMIT_AS); SIZE_MAX: no limit. */
 size_t hak__os_address_limit(void);
 
-/* Makes reserved bytes readable and writable; they read as zero until written. */
-bool hak__os_commit(void *start, size_t size);
+/* The end of what a process may map, rounded down to a power of two: 2^47 at most, so that pointers
+ * fit the 47 bits that LuaJIT has for them; 2^39 or less on some machines. */
+size_t hak__os_address_end(void);
 
-/* Reserves and commits in one: `size` bytes that read as zero. NULL when refused. */
-void *hak__os_take(size_t size);
+/* A number that differs from process to process. */
+uint64_t hak__os_random(void);
 
-/* Gives the pages back at once; the range stays committed and reads as zero. */
+/* Gives the pages back at once; the range stays mapped and reads as zero. */
 bool hak__os_purge(void *start, size_t size);
 
 /* Lets the OS take the pages when it wants them; until then they may keep what is in them. */
 bool hak__os_purge_lazily(void *start, size_t size);
 
-/* Touches committed pages that were never written, or not since they were given back: by one call,
+/* Touches mapped pages that were never written, or not since they were given back: by one call,
  * or, before Linux 5.14, page by page. False where the OS has no memory. */
 bool hak__os_touch(void *start, size_t size);
 
@@ -39,29 +52,21 @@ size_t hak__os_page(void);
  * does not tell. */
 bool hak__os_resident(void *start, size_t size, unsigned char *pages);
 
-/* Gives the pages back and takes the access away: the range is as newly reserved. */
-bool hak__os_reset(void *start, size_t size);
-
-/* Gives the address space itself back. */
-bool hak__os_release(void *start, size_t size);
-
 /* What hak__os_move did. */
 typedef enum hak_moved {
-    HAK_MOVED,       /* the source is as newly committed */
-    HAK_MOVED_AWAY,  /* the source is as newly reserved */
-    HAK_MOVED_HOLE,  /* the source's addresses were lost to the process: never use them again */
-    HAK_NOT_MOVED,   /* refused: the source is as it was, the target reserved, committed or not */
-    HAK_NOT_ONE,     /* the same, because the source lies in several kernel mappings; parts of it
-                      * can be moved */
-    HAK_TARGET_LOST, /* refused: the target's addresses were lost: never use them again */
+    HAK_MOVED,      /* the pages are at the target */
+    HAK_NOT_MOVED,  /* refused: source and target are mapped as they were */
+    HAK_NOT_ONE,    /* the same, because the source lies in several kernel mappings; parts of it can
+                     * be moved */
+    HAK_TARGET_LOST /* refused, and something else is mapped at the target now */
 } hak_moved;
 
-/* Moves the pages of `size` committed bytes at `from` to the range at `to`, which is ours and
- * becomes committed. No byte is copied: page-table entries are (mremap). */
+/* Moves the pages of `size` bytes at `from` to the range at `to`, which is mapped. Nothing is
+ * mapped at `from` then. No byte is copied: page-table entries are (mremap). */
 hak_moved hak__os_move(void *from, size_t size, void *to);
 
-/* The same for one part of several, which may have to come back: HAK_MOVED, HAK_NOT_MOVED or
- * HAK_TARGET_LOST. */
+/* The same for one part of several, which may have to come back: `from` stays mapped. HAK_MOVED,
+ * HAK_NOT_MOVED or HAK_TARGET_LOST. */
 hak_moved hak__os_move_part(void *from, size_t size, void *to);
 
 /* Whether the system gives huge pages to memory that has not asked for them. For checks. */

@@ -3,12 +3,17 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "pages/mapping.h"
+#include "pages/plan.h"
 #include "pages/region.h"
 #include "pages/waiting.h"
 
 static size_t blocks_taken, blocks_refused; /* for statistics */
 
-#define HUGE_ROOM ((size_t)4) /* a block is placed where it could grow that many times */
+#define HUGE_ROOM  ((size_t)4)   /* a block is placed where it could grow that many times */
+#define AROUND     ((size_t)256) /* superslabs, at least, over which blocks are spread */
+#define AHEAD_PART 8             /* of its size: mapped ahead for a block that grows */
+#define TRIES      16            /* places that may turn out to be taken by others */
 
 static size_t superslabs_for(size_t size)
 {
@@ -38,50 +43,83 @@ static size_t find_run(const hak_region *region, size_t from, size_t count, size
 static size_t place_huge(hak_region *region, size_t count, size_t align)
 {
     const size_t middle = region->superslabs / 2;
-    for (size_t room = hak__region_crowded() ? 1 : HUGE_ROOM; room >= 1; room /= 2) {
-        size_t starts[] = {hak__region_crowded() ? middle : region->huge_hint, middle, 0};
+    for (size_t room = hak__mapping_crowded() ? 1 : HUGE_ROOM; room >= 1; room /= 2) {
+        size_t starts[] = {hak__mapping_crowded() ? middle : region->huge_hint, middle, 0};
         for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
             if (i == 2 && room > 1) break;
             size_t at = find_run(region, starts[i], count * room, align);
             if (at == HAK_ROOM_NOWHERE) continue;
-            size_t behind = at + count * room;
-            region->huge_hint = behind < region->superslabs ? behind : middle;
+            size_t behind = at + count * room, end = middle + hak__mapping_count() * 8 + AROUND;
+            region->huge_hint = behind < end && behind < region->superslabs ? behind : middle;
             return at;
         }
     }
     return HAK_ROOM_NOWHERE;
 }
 
-/* Marks `count` superslabs from `first` as the huge block's, committing its tail from `from` on.
- * On refusal what was free stays free. */
-static bool claim(hak_region *region, size_t first, size_t from, size_t count)
+/* Maps a block's `count` superslabs from superslab `from` of the region on, the last one up to byte
+ * `*size` of the block; or that one has been mapped, as a whole. Free superslabs that are mapped go
+ * for it, where there is no other address space. */
+static hak_mapped map_run(hak_region *region, size_t from, size_t count, char *start, size_t *size)
 {
-    char *start = hak__unit_start(region, from * HAK_SUPERSLAB_UNITS);
-    size_t size = (first + count - from) * HAK_SUPERSLAB_SIZE;
-    if (!hak__os_commit(start, size)) return false;
-    hak__room_mark(&region->room, from, first + count - from, true);
+    if (region->grows && !hak__plan_map_supers(region, from, count)) return HAK_REFUSED;
+    for (size_t i = from; i < from + count; i++) region->supers[i].region = region;
+    char *end = hak__unit_start(region, (from + count) * HAK_SUPERSLAB_UNITS);
+    bool is_whole;
+    hak_mapped mapped;
+    do {
+        is_whole = region->supers[from + count - 1].mapped;
+        mapped = hak__mapping_add_run(&region->supers[from], count, start + *size);
+    } while (mapped == HAK_REFUSED && hak__mapping_trim_all());
+    if (is_whole) *size = (size_t)(end - start);
+    return mapped;
+}
+
+/* Marks `count` superslabs from `first` on as the huge block's, mapping those from `from` on, the
+ * last of them up to byte `size` of the block. Unless that is done, what was free stays free. */
+static hak_mapped claim(hak_region *region, size_t first, size_t from, size_t count, size_t size)
+{
+    hak_superslab *super = &region->supers[first];
+    char *start = hak__unit_start(region, first * HAK_SUPERSLAB_UNITS);
+    size_t more = first + count - from;
+    hak_mapped mapped = map_run(region, from, more, start, &size);
+    if (mapped != HAK_MAPPED) return mapped;
+    hak__room_mark(&region->room, from, more, true);
     for (size_t i = from; i < first + count; i++) {
-        hak_superslab *super = &region->supers[i];
-        super->region = region;
-        super->type = HAK_SUPERSLAB_TAIL;
-        super->run = (uint32_t)(i - first);
-        hak__region_set_committed(super, true);
-        super->owner = region->supers[first].owner;
+        region->supers[i].type = HAK_SUPERSLAB_TAIL;
+        region->supers[i].run = (uint32_t)(i - first);
+        region->supers[i].owner = super->owner;
     }
-    region->supers[first].type = HAK_SUPERSLAB_HUGE;
-    region->supers[first].run = (uint32_t)count;
-    return true;
+    super->type = HAK_SUPERSLAB_HUGE;
+    super->run = (uint32_t)count;
+    hak__mapping_set_end(super, size);
+    return HAK_MAPPED;
+}
+
+static void set_owner(hak_superslab *super, struct hak_pages *pages)
+{
+    for (size_t i = 0; i < super->run; i++) super[i].owner = pages;
+}
+
+/* Of how many bytes of a block the address space is mapped: no more than it has, since a limit
+ * counts it; or whole superslabs, where mappings must join. */
+static size_t end_of(size_t size, size_t count)
+{
+    return hak__mapping_crowded() ? count * HAK_SUPERSLAB_SIZE : size;
 }
 
 static hak_superslab *claim_new(hak_region *region, size_t at, size_t size, struct hak_pages *pages)
 {
+    size_t count = superslabs_for(size);
+    hak_mapped mapped = claim(region, at, at, count, end_of(size, count));
+    if (mapped == HAK_TAKEN) hak__region_lose(region, at, count);
+    if (mapped != HAK_MAPPED) return NULL;
     hak_superslab *super = &region->supers[at];
-    super->owner = pages;
-    if (!claim(region, at, at, superslabs_for(size))) return NULL;
+    set_owner(super, pages);
     super->huge_size = size;
     super->huge_spare = 0;
     super->next = super->prev = NULL;
-    super->huge_retained = super->huge_moved = false;
+    super->huge_retained = false;
     return super;
 }
 
@@ -92,72 +130,95 @@ static hak_superslab *take_dedicated(struct hak_pages *pages, size_t size, size_
     hak_region *region = hak__region_spill(count < 2 ? 2 : count, true);
     if (!region) return NULL;
     size_t at = find_run(region, 0, superslabs_for(size), align);
-    hak_superslab *super = claim_new(region, at, size, pages);
-    if (!super) hak__region_release(region);
-    return super;
+    return claim_new(region, at, size, pages);
 }
 
 static hak_superslab *take_huge(struct hak_pages *pages, size_t size, size_t align)
 {
     size_t count = superslabs_for(size);
     if (count > UINT32_MAX) return NULL;
-    size_t at = place_huge(&hak__shared, count, align);
-    if (at != HAK_ROOM_NOWHERE) return claim_new(&hak__shared, at, size, pages);
-
+    for (size_t i = 0; i < TRIES; i++) {
+        size_t at = place_huge(&hak__shared, count, align);
+        if (at == HAK_ROOM_NOWHERE) break;
+        hak_superslab *super = claim_new(&hak__shared, at, size, pages);
+        if (super || hak__room_is_free(&hak__shared.room, at, count)) return super;
+    }
     hak_region *region;
     for (size_t slot = 0; (region = hak__region_next(&slot)) != NULL;) {
-        at = find_run(region, 0, count, align);
-        if (at != HAK_ROOM_NOWHERE) return claim_new(region, at, size, pages);
+        size_t at = find_run(region, 0, count, align);
+        hak_superslab *super = at == HAK_ROOM_NOWHERE ? NULL : claim_new(region, at, size, pages);
+        if (super) return super;
     }
     return take_dedicated(pages, size, align);
 }
 
-/* Superslabs that cannot be used again stay taken for good, by nobody. */
-static void lose(hak_superslab *super, size_t count)
+/* Makes the superslabs of a block behind the first `count` nobody's; `unmapped`: they are so. */
+static void let_go(hak_superslab *super, size_t count, bool unmapped)
 {
-    for (size_t i = 0; i < count; i++) {
-        super[i].type = HAK_SUPERSLAB_LOST;
+    for (size_t i = count; i < super->run; i++) {
+        super[i].type = HAK_SUPERSLAB_FREE;
         super[i].owner = NULL;
+        if (unmapped) hak__mapping_set(&super[i], false);
     }
 }
 
-/* Takes the pages of superslabs [from, end), and the access if `resets`, and frees them. */
-static void reset(hak_region *region, size_t from, size_t end, bool resets)
+/* The same of all of them, which are never to be taken again. */
+static void lose(hak_superslab *super, bool unmapped)
 {
-    char *start = hak__unit_start(region, from * HAK_SUPERSLAB_UNITS);
-    size_t size = (end - from) * HAK_SUPERSLAB_SIZE;
-    bool is_reset = resets && hak__os_reset(start, size);
-    if (!is_reset && !hak__region_purge(start, size)) {
-        lose(&region->supers[from], end - from); /* not clean: never to be used again */
-        return;
+    let_go(super, 0, unmapped);
+    hak__mapping_set_moved(super, false);
+    hak__mapping_set_end(super, 0);
+}
+
+/* The same, and they are free. */
+static void make_free(hak_superslab *super, size_t count, bool unmapped)
+{
+    size_t run = super->run;
+    let_go(super, count, unmapped);
+    super->run = (uint32_t)count;
+    if (count == 0) hak__mapping_set_moved(super, false);
+    if (count < run) hak__region_make_free(&super[count], run - count);
+}
+
+/* The last superslab of a block that is mapped in part can stay mapped for no other. */
+static bool unmap_part(hak_superslab *super)
+{
+    size_t part = super->huge_mapped % HAK_SUPERSLAB_SIZE, end = super->huge_mapped - part;
+    if (!part) return true;
+    if (!hak__os_unmap(hak__superslab_start(super) + end, part)) return false;
+    hak__mapping_set_end(super, end);
+    hak__mapping_set(&super[super->run - 1], false);
+    return true;
+}
+
+/* Gives back what lies behind the first `size` bytes of a block, its address space too where
+ * `unmaps`. False, and no change, when the OS refuses. */
+static bool give_behind(hak_superslab *super, size_t size, bool unmaps)
+{
+    size_t count = superslabs_for(size), whole = count * HAK_SUPERSLAB_SIZE;
+    char *behind = hak__superslab_start(super) + size;
+    size_t bytes = super->huge_mapped - size;
+    bool unmapped = unmaps && hak__os_unmap(behind, bytes);
+    if (!unmapped) {
+        if (!hak__region_purge(behind, bytes)) return false;
+        if (count < super->run && !unmap_part(super)) return false;
     }
-    for (size_t i = from; i < end; i++) {
-        if (is_reset) hak__region_set_committed(&region->supers[i], false);
-        region->supers[i].owner = NULL;
-    }
-    hak__region_make_free(&region->supers[from], end - from);
+    size_t end = unmapped ? size : super->huge_mapped;
+    hak__mapping_set_end(super, end < whole || unmapped ? end : whole);
+    make_free(super, count, unmapped);
+    return true;
 }
 
-static void set_moved(hak_superslab *super, bool moved)
+/* Whether address space goes with the pages. Where there are many mappings it stays, so that no
+ * hole splits one; but that of a block which was moved has to go itself. */
+static bool is_to_unmap(const hak_superslab *super)
 {
-    if (super->huge_moved != moved) hak__region_count_moved(moved ? 1 : -1);
-    super->huge_moved = moved;
+    return super->huge_moved || super->region->dedicated || !hak__mapping_crowded();
 }
 
-/* Whether the access goes with the pages. Where there are many mappings it stays, so that no hole
- * splits one; but that of a block which was moved has to go itself. */
-static bool is_to_reset(const hak_superslab *super)
+static void give_huge(hak_superslab *super, bool unmaps)
 {
-    return super->huge_moved || !hak__region_crowded();
-}
-
-static void give_huge(hak_superslab *super, bool resets)
-{
-    hak_region *region = super->region;
-    size_t first = hak__superslab_index(super);
-    set_moved(super, false);
-    if (region->dedicated) hak__region_release(region);
-    else reset(region, first, first + super->run, resets);
+    if (!give_behind(super, 0, unmaps)) lose(super, false); /* not clean */
 }
 
 hak_superslab *hak__hugespace_take(struct hak_pages *pages, size_t size, size_t align)
@@ -169,11 +230,6 @@ hak_superslab *hak__hugespace_take(struct hak_pages *pages, size_t size, size_t 
     else blocks_refused++;
     hak__region_unlock();
     return super;
-}
-
-static void set_owner(hak_superslab *super, struct hak_pages *pages)
-{
-    for (size_t i = 0; i < super->run; i++) super[i].owner = pages;
 }
 
 hak_superslab *hak__hugespace_take_waiting(struct hak_pages *pages, size_t size, size_t align,
@@ -196,7 +252,7 @@ void hak__hugespace_orphan(hak_superslab *super)
 
 void hak__hugespace_drop(hak_superslab *super)
 {
-    give_huge(super, is_to_reset(super));
+    give_huge(super, is_to_unmap(super));
 }
 
 void hak__hugespace_give(hak_superslab *super)
@@ -206,16 +262,31 @@ void hak__hugespace_give(hak_superslab *super)
     hak__region_unlock();
 }
 
-static bool extend_huge(hak_superslab *super, size_t size)
+/* Makes a block have `count` superslabs, and be mapped up to byte `end` in the last of them. */
+static bool reach(hak_superslab *super, size_t count, size_t end)
 {
     hak_region *region = super->region;
-    size_t first = hak__superslab_index(super);
-    size_t count = superslabs_for(size);
-    if (count > super->run) {
-        size_t more = count - super->run;
-        if (!hak__room_is_free(&region->room, first + super->run, more)) return false;
-        if (!claim(region, first, first + super->run, count)) return false;
+    size_t first = hak__superslab_index(super), whole = super->run * HAK_SUPERSLAB_SIZE;
+    size_t here = end < whole ? end : whole, mapped = super->huge_mapped;
+    if (here > mapped) {
+        char *start = hak__superslab_start(super);
+        if (hak__os_map_at(start + mapped, here - mapped) != HAK_MAPPED) return false;
+        hak__mapping_set_end(super, here);
     }
+    if (count <= super->run) return true;
+    size_t behind = first + super->run, more = count - super->run;
+    return hak__room_is_free(&region->room, behind, more) &&
+           claim(region, first, behind, count, end) == HAK_MAPPED;
+}
+
+/* A block that grows will grow further: the address space is mapped for some more. */
+static bool extend_huge(hak_superslab *super, size_t size)
+{
+    size_t count = superslabs_for(size), whole = count * HAK_SUPERSLAB_SIZE;
+    size_t ahead = hak__up(size + size / AHEAD_PART, HAK_PAGE), end = end_of(size, count);
+    if (end < ahead) end = ahead < whole ? ahead : whole;
+    if (super->huge_mapped < size && !reach(super, count, end) && !reach(super, count, size))
+        return false;
     super->huge_size = size;
     return true;
 }
@@ -230,15 +301,7 @@ bool hak__hugespace_extend(hak_superslab *super, size_t size)
 
 static bool cut_huge(hak_superslab *super, size_t size)
 {
-    size_t first = hak__superslab_index(super);
-    size_t count = superslabs_for(size), end = count * HAK_SUPERSLAB_SIZE;
-    if (end > super->huge_size) end = super->huge_size;
-    if (size < end && !hak__region_purge(hak__superslab_start(super) + size, end - size))
-        return false;
-    if (count < super->run) {
-        reset(super->region, first + count, first + super->run, is_to_reset(super));
-        super->run = (uint32_t)count;
-    }
+    if (size < super->huge_mapped && !give_behind(super, size, is_to_unmap(super))) return false;
     super->huge_size = size;
     return true;
 }
@@ -252,51 +315,54 @@ bool hak__hugespace_cut(hak_superslab *super, size_t size)
 }
 
 /* Moves the pages of a block that lies in several kernel mappings, as after an earlier move, one
- * superslab after the other. Those that the OS does not move are copied. The source keeps its
- * access, so that what has moved can be brought back: NOT_MOVED or TARGET_LOST is as if nothing had
- * been done. */
-static hak_moved move_in_parts(char *from, char *to, size_t count)
+ * superslab after the other. Those that the OS does not move are copied. The source stays mapped,
+ * so that what has moved can be brought back: HAK_TARGET_LOST is as if nothing had been done, and
+ * [*lost, *lost_end) of the target is what others may have. */
+static hak_moved move_in_parts(char *from, char *to, size_t size, size_t *lost, size_t *lost_end)
 {
-    for (size_t i = 0; i < count; i++) {
-        char *source = from + i * HAK_SUPERSLAB_SIZE, *target = to + i * HAK_SUPERSLAB_SIZE;
-        hak_moved moved = hak__os_move_part(source, HAK_SUPERSLAB_SIZE, target);
-        if (moved == HAK_MOVED) continue;
-        if (moved != HAK_TARGET_LOST && hak__os_commit(target, HAK_SUPERSLAB_SIZE)) {
-            memcpy(target, source, HAK_SUPERSLAB_SIZE);
-            continue;
-        }
-        memcpy(from, to, i * HAK_SUPERSLAB_SIZE);
-        return moved == HAK_TARGET_LOST ? HAK_TARGET_LOST : HAK_NOT_MOVED;
+    for (size_t done = 0, part; done < size; done += part) {
+        part = size - done < HAK_SUPERSLAB_SIZE ? size - done : HAK_SUPERSLAB_SIZE;
+        hak_moved moved = hak__os_move_part(from + done, part, to + done);
+        if (moved == HAK_NOT_MOVED) memcpy(to + done, from + done, part);
+        if (moved != HAK_TARGET_LOST) continue;
+        memcpy(from, to, done);
+        *lost = done;
+        *lost_end = done + part;
+        return moved;
     }
     return HAK_MOVED;
+}
+
+/* Gives up a target of which [lost, lost_end) may belong to others. */
+static void lose_target(hak_superslab *target, size_t lost, size_t lost_end)
+{
+    char *start = hak__superslab_start(target);
+    if (lost) hak__os_unmap(start, lost);
+    if (lost_end < target->huge_mapped)
+        hak__os_unmap(start + lost_end, target->huge_mapped - lost_end);
+    lose(target, true);
 }
 
 /* Takes address space to move a block to. */
 static hak_superslab *take_target(const hak_superslab *super, size_t size)
 {
     hak__region_lock();
-    bool may = !hak__region_crowded() || super->huge_moved;
+    bool may = !hak__mapping_crowded() || super->huge_moved;
     hak_superslab *target = may ? take_huge(super->owner, size, HAK_SUPERSLAB_SIZE) : NULL;
     hak__region_unlock();
     return target;
 }
 
-/* After a move, or a refused one, it is not known whether the superslabs are accessible. */
-static void forget_commit(hak_superslab *super)
+/* Frees the superslabs of a block whose first `moved` bytes are mapped elsewhere now. */
+static void give_source(hak_superslab *super, size_t moved)
 {
-    for (size_t i = 0; i < super->run; i++) hak__region_set_committed(&super[i], false);
-}
-
-/* Gives back the address space that a block was moved from. */
-static void give_source(hak_superslab *super, hak_moved moved)
-{
-    if (moved != HAK_MOVED) forget_commit(super);
-    if (moved != HAK_MOVED_HOLE) {
-        give_huge(super, true);
+    size_t rest = super->huge_mapped - moved;
+    if (rest && !hak__os_unmap(hak__superslab_start(super) + moved, rest)) {
+        lose(super, true);
         return;
     }
-    set_moved(super, false);
-    lose(super, super->run);
+    hak__mapping_set_end(super, 0);
+    make_free(super, 0, true);
 }
 
 hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)
@@ -304,16 +370,19 @@ hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)
     hak_superslab *target = take_target(super, size);
     if (!target) return NULL;
     char *from = hak__superslab_start(super), *to = hak__superslab_start(target);
-    hak_moved moved = hak__os_move(from, super->run * HAK_SUPERSLAB_SIZE, to);
-    if (moved == HAK_NOT_ONE) moved = move_in_parts(from, to, super->run);
+    size_t bytes = super->huge_mapped < size ? super->huge_mapped : size;
+    size_t lost = 0, lost_end = bytes;
+    hak_moved moved = hak__os_move(from, bytes, to), parts = HAK_NOT_MOVED;
+    if (moved == HAK_NOT_ONE) parts = move_in_parts(from, to, bytes, &lost, &lost_end);
     hak__region_lock();
     target->block_kind = super->block_kind;
-    if (moved == HAK_MOVED || moved == HAK_MOVED_AWAY || moved == HAK_MOVED_HOLE) {
-        set_moved(target, true);
-        give_source(super, moved);
+    if (moved == HAK_MOVED || parts == HAK_MOVED) {
+        hak__mapping_set_moved(target, true);
+        if (moved == HAK_MOVED) give_source(super, bytes);
+        else give_huge(super, true);
     } else {
-        forget_commit(target);
-        if (moved == HAK_TARGET_LOST) lose(target, target->run);
+        if (moved == HAK_TARGET_LOST || parts == HAK_TARGET_LOST)
+            lose_target(target, lost, lost_end);
         else give_huge(target, true);
         target = NULL;
     }

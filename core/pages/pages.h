@@ -7,6 +7,7 @@
 #include "pages/held.h"
 #include "pages/hugespace.h"
 #include "pages/kept.h"
+#include "pages/mapping.h"
 #include "pages/purge.h"
 #include "pages/reaper.h"
 #include "pages/region.h"

@@ -10,20 +10,16 @@ static const char __libc_single_threaded;
 #endif
 
 #include "os/os.h"
+#include "pages/mapping.h"
+#include "pages/plan.h"
 
-#define RESERVE_FIRST    ((size_t)1 << 40) /* 1 TiB, halved while refused … */
-#define RESERVE_LEAST    ((size_t)1 << 30) /* … down to 1 GiB; below that, spill regions */
 #define SPILL_SUPERSLABS ((size_t)8)
 #define SPILLS_MAX       1024
-#define READY_STEP       ((size_t)16) /* superslabs whose records are committed by one call */
-#define MAPPINGS_MANY    ((size_t)8192)
-#define SUPERS_A_LEAF    ((size_t)64) /* words of superslabs, 16 GiB: they touch few pages */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
-hak_region hak__shared; /* superslabs == 0: the big reservation was refused */
+hak_region hak__shared; /* superslabs == 0: there is no place for it */
 static atomic_bool shared_ready;
 
 /* The spill regions. Where each lies is kept here and not in the region, so that a search may pass
@@ -35,45 +31,10 @@ static struct {
 } spills[SPILLS_MAX];
 static atomic_size_t spill_slots; /* slots that have ever been used */
 
-/* For statistics. */
-static size_t committed_superslabs, reserved_bytes, spill_count;
-
-/* Kernel mappings of ours: neighbours of which one is committed, and huge blocks that were moved.
- */
-static atomic_size_t borders, moved_blocks;
+static size_t spill_count, spill_records; /* for statistics: regions made, bytes */
 static atomic_size_t purges_elsewhere;
 
-/* ------------------------------------------------------------------ making regions */
-
-/* Records and units for `superslabs` in one reservation. */
-static bool region_reserve(hak_region *region, size_t superslabs)
-{
-    size_t supers = superslabs * sizeof(hak_superslab);
-    size_t tables = hak__up(supers + hak__room_size(superslabs, SUPERS_A_LEAF), HAK_PAGE);
-    size_t slabs = superslabs * HAK_SUPERSLAB_UNITS * sizeof(hak_unit);
-    size_t records = hak__up(tables + slabs + sizeof *region, HAK_PAGE);
-    size_t size = records + superslabs * HAK_SUPERSLAB_SIZE + HAK_SUPERSLAB_SIZE;
-    char *mapping = hak__os_reserve(size);
-    if (!mapping) return false;
-    if (!hak__os_commit(mapping, tables)) {
-        hak__os_release(mapping, size);
-        return false;
-    }
-    reserved_bytes += size;
-    *region = (hak_region){
-        .base = hak__up((uintptr_t)mapping + records, HAK_SUPERSLAB_SIZE),
-        .superslabs = superslabs,
-        .unit_shift = HAK_UNIT_SHIFT,
-        .supers = (hak_superslab *)mapping,
-        .slabs = (hak_unit *)(mapping + tables),
-        .huge_hint = superslabs / 2,
-        .units = superslabs * HAK_SUPERSLAB_UNITS,
-        .mapping = mapping,
-        .mapping_size = size,
-    };
-    hak__room_open(&region->room, superslabs, SUPERS_A_LEAF, mapping + supers);
-    return true;
-}
+/* ------------------------------------------------------------------ the lock */
 
 static void before_fork(void)
 {
@@ -109,19 +70,21 @@ void hak__region_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
-static void shared_reserve(void)
+/* ------------------------------------------------------------------ making regions */
+
+static bool is_ready(void)
 {
-    /* Under a limit of address space, leave three quarters of it to the rest of the program. */
-    size_t most = hak__os_address_limit() / 4;
-    for (size_t size = RESERVE_FIRST; size >= RESERVE_LEAST; size /= 2) {
-        if (size <= most && region_reserve(&hak__shared, size / HAK_SUPERSLAB_SIZE)) break;
-    }
-    atomic_store_explicit(&shared_ready, true, memory_order_release);
+    return HAK_LIKELY(atomic_load_explicit(&shared_ready, memory_order_acquire));
 }
 
+/* Where no address space is left, there may be some later. */
 void hak__region_start(void)
 {
-    pthread_once(&once, shared_reserve);
+    if (is_ready()) return;
+    hak__region_lock();
+    if (!is_ready() && hak__plan_open(&hak__shared) != HAK_REFUSED)
+        atomic_store_explicit(&shared_ready, true, memory_order_release);
+    hak__region_unlock();
 }
 
 hak_region *hak__region_next(size_t *slot)
@@ -134,26 +97,53 @@ hak_region *hak__region_next(size_t *slot)
     return NULL;
 }
 
+/* Maps a region of so many superslabs with its records in front of them. */
+static hak_region *map_region(size_t superslabs)
+{
+    size_t supers = superslabs * sizeof(hak_superslab);
+    size_t room = hak__room_size(superslabs, HAK_SUPERS_A_LEAF);
+    size_t units = superslabs * HAK_SUPERSLAB_UNITS * sizeof(hak_unit);
+    size_t first = hak__up(supers + room, sizeof(hak_unit));
+    size_t records = hak__up(first + units + sizeof(hak_region), HAK_PAGE);
+    size_t data = superslabs * HAK_SUPERSLAB_SIZE;
+    char *mapping = hak__os_map(records + data + HAK_SUPERSLAB_SIZE);
+    if (!mapping) return NULL;
+    char *base = (char *)hak__up((uintptr_t)mapping + records, HAK_SUPERSLAB_SIZE);
+    char *end = mapping + records + data + HAK_SUPERSLAB_SIZE;
+    if (base > mapping + records)
+        hak__os_unmap(mapping + records, (size_t)(base - mapping) - records);
+    if (end > base + data) hak__os_unmap(base + data, (size_t)(end - base) - data);
+    hak_region *region = (hak_region *)(mapping + first + units);
+    *region = (hak_region){
+        .base = (uintptr_t)base,
+        .superslabs = superslabs,
+        .unit_shift = HAK_UNIT_SHIFT,
+        .supers = (hak_superslab *)mapping,
+        .slabs = (hak_unit *)(mapping + first),
+        .ready = superslabs,
+        .units = superslabs * HAK_SUPERSLAB_UNITS,
+        .records = records,
+    };
+    hak__room_open(&region->room, superslabs, HAK_SUPERS_A_LEAF, mapping + supers);
+    for (size_t i = 0; i < superslabs; i++) {
+        region->supers[i].region = region;
+        region->supers[i].units = HAK_SUPERSLAB_UNITS;
+        hak__mapping_set(&region->supers[i], true);
+        hak__mapping_note_free(&region->supers[i]);
+    }
+    return region;
+}
+
 hak_region *hak__region_spill(size_t superslabs, bool dedicated)
 {
     size_t slot = 0;
     while (slot < SPILLS_MAX && atomic_load_explicit(&spills[slot].region, memory_order_relaxed))
         slot++;
     if (slot == SPILLS_MAX) return NULL;
-
-    hak_region made;
-    if (!region_reserve(&made, superslabs)) return NULL;
-    hak_region *region = (hak_region *)&made.slabs[superslabs * HAK_SUPERSLAB_UNITS];
-    size_t records = (size_t)((char *)(region + 1) - (char *)made.mapping);
-    if (!hak__os_commit(made.mapping, hak__up(records, HAK_PAGE))) {
-        reserved_bytes -= made.mapping_size;
-        hak__os_release(made.mapping, made.mapping_size);
-        return NULL;
-    }
+    hak_region *region = map_region(superslabs);
+    if (!region) return NULL;
     spill_count++;
-    *region = made;
-    region->ready = superslabs;
-    region->huge_hint = 0;
+    spill_records += region->records;
     region->dedicated = dedicated;
     atomic_store_explicit(&spills[slot].base, region->base, memory_order_relaxed);
     atomic_store_explicit(&spills[slot].size, superslabs * HAK_SUPERSLAB_SIZE,
@@ -165,37 +155,37 @@ hak_region *hak__region_spill(size_t superslabs, bool dedicated)
     return region;
 }
 
-void hak__region_release(hak_region *region)
+/* Gives spill regions back that have no superslab mapped. */
+static void release_unmapped(void)
 {
-    for (size_t slot = 0; slot < SPILLS_MAX; slot++) {
-        if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region) {
-            atomic_store_explicit(&spills[slot].region, NULL, memory_order_release);
-        }
+    size_t slots = atomic_load_explicit(&spill_slots, memory_order_relaxed);
+    for (size_t slot = 0; slot < slots; slot++) {
+        hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_relaxed);
+        if (!region || region->mapped > 0) continue;
+        atomic_store_explicit(&spills[slot].region, NULL, memory_order_release);
+        spill_records -= region->records;
+        hak__os_unmap(region->supers, region->records); /* the region lies within them */
     }
-    for (size_t i = 0; i < region->superslabs; i++) {
-        hak__region_set_committed(&region->supers[i], false);
-    }
-    reserved_bytes -= region->mapping_size;
-    char *mapping = region->mapping; /* the region lies within it */
-    size_t size = region->mapping_size;
-    if (!hak__os_release(mapping, size)) hak__os_reset(mapping, size);
 }
 
 const hak_region *hak__region_shared(void)
 {
-    return &hak__shared;
+    static const hak_region none;
+    return is_ready() ? &hak__shared : &none;
 }
 
-/* Whether `p` lies where a region once was, and something else may be mapped now. */
-static bool is_lost(const hak_region *region, const void *p)
+/* Whether `p`, which lies within the region, is ours: what is not mapped may have become others'.
+ */
+static bool is_mapped(const hak_region *region, const void *p)
 {
-    return hak__superslab_of(region, p)->type == HAK_SUPERSLAB_LOST;
+    size_t index = hak__unit_index(region, p) / HAK_SUPERSLAB_UNITS;
+    return hak__plan_has_super(region, index) && region->supers[index].mapped;
 }
 
 hak_region *hak__region_of(const void *p)
 {
-    if (!atomic_load_explicit(&shared_ready, memory_order_acquire)) return NULL;
-    if (hak__region_contains(&hak__shared, p) && !is_lost(&hak__shared, p)) return &hak__shared;
+    if (is_ready() && hak__region_contains(&hak__shared, p) && is_mapped(&hak__shared, p))
+        return &hak__shared;
     size_t slots = atomic_load_explicit(&spill_slots, memory_order_acquire);
     for (size_t slot = 0; slot < slots; slot++) {
         hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_acquire);
@@ -206,7 +196,7 @@ hak_region *hak__region_of(const void *p)
          */
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region &&
-            !is_lost(region, p)) {
+            is_mapped(region, p)) {
             return region;
         }
     }
@@ -218,7 +208,8 @@ hak_region *hak__region_of(const void *p)
 static bool is_ours(void *start, size_t size)
 {
     const hak_region *region = hak__region_of(start);
-    if (region && hak__region_contains(region, (char *)start + size - 1)) return true;
+    char *last = (char *)start + size - 1;
+    if (region && hak__region_contains(region, last) && is_mapped(region, last)) return true;
     atomic_fetch_add_explicit(&purges_elsewhere, 1, memory_order_relaxed);
     return false;
 }
@@ -236,8 +227,8 @@ bool hak__region_purge_lazily(void *start, size_t size)
 hak_region_counts hak__region_counts(void)
 {
     return (hak_region_counts){
-        .committed = committed_superslabs * HAK_SUPERSLAB_SIZE,
-        .reserved = reserved_bytes,
+        .committed = hak__mapping_bytes(),
+        .reserved = hak__mapping_bytes() + hak__shared.records + spill_records,
         .spill_regions = spill_count,
         .purges_elsewhere = atomic_load_explicit(&purges_elsewhere, memory_order_relaxed),
     };
@@ -245,89 +236,53 @@ hak_region_counts hak__region_counts(void)
 
 /* ------------------------------------------------------------------ superslabs */
 
-/* Commits records so that superslab `index` can be cut. */
-static bool make_ready(hak_region *region, size_t index)
+void hak__region_lose(hak_region *region, size_t index, size_t count)
 {
-    if (index < region->ready) return true;
-    size_t ready = region->ready;
-    size_t end = hak__up(index + 1, READY_STEP);
-    if (end > region->superslabs) end = region->superslabs;
-    char *slabs = (char *)&region->slabs[ready * HAK_SUPERSLAB_UNITS];
-    if (!hak__os_commit(slabs, (end - ready) * HAK_SUPERSLAB_UNITS * sizeof(hak_unit)))
-        return false;
-    region->ready = end;
-    return true;
+    while (!hak__room_is_free(&region->room, index, count)) count /= 2;
+    hak__room_mark(&region->room, index, count, true);
 }
 
-/* Whether the neighbour of a superslab in a region is committed. */
-static bool neighbour_committed(const hak_superslab *super, ptrdiff_t distance)
+/* None of its free superslabs is mapped. Where something else is, the next place is tried, twice as
+ * far away each time. */
+static hak_superslab *take_from(hak_region *region, size_t units)
 {
-    size_t neighbour = hak__superslab_index(super) + (size_t)distance;
-    return neighbour < super->region->superslabs && super[distance].committed;
-}
-
-void hak__region_set_committed(hak_superslab *super, bool committed)
-{
-    if (super->committed == committed) return;
-    for (ptrdiff_t distance = -1; distance <= 1; distance += 2) {
-        if (neighbour_committed(super, distance) == committed) borders--;
-        else borders++;
+    for (size_t lost = 1;;) {
+        size_t index = hak__room_find(&region->room, 0, 1);
+        if (index == HAK_ROOM_NOWHERE) return NULL;
+        hak_superslab *super = &region->supers[index];
+        bool has_records = !region->grows || (hak__plan_map_supers(region, index, 1) &&
+                                              hak__plan_map_units(region, index));
+        if (!has_records) return NULL;
+        super->region = region;
+        hak_mapped mapped = hak__mapping_add(super, units);
+        if (mapped == HAK_REFUSED) return NULL;
+        if (mapped == HAK_MAPPED) return super;
+        hak__region_lose(region, index, lost);
+        lost *= 2;
     }
-    if (committed) committed_superslabs++;
-    else committed_superslabs--;
-    super->committed = committed;
 }
 
-void hak__region_count_moved(int change)
-{
-    moved_blocks += (size_t)change;
-}
-
-bool hak__region_crowded(void)
-{
-    return atomic_load_explicit(&borders, memory_order_relaxed) +
-               2 * atomic_load_explicit(&moved_blocks, memory_order_relaxed) >
-           MAPPINGS_MANY;
-}
-
-static bool commit(hak_region *region, hak_superslab *super)
-{
-    super->region = region;
-    if (!super->committed) {
-        char *start = hak__superslab_start(super);
-        hak__region_set_committed(super, hak__os_commit(start, HAK_SUPERSLAB_SIZE));
-    }
-    return super->committed;
-}
-
-static hak_superslab *take_from(hak_region *region)
-{
-    size_t index = hak__room_find(&region->room, 0, 1);
-    if (index == HAK_ROOM_NOWHERE) return NULL;
-    hak_superslab *super = &region->supers[index];
-    if (!make_ready(region, index) || !commit(region, super)) return NULL;
-    hak__room_mark(&region->room, index, 1, true);
-    return super;
-}
-
-static hak_superslab *take_from_spill(void)
+static hak_superslab *take_from_spill(size_t units)
 {
     size_t slot = 0;
     for (hak_region *region; (region = hak__region_next(&slot)) != NULL;) {
-        hak_superslab *super = take_from(region);
+        hak_superslab *super = take_from(region, units);
         if (super) return super;
     }
     for (size_t superslabs = SPILL_SUPERSLABS; superslabs >= 2; superslabs /= 2) {
-        hak_region *region = hak__region_spill(superslabs, false);
-        if (region) return take_from(region);
+        if (hak__region_spill(superslabs, false)) return hak__mapping_take();
     }
     return NULL;
 }
 
-hak_superslab *hak__region_take_free(void)
+/* One that is mapped comes first. */
+hak_superslab *hak__region_take_free(size_t units)
 {
-    hak_superslab *super = take_from(&hak__shared);
-    return super ? super : take_from_spill();
+    hak_superslab *super = hak__mapping_take();
+    if (!super) super = take_from(&hak__shared, units);
+    if (!super) super = take_from_spill(units);
+    if (super) hak__room_mark(&super->region->room, hak__superslab_index(super), 1, true);
+    return super;
 }
 
 void hak__region_drop_records(hak_superslab *super)
@@ -340,6 +295,11 @@ void hak__region_drop_records(hak_superslab *super)
 void hak__region_make_free(hak_superslab *super, size_t count)
 {
     hak_region *region = super->region;
-    for (size_t i = 0; i < count; i++) super[i].type = HAK_SUPERSLAB_FREE;
+    for (size_t i = 0; i < count; i++) {
+        super[i].type = HAK_SUPERSLAB_FREE;
+        hak__mapping_note_free(&super[i]);
+    }
     hak__room_mark(&region->room, hak__superslab_index(super), count, false);
+    hak__mapping_trim();
+    release_unmapped();
 }

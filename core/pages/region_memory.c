@@ -48,7 +48,7 @@ hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size
                 .free = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1,
                 .region = region,
                 .type = HAK_SUPERSLAB_SLABS,
-                .committed = true,
+                .mapped = true,
             };
         }
         return region;

@@ -1,10 +1,12 @@
 #include "pages/supply.h"
 
 #include "os/os.h"
+#include "pages/mapping.h"
 #include "pages/region.h"
 #include "pages/waiting.h"
 
-#define ALL_FREE (~(uint64_t)0)
+#define UNUSED_MOST 8            /* superslabs that stay, of nests none of which is in use */
+#define NESTS_FEW   ((size_t)16) /* units that are mapped for the first nests */
 
 static hak_superslab *pool; /* superslabs without owner whose pages are kept; LIFO */
 static size_t pool_bytes;   /* touched in them, and in free nests */
@@ -13,6 +15,7 @@ static size_t superslabs_taken, superslabs_given; /* for statistics */
 
 /* The superslabs of nests that have a free one; where one was given back latest comes first. */
 static hak_superslab *nests_first, *nests_last;
+static size_t nests_unused; /* those that have no other */
 
 static void put_into_pool(hak_superslab *super, size_t touched)
 {
@@ -33,16 +36,21 @@ static hak_superslab *take_from_pool(void)
     return super;
 }
 
-/* A superslab of free units, some of which may be dirty. */
-static hak_superslab *take(hak_superslab_type type)
+static uint64_t all_units(const hak_superslab *super)
+{
+    return hak__bits(0, super->units);
+}
+
+/* A superslab of at least so many free units, some of which may be dirty. */
+static hak_superslab *take(hak_superslab_type type, size_t units)
 {
     hak_superslab *super = type == HAK_SUPERSLAB_SLABS ? hak__waiting_take() : NULL;
     if (!super) super = take_from_pool();
-    if (!super) super = hak__region_take_free();
+    if (!super) super = hak__region_take_free(units);
     if (super) {
         superslabs_taken++;
         super->type = type;
-        super->free = ALL_FREE;
+        super->free = all_units(super);
     }
     return super;
 }
@@ -51,7 +59,7 @@ hak_superslab *hak__supply_take(struct hak_pages *pages)
 {
     hak__region_start();
     hak__region_lock();
-    hak_superslab *super = take(HAK_SUPERSLAB_SLABS);
+    hak_superslab *super = take(HAK_SUPERSLAB_SLABS, HAK_SUPERSLAB_UNITS);
     if (super) super->owner = pages;
     hak__region_unlock();
     return super;
@@ -63,11 +71,12 @@ static void make_free(hak_superslab *super)
     hak__region_make_free(super, 1);
 }
 
-/* Purges a superslab of slabs and frees it; it stays committed. When the OS refuses, the pages stay
- * in the pool. */
+/* Takes the pages of a superslab of slabs, and frees it. When the OS refuses, they stay in the
+ * pool.
+ */
 static bool purge(hak_superslab *super)
 {
-    if (!hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE)) return false;
+    if (!hak__mapping_drop(super)) return false;
     hak_unit *slabs = hak__superslab_slabs(super);
     for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
     super->dirty = 0;
@@ -119,11 +128,13 @@ static void unlink(hak_superslab *super)
 
 static hak_superslab *nests_new(void)
 {
-    hak_superslab *super = take(HAK_SUPERSLAB_NESTS);
+    bool is_first = hak__mapping_count() == 0 || hak__os_address_limit() != SIZE_MAX;
+    hak_superslab *super = take(HAK_SUPERSLAB_NESTS, is_first ? NESTS_FEW : HAK_SUPERSLAB_UNITS);
     if (!super) return NULL;
     pool_bytes += hak__superslab_retained(super);
     super->owner = NULL;
     link_first(super);
+    nests_unused++;
     return super;
 }
 
@@ -131,6 +142,7 @@ static hak_unit *take_nest(void)
 {
     hak_superslab *super = nests_first ? nests_first : nests_new();
     if (!super) return NULL;
+    if (super->free == all_units(super)) nests_unused--;
     uint64_t dirty = super->free & super->dirty;
     unsigned bit = (unsigned)__builtin_ctzll(dirty ? dirty : super->free);
     super->free &= ~((uint64_t)1 << bit);
@@ -183,8 +195,10 @@ static bool purge_nests(hak_superslab *super)
         run = hak__bits_lowest_run(rest);
         if (!purge_run(super, run)) return false;
     }
-    if (super->free != ALL_FREE || super->dirty) return true;
+    if (super->free != all_units(super) || super->dirty) return true;
+    if (super->units < HAK_SUPERSLAB_UNITS && !hak__mapping_remove(super)) return false;
     unlink(super);
+    nests_unused--;
     superslabs_given++;
     make_free(super);
     return true;
@@ -212,6 +226,8 @@ void hak__supply_give_nest(hak_unit *nest, size_t pool_max)
     if (nest->touched) super->dirty |= bit;
     pool_bytes += nest->touched;
     *nest = (hak_unit){.touched = nest->touched};
+    bool is_unused = super->free == all_units(super);
+    if (is_unused && ++nests_unused > UNUSED_MOST) purge_nests(super);
     if (pool_bytes > pool_max) shrink_nests(pool_max / 2);
     hak__region_unlock();
 }

@@ -69,17 +69,18 @@ endef
 $(foreach build,release debug cpython fast fast_lean observe sanitize thread,$(eval $(call core_tests,$(build))))
 
 # Refuses the core's system calls, one after the other.
-CT_CALLS := mmap mprotect madvise mremap munmap
+CT_CALLS := mmap madvise mremap munmap
 $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
 # Refuse some of them.
-$(CT)/%/test_prewarmed_pages_stay $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise
+$(CT)/%/test_prewarmed_pages_stay: CT_LINK := -Wl,--wrap=madvise
+$(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munmap
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
 $(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 
 # Refuses the observer's.
-$(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap -Wl,--wrap=mprotect
+$(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap
 
 test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_RELEASED:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%) \
 		$(CT_FOR_CPYTHON:%=$(CT)/cpython/%) $(CT_FOR_FAST:%=$(CT)/fast/%) \

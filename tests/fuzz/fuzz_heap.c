@@ -206,8 +206,8 @@ static void begin(void)
     instruction first = program_next();
     uint8_t bits = first.a & first.b;
     os_machine machine = {
-        .little_space = (first.a & 0x81) == 0x81,
-        .small_space = bits & 64,
+        .no_place = (first.a & 0x81) == 0x81,
+        .little_space = bits & 64,
         .old_kernel = bits & 2,
         .no_populate = bits & 4,
         .no_claims = bits & 8,

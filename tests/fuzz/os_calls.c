@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "os/os.h"
 #include "pages/region.h"
 
 #ifndef MREMAP_DONTUNMAP
@@ -21,11 +22,9 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define BIG_MMAP    ((size_t)768 << 20)
-#define SMALL_SPACE ((size_t)1280 << 20)
-#define MAPPINGS    4096
-#define SUPERSLABS  4096
-#define TIME_BEGIN  ((uint64_t)1000000) /* milliseconds */
+#define LITTLE_SPACE ((size_t)256 << 20)
+#define MAPPINGS     16384
+#define TIME_BEGIN   ((uint64_t)1000000) /* milliseconds */
 
 /* ------------------------------------------------------------------ the plan */
 
@@ -96,88 +95,65 @@ static bool is_refused(unsigned kind)
 
 /* ------------------------------------------------------------------ what is mapped */
 
-static struct {
-    char *start;
-    size_t size;
-} mappings[MAPPINGS];
-static size_t mapping_count;
+typedef struct range {
+    char *start, *end;
+} range;
 
-static void note_mapping(char *start, size_t size)
+static range mappings[MAPPINGS]; /* of the core, in no order */
+static size_t mapping_count, mapped_bytes;
+
+static void note_mapped(char *start, size_t size)
 {
     REQUIRE(mapping_count < MAPPINGS);
-    mappings[mapping_count].start = start;
-    mappings[mapping_count++].size = size;
+    mappings[mapping_count++] = (range){start, start + size};
+    mapped_bytes += size;
 }
 
-static void forget_mapping(const char *start)
+static void note_unmapped(char *start, size_t size)
 {
-    for (size_t i = 0; i < mapping_count; i++) {
-        if (mappings[i].start == start) mappings[i] = mappings[--mapping_count];
+    char *end = start + size;
+    for (size_t i = mapping_count; i-- > 0;) {
+        range was = mappings[i];
+        if (was.end <= start || was.start >= end) continue;
+        mappings[i] = mappings[--mapping_count];
+        mapped_bytes -= (size_t)(was.end - was.start);
+        if (was.start < start) note_mapped(was.start, (size_t)(start - was.start));
+        if (was.end > end) note_mapped(end, (size_t)(was.end - end));
     }
 }
 
-/* Superslabs that have been made accessible, or whole pieces of records that look like some. */
-static struct {
-    char *start;
-    bool accessible;
-} superslabs[SUPERSLABS];
-static size_t superslab_count;
-
-static void note_access(char *start, size_t size, bool accessible)
+/* A part of a superslab. */
+static void look_at(char *start, size_t size, os_pages *seen)
 {
-    if ((uintptr_t)start % HAK_SUPERSLAB_SIZE || size % HAK_SUPERSLAB_SIZE) return;
-    for (; size > 0; start += HAK_SUPERSLAB_SIZE, size -= HAK_SUPERSLAB_SIZE) {
-        size_t i = 0;
-        while (i < superslab_count && superslabs[i].start != start) i++;
-        if (i == superslab_count) {
-            if (!accessible) continue;
-            REQUIRE(superslab_count < SUPERSLABS);
-            superslabs[superslab_count++].start = start;
-        }
-        superslabs[i].accessible = accessible;
-    }
-}
-
-static void forget_superslabs(char *start, size_t size)
-{
-    for (size_t i = superslab_count; i-- > 0;) {
-        if ((size_t)(superslabs[i].start - start) < size) {
-            superslabs[i] = superslabs[--superslab_count];
-        }
-    }
+    static unsigned char present[HAK_SUPERSLAB_SIZE / PAGE];
+    if (!hak__region_of(start)) return;
+    seen->mapped += size;
+    if (mincore(start, size, present) != 0) return;
+    for (size_t page = 0; page < size / PAGE; page++) seen->resident += (present[page] & 1) * PAGE;
 }
 
 os_pages os_look(void)
 {
-    static unsigned char present[HAK_SUPERSLAB_SIZE / PAGE];
     os_pages seen = {0};
-    for (size_t i = 0; i < superslab_count; i++) {
-        if (!superslabs[i].accessible || !hak__region_of(superslabs[i].start)) continue;
-        seen.accessible += HAK_SUPERSLAB_SIZE;
-        if (mincore(superslabs[i].start, HAK_SUPERSLAB_SIZE, present) != 0) continue;
-        for (size_t page = 0; page < COUNT(present); page++) {
-            seen.resident += (present[page] & 1) * PAGE;
+    for (size_t i = 0; i < mapping_count; i++) {
+        char *at = mappings[i].start, *end = mappings[i].end;
+        for (size_t part; at < end; at += part) {
+            part = HAK_SUPERSLAB_SIZE - (uintptr_t)at % HAK_SUPERSLAB_SIZE;
+            if (part > (size_t)(end - at)) part = (size_t)(end - at);
+            look_at(at, part, &seen);
         }
     }
     return seen;
 }
 
-/* Addresses that the core has given up for a moment, and claims back, or not, by its next call. So
- * long they stay mapped without access: nobody else may come to lie there. */
+/* The target of a refused mremap, until the core's next call. */
 static char *given_up;
-
-static void give_up(char *start, size_t size)
-{
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-    syscall(SYS_mmap, start, size, PROT_NONE, flags, -1, 0);
-    given_up = start;
-}
 
 void os_begin(const os_machine *on)
 {
     machine = *on;
     os_relent();
-    refusals = mapping_count = superslab_count = 0;
+    refusals = mapping_count = mapped_bytes = 0;
     for (unsigned kind = 0; kind < OS_KINDS; kind++) made[kind] = 0;
     lazy = false;
     given_up = NULL;
@@ -189,8 +165,8 @@ void os_end(void)
 {
     within = false;
     while (mapping_count > 0) {
-        mapping_count--;
-        syscall(SYS_munmap, mappings[mapping_count].start, mappings[mapping_count].size);
+        range last = mappings[--mapping_count];
+        syscall(SYS_munmap, last.start, (size_t)(last.end - last.start));
     }
 }
 
@@ -200,8 +176,6 @@ void os_end(void)
 
 void *__real_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
-int __real_mprotect(void *at, size_t size, int access);
-int __wrap_mprotect(void *at, size_t size, int access);
 int __real_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice);
 void *__real_mremap(void *at, size_t size, size_t new_size, int flags, void *to);
@@ -213,38 +187,29 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 int __real_pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)(void));
 
-static bool is_core(int access, int flags)
+/* Whether a place belongs to others on this machine. */
+static bool is_taken(const void *at)
 {
-    return within && access == PROT_NONE && flags & MAP_NORESERVE;
+    size_t end = hak__os_address_end();
+    return machine.no_place && (uintptr_t)at >= end / 4 && (uintptr_t)at < end / 8 * 5;
 }
 
 void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset)
 {
-    if (!is_core(access, flags)) return __real_mmap(at, size, access, flags, fd, offset);
-    bool claim = flags & MAP_FIXED_NOREPLACE, free = claim && at == given_up;
+    if (!within || !(flags & MAP_NORESERVE))
+        return __real_mmap(at, size, access, flags, fd, offset);
+    bool is_lost = at && at == given_up && machine.no_claims;
     given_up = NULL;
     if (is_refused(OS_MMAP)) return MAP_FAILED;
-    bool too_big =
-        (machine.little_space && size > BIG_MMAP) || (machine.small_space && size > SMALL_SPACE);
-    if (too_big || (free && machine.no_claims)) {
-        errno = ENOMEM;
+    if (machine.little_space && mapped_bytes + size > LITTLE_SPACE) refusals++, is_lost = true;
+    if (is_lost || is_taken(at)) {
+        errno = is_lost ? ENOMEM : EEXIST;
         return MAP_FAILED;
     }
-    if (free) flags = (flags & ~MAP_FIXED_NOREPLACE) | MAP_FIXED;
+    if (machine.old_kernel) flags &= ~MAP_FIXED_NOREPLACE;
     char *p = (char *)syscall(SYS_mmap, at, size, access, flags, fd, offset);
-    if (p == MAP_FAILED) return p;
-    if (!at) note_mapping(p, size);
-    else note_access(p, size, false);
+    if (p != MAP_FAILED) note_mapped(p, size);
     return p;
-}
-
-int __wrap_mprotect(void *at, size_t size, int access)
-{
-    if (!within) return __real_mprotect(at, size, access);
-    if (is_refused(OS_MPROTECT)) return -1;
-    int result = (int)syscall(SYS_mprotect, at, size, access);
-    if (result == 0) note_access(at, size, true);
-    return result;
 }
 
 int __wrap_madvise(void *at, size_t size, int advice)
@@ -264,10 +229,12 @@ void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to)
     if (!within) return __real_mremap(at, size, new_size, flags, to);
     bool keeps = flags & MREMAP_DONTUNMAP;
     if (is_refused(OS_MREMAP)) {
-        if (machine.late_refusal) {
-            give_up(to, new_size);
-            note_access(to, new_size, false);
+        int why = errno;
+        if (machine.late_refusal && syscall(SYS_munmap, to, new_size) == 0) {
+            note_unmapped(to, new_size);
+            given_up = to;
         }
+        errno = why;
         return MAP_FAILED;
     }
     if (machine.old_kernel && keeps) {
@@ -280,11 +247,9 @@ void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to)
     }
     void *p = (void *)syscall(SYS_mremap, at, size, new_size, flags, to);
     if (p == MAP_FAILED) return p;
-    note_access(to, new_size, true);
-    if (!keeps) {
-        give_up(at, size);
-        note_access(at, size, false);
-    }
+    note_unmapped(to, new_size);
+    note_mapped(to, new_size);
+    if (!keeps) note_unmapped(at, size);
     return p;
 }
 
@@ -292,8 +257,7 @@ int __wrap_munmap(void *at, size_t size)
 {
     if (!within) return __real_munmap(at, size);
     if (is_refused(OS_MUNMAP)) return -1;
-    forget_mapping(at);
-    forget_superslabs(at, size);
+    note_unmapped(at, size);
     return (int)syscall(SYS_munmap, at, size);
 }
 

@@ -8,15 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OS_MMAP, OS_MPROTECT, OS_MADVISE, OS_MREMAP, OS_MUNMAP, OS_KINDS };
+enum { OS_MMAP, OS_MADVISE, OS_MREMAP, OS_MUNMAP, OS_KINDS };
 
 /* What the kernel cannot do, or does otherwise, from the first call on. */
 typedef struct os_machine {
-    bool little_space;  /* no mapping above 768 MiB: there is no shared region */
-    bool small_space;   /* nor above 1.25 GiB: a small one */
-    bool old_kernel;    /* before Linux 5.7: mremap cannot keep the claim on what it moved */
+    bool no_place;      /* others lie where the shared region would: there is none */
+    bool little_space;  /* 256 MiB of address space in all */
+    bool old_kernel;    /* before Linux 4.17: no MAP_FIXED_NOREPLACE, nor MREMAP_DONTUNMAP */
     bool no_populate;   /* before Linux 5.14: nothing can be touched by a call */
-    bool no_claims;     /* addresses that a call gave up are at once somebody else's */
+    bool no_claims;     /* the target of a refused mremap cannot be mapped again */
     bool late_refusal;  /* a refused mremap has unmapped its target, as before Linux 6.17 */
     bool single_mapped; /* mremap refuses more than one superslab, as across several mappings */
 } os_machine;
@@ -42,10 +42,10 @@ size_t os_made(unsigned kind);
 /* Whether pages were ever given back lazily: then the kernel has more than the accounts say. */
 bool os_lazy(void);
 
-/* Of the superslabs that lie in regions of the core: bytes that can be touched, and bytes that the
- * kernel has pages for. */
+/* Of what is mapped in regions of the core, but for records: bytes, and bytes that the kernel has
+ * pages for. */
 typedef struct os_pages {
-    size_t accessible, resident;
+    size_t mapped, resident;
 } os_pages;
 os_pages os_look(void);
 

@@ -352,7 +352,7 @@ static void superslab_is_of_no_kind(void)
 }
 static void superslab_is_not_committed(void)
 {
-    superslab_of(span)->committed = false;
+    superslab_of(span)->mapped = false;
 }
 static void superslab_is_in_another_list(void)
 {

@@ -115,6 +115,8 @@ static void count_a_region(void *context)
     const job *of = context;
     limit_to(of, PAGE);
     hak_heap *heap = hak_heap_new(NULL);
+    hak_heap_free(heap, hak_heap_alloc(heap, of->size)); /* maps the records */
+    hak_heap_trim(heap);
     hak_process_stats begin, with, end;
     hak_process_stats_read(&begin);
     for (size_t round = 0; round < 3; round++) {
@@ -123,7 +125,7 @@ static void count_a_region(void *context)
         hak_process_stats_read(&with);
         REQUIRE(with.committed >= begin.committed + of->size && with.committed <= with.reserved);
         REQUIRE(with.reserved >= begin.reserved + of->size);
-        REQUIRE(with.spill_regions == begin.spill_regions + round + 1);
+        REQUIRE(with.spill_regions == 0);
         hak_heap_free(heap, block);
         hak_heap_trim(heap);
         hak_process_stats_read(&end);
@@ -137,7 +139,8 @@ static void count_a_region(void *context)
     hak_process_stats_read(&end);
     REQUIRE(end.huge_blocks_refused > begin.huge_blocks_refused);
     REQUIRE(end.huge_blocks_taken == begin.huge_blocks_taken + 3);
-    REQUIRE(end.committed == begin.committed && end.reserved == begin.reserved);
+    REQUIRE(end.committed == begin.committed);
+    REQUIRE(end.reserved <= begin.reserved + 64 * KIB); /* records of a place for it */
     hak_heap_destroy(heap);
 }
 
@@ -343,16 +346,27 @@ static void slabs_and_huge_blocks_may_lie_in_any_order(void **state)
 
 /* ------------------------------------------------------------------ where huge blocks lie */
 
+/* Superslabs of each half of the region; all others are taken. */
+#define HALF 128
+
+static void take_all_others(void)
+{
+    size_t middle = hak__shared.superslabs / 2;
+    hak__room_mark(&hak__shared.room, HALF, middle - HALF, true);
+    hak__room_mark(&hak__shared.room, middle + HALF, middle - HALF, true);
+}
+
 /* How many superslabs behind a block of one are free. */
 static size_t room_behind(const hak_region *region, const void *block)
 {
     size_t at = hak__unit_index(region, block) / HAK_SUPERSLAB_UNITS, room = 0;
-    while (at + room + 1 < region->superslabs && region->supers[at + room + 1].type == 0) room++;
+    while (hak__room_is_free(&region->room, at + 1, room + 1)) room++;
     return room;
 }
 
-/* In a region of 256 superslabs: beyond its middle as long as there is room, and with room to grow
- * fourfold, then twofold; in the end no superslab is left. Then all of it can be had again. */
+/* In two pieces of the region, at its start and in its middle: in the middle as long as there is
+ * room, and with room to grow fourfold, then twofold; in the end no superslab is left. Then all of
+ * it can be had again. */
 static void fill_with_huge_blocks(void *context)
 {
     enum { MOST = 300 };
@@ -361,8 +375,8 @@ static void fill_with_huge_blocks(void *context)
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
     REQUIRE(heap);
     const hak_region *region = hak__region_shared();
-    REQUIRE_THAT(region->superslabs == 256, "%zu", region->superslabs);
-    const char *middle = hak__unit_start(region, 128 * HAK_SUPERSLAB_UNITS);
+    take_all_others();
+    const char *middle = hak__unit_start(region, region->superslabs / 2 * HAK_SUPERSLAB_UNITS);
     for (size_t round = 0; round < 3; round++) {
         size_t count = 0;
         for (; count < MOST; count++) {
@@ -371,7 +385,7 @@ static void fill_with_huge_blocks(void *context)
             if (round > 0) continue; /* it begins where the last one has ended */
             size_t room = room_behind(region, blocks[count]);
             bool high = (char *)blocks[count] >= middle;
-            REQUIRE_THAT(high == (count < 128), "block %zu in the wrong half", count);
+            REQUIRE_THAT(high == (count < HALF), "block %zu in the wrong half", count);
             REQUIRE_THAT(room >= (count < 31 ? 3 : count > 32 && count < 62), "block %zu: %zu",
                          count, room);
         }
@@ -390,7 +404,8 @@ static void fill_with_huge_blocks(void *context)
         REQUIRE(room_behind(region, (char *)blocks[0] + 4 * MIB) == room - 1);
         hak_heap_free(heap, blocks[0]);
         hak_heap_trim(heap);
-        for (size_t i = 1; i < region->superslabs; i++) REQUIRE(region->supers[i].type == 0);
+        REQUIRE(hak__room_is_free(&region->room, 1, HALF - 1));
+        REQUIRE(hak__room_is_free(&region->room, region->superslabs / 2, HALF));
     }
     hak_heap_destroy(heap);
 }
@@ -398,7 +413,7 @@ static void fill_with_huge_blocks(void *context)
 static void huge_blocks_lie_apart_and_fill_all(void **state)
 {
     (void)state;
-    support_in_child(fill_with_huge_blocks, &(job){4 * GIB + 512 * MIB, 0}, 60);
+    support_in_child(fill_with_huge_blocks, &(job){4 * GIB, 0}, 60);
 }
 
 int main(void)

@@ -3,7 +3,7 @@
  * than moved, and blocks that grow stay among the others as long as they can. */
 #include "support.h"
 
-#include "pages/region.h"
+#include "pages/mapping.h"
 
 #define MANY 5000 /* moved blocks, of two mappings each */
 #define SIZE (5 * MIB)
@@ -25,15 +25,24 @@ static char *take(hak_heap *heap)
     return block;
 }
 
+/* As many blocks as that have been moved, or are gone. */
+static void count_moved(size_t count, bool moved)
+{
+    for (size_t i = 0; i < count; i++) {
+        hak_superslab block = {.huge_moved = !moved};
+        hak__mapping_set_moved(&block, moved);
+    }
+}
+
 static void lie_side_by_side(void *context)
 {
     (void)context;
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "retain_least=0 retain_part=0"});
     char *apart[2] = {take(heap), take(heap)};
     REQUIRE(apart[1] - apart[0] >= (ptrdiff_t)(4 * SIZE)); /* each has room to grow */
-    REQUIRE(!hak__region_crowded());
-    hak__region_count_moved(MANY);
-    REQUIRE(hak__region_crowded());
+    REQUIRE(!hak__mapping_crowded());
+    count_moved(MANY, true);
+    REQUIRE(hak__mapping_crowded());
     char *blocks[3];
     for (size_t i = 0; i < COUNT(blocks); i++) blocks[i] = take(heap);
     REQUIRE(blocks[2] == blocks[1] + NEXT);
@@ -66,8 +75,8 @@ static void lie_side_by_side(void *context)
     }
 
     /* As before, once there are few. */
-    hak__region_count_moved(-MANY);
-    REQUIRE(!hak__region_crowded());
+    count_moved(MANY, false);
+    REQUIRE(!hak__mapping_crowded());
     size_t committed = process().committed;
     hak_heap_free(heap, blocks[0]);
     REQUIRE(process().committed + NEXT == committed);
@@ -80,21 +89,23 @@ static void huge_blocks_spare_mappings(void **state)
     support_in_child(lie_side_by_side, NULL, 60);
 }
 
-/* So many are many: each border between what is committed and what is not counts one. */
+/* So many are many: what lies apart counts one, and the end of a block that is mapped in part. */
 static void mappings_are_counted(void *context)
 {
     (void)context;
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "retain_least=0 retain_part=0"});
-    hak__region_count_moved(4095);
-    REQUIRE(!hak__region_crowded());
-    hak__region_count_moved(2);
-    REQUIRE(hak__region_crowded());
-    hak__region_count_moved(-2);
-    char *first = take(heap), *second = take(heap); /* two borders each */
-    REQUIRE(hak__region_crowded());
-    hak_heap_free(heap, first);
-    hak_heap_free(heap, second);
-    REQUIRE(hak__region_crowded() == (process().committed > 2 * 4 * MIB));
+    count_moved(4095, true);
+    REQUIRE(!hak__mapping_crowded());
+    count_moved(2, true);
+    REQUIRE(hak__mapping_crowded());
+    count_moved(2, false);
+    REQUIRE(!hak__mapping_crowded());
+    char *block = take(heap);
+    REQUIRE(hak__mapping_crowded());
+    hak_heap_free(heap, block);
+    count_moved(1, false);
+    hak_heap_trim(heap);
+    REQUIRE(!hak__mapping_crowded());
     hak_heap_destroy(heap);
 }
 

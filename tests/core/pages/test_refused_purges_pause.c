@@ -15,6 +15,7 @@
 #include "pages/region.h"
 
 static bool refusing;
+static bool unmapping;        /* is not refused */
 static bool refusing_records; /* the calls for one page */
 static size_t asked;          /* calls */
 
@@ -26,6 +27,16 @@ int __wrap_madvise(void *at, size_t size, int advice)
     asked++;
     if (!refusing && !(refusing_records && size == PAGE)) return __real_madvise(at, size, advice);
     errno = EINVAL;
+    return -1;
+}
+
+int __real_munmap(void *at, size_t size);
+int __wrap_munmap(void *at, size_t size);
+
+int __wrap_munmap(void *at, size_t size)
+{
+    if (!refusing || unmapping) return __real_munmap(at, size);
+    errno = ENOMEM;
     return -1;
 }
 
@@ -237,6 +248,20 @@ static hak_process_stats process(void)
     return stats;
 }
 
+/* Whole superslabs go with their address space, where that is not refused. */
+static void what_can_be_unmapped_goes(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    for (size_t i = 0; i < 100000; i++) assert_non_null(hak_heap_alloc(heap, 1000));
+    size_t mapped = process().committed, resident = support_resident();
+    refusing = unmapping = true;
+    hak_heap_destroy(heap);
+    REQUIRE(process().pooled <= 64 * KIB && process().committed + 90 * MIB < mapped);
+    REQUIRE(support_resident() + 90 * MIB < resident);
+    refusing = unmapping = false;
+}
+
 /* Bytes that the kernel has of the shared region. */
 static size_t resident(void)
 {
@@ -245,7 +270,7 @@ static size_t resident(void)
     size_t bytes = 0;
     for (size_t i = 0; i < region->ready; i++) {
         const hak_superslab *super = &region->supers[i];
-        if (!super->region || !super->committed) continue;
+        if (!super->region || !super->mapped) continue;
         REQUIRE(hak__os_resident(hak__superslab_start(super), HAK_SUPERSLAB_SIZE, pages));
         for (size_t j = 0; j < sizeof pages; j++) bytes += (pages[j] & 1) * PAGE;
     }
@@ -393,6 +418,7 @@ int main(void)
         cmocka_unit_test(giving_back_begins_again),
         cmocka_unit_test(a_slab_without_pages_goes),
         cmocka_unit_test(a_heap_may_go_meanwhile),
+        cmocka_unit_test(what_can_be_unmapped_goes),
         cmocka_unit_test(four_refusals_end_a_purge),
         cmocka_unit_test(nothing_is_given_back_lazily_then),
         cmocka_unit_test(a_limit_holds_where_nothing_can_be_given_back),

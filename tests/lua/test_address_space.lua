@@ -1,0 +1,51 @@
+-- Address space: under a limit (ulimit -v) a state gets as many objects with hakmem as without it, and as many again
+-- once they are garbage.
+local luaunit = require "luaunit"
+local support = require "support"
+
+TestAddressSpace = {}
+
+local FILL = [[
+if arg[1] == "hakmem" then require("hakmem").install() end
+local function fill()
+  local keep, count = {}, 0
+  local ok, message = pcall(function()
+    for i = 1, 1 << 30 do
+      keep[i % 100000 + 1] = { keep[i % 100000 + 1], "s" .. i }
+      count = i
+    end
+  end)
+  assert(not ok and tostring(message):find("not enough memory"), message)
+  return count
+end
+local first = fill()
+collectgarbage()
+local second = fill()
+print(first, second)
+]]
+
+local function counts(way, kib)
+  local script = os.tmpname()
+  local file = assert(io.open(script, "w"))
+  file:write((FILL:gsub("1 << 30", "1e9")))
+  file:close()
+  local pipe = assert(io.popen(("ulimit -v %d; exec %s %s %s"):format(kib, arg[-1], script, way)))
+  local first, second = pipe:read("*a"):match("(%d+)%s+(%d+)")
+  pipe:close()
+  os.remove(script)
+  return tonumber(first), tonumber(second)
+end
+
+local function a_limit_means_what_it_means_for_malloc()
+  local stock = assert(counts("stock", 100 * 1024))
+  local first, second = counts("hakmem", 100 * 1024)
+  luaunit.assertTrue(first and first >= stock * 0.95, ("%s of %d objects"):format(first, stock))
+  luaunit.assertTrue(second >= first * 0.9, ("%d objects, then %d"):format(first, second))
+end
+
+-- 5.1 and LuaJIT do not collect when memory is refused, and end.
+if support.collects_when_full then
+  TestAddressSpace.test_a_limit_means_what_it_means_for_malloc = a_limit_means_what_it_means_for_malloc
+end
+
+support.finish(luaunit)
