@@ -76,6 +76,7 @@ $(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 $(CT)/%/test_prewarmed_pages_stay $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
+$(CT)/%/test_process_is_read_at_once: CT_LINK := -Wl,--wrap=pthread_mutex_unlock
 $(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 
 # Refuses the observer's.
