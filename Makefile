@@ -1,20 +1,41 @@
 # hakmem: see README.md. `make help` lists the targets, `make V=1 …` shows the commands.
+# docs/building.md tells what each part needs, and which variables there are.
 
 VERSION := $(shell sed -n 's/^\#define HAK_VERSION "\(.*\)"/\1/p' core/hakmem.h)
-PREFIX  ?= /usr/local
-DESTDIR ?=
-B       := build
+ABI     := $(shell sed -n 's/^\#define HAK_ABI *//p' core/hakmem.h)
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR    ?=
+B          := build
 
-CC      ?= cc
+CC         ?= cc
+PKG_CONFIG ?= pkg-config
+SWIG       ?= swig
+
+# A variable that asks a program for its value when it is first needed, and then keeps it.
+once = $(eval $(1) := $(2))$($(1))
+
+# The archiver that belongs to the compiler: make's own default knows no other machine's objects.
+ifeq ($(origin AR),default)
+AR = $(call once,AR,$(shell $(CC) -print-prog-name=ar))
+endif
+
+# $(1), or nothing where the compiler or its linker do not take it without a word.
+accepted = $(shell out=$$(mktemp) && echo 'int main(void) { return 0; }' | \
+	$(CC) -Werror $(1) -x c - -o $$out 2>/dev/null && echo '$(1)'; rm -f $$out)
+
 # Chosen by measurement: docs/design.md, "Build flags".
 OPT     ?= -O2
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(CFLAGS)
+HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(CPPFLAGS) $(CFLAGS)
 PIC     := -fPIC -fno-semantic-interposition
 # Objects of the static libraries carry both machine code and what -flto needs, so that a program
 # linked with -flto gets the fast path inlined, and any other program links as usual. =auto, or gcc warns
-# that it links them one after the other.
-LTO     := -flto=auto -ffat-lto-objects
+# that it links them one after the other. FAT_LTO=no leaves that out, and so do compilers that cannot.
+FAT_LTO ?= yes
+LTO      = $(call once,LTO,$(if $(filter yes,$(FAT_LTO)),$(call accepted,-flto=auto -ffat-lto-objects)))
 
 CORE    := $(wildcard core/*/*.c)
 HEADERS := $(wildcard core/*.h core/*/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h)
@@ -27,9 +48,8 @@ say = printf '  %-8s %s\n' $(1) $@
 # ------------------------------------------------------------------ what people call
 
 .PHONY: all demo test bench help deps everything run-demo run-tests
+all: everything ## builds everything, into build/, and installs nothing
 # Each begins with the check of what must be installed, and then looks at the machine afresh.
-all: deps ## everything, into build/
-	$(MAKE) --no-print-directory everything
 demo: deps ## real Lua and Python programs, stock against hakmem, side by side
 	$(MAKE) --no-print-directory everything run-demo
 test: deps ## all tests
@@ -51,13 +71,14 @@ run-tests: test-rooms test-core test-lua test-python test-bench test-docs test-f
 
 # ------------------------------------------------------------------ the allocator
 
-.PHONY: libs
+.PHONY: core libs
 LIBS := $(B)/libhakmem.a $(B)/libhakmem.so $(B)/hakmem
-libs: $(LIBS) ## the libraries and the command only
+core: $(LIBS) ## the allocator's libraries and the command only: needs nothing but a compiler
+libs: $(LIBS) ## these, and the adapters for hosts of each Lua and of $(PYTHON)
 
 $(B)/hakmem: bindings/command.c $(B)/libhakmem.a
 	$(call say,LINK)
-	$(CC) $(HAK_CFLAGS) $^ -o $@ -pthread
+	$(CC) $(HAK_CFLAGS) $(LDFLAGS) $^ -o $@ -pthread
 
 $(B)/static/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
@@ -69,11 +90,12 @@ $(B)/pic/core/%.o: core/%.c $(HEADERS) Makefile
 
 $(B)/libhakmem.a: $(CORE:%.c=$(B)/static/%.o)
 	$(call say,AR); rm -f $@
-	gcc-ar rcs $@ $^
+	$(AR) rcs $@ $^
 
 $(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o)
 	$(call say,LINK)
-	$(CC) $(HAK_CFLAGS) -shared -Wl,-soname,libhakmem.so.0 -Wl,-z,nodelete $^ -o $@ -pthread
+	$(CC) $(HAK_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libhakmem.so.$(ABI) -Wl,-z,nodelete $^ -o $@ \
+		-pthread
 
 include variants.mk
 include bindings/lua/lua.mk
@@ -83,18 +105,28 @@ include tests/tests.mk
 
 # ------------------------------------------------------------------ install and upkeep
 
-.PHONY: install format lint clean
-install: libs modules ## copy to $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 core/hakmem.h $(DESTDIR)$(PREFIX)/include
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/hakmem $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(B)/libhakmem.a $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(PREFIX)/lib/libhakmem.so.0
-	ln -sf libhakmem.so.0 $(DESTDIR)$(PREFIX)/lib/libhakmem.so
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' scripts/hakmem.pc.in \
-		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem.pc
-	$(MAKE) --no-print-directory install-lua install-python
+.PHONY: install install-core format lint clean
+install: install-core install-lua install-python ## copy all to $(DESTDIR)$(PREFIX)
+
+# $(1): the file in scripts/, $(2): its name, $(3): commands of sed for it alone.
+define install_pc
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $(3) \
+		-e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+		-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
+		scripts/$(1) > $(DESTDIR)$(LIBDIR)/pkgconfig/$(2)
+endef
+
+# libhakmem_static.a is for `-lhakmem_static`, which every linker knows: -lhakmem finds the shared library.
+install-core: core ## copy what `make core` builds
+	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)
+	install -m 644 core/hakmem.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 $(B)/hakmem $(DESTDIR)$(BINDIR)
+	install -m 644 $(B)/libhakmem.a $(DESTDIR)$(LIBDIR)
+	ln -sf libhakmem.a $(DESTDIR)$(LIBDIR)/libhakmem_static.a
+	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(LIBDIR)/libhakmem.so.$(ABI)
+	ln -sf libhakmem.so.$(ABI) $(DESTDIR)$(LIBDIR)/libhakmem.so
+	$(call install_pc,hakmem.pc.in,hakmem.pc)
 
 SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c \
 	tests/*/*.[ch] tests/core/*/*.c)
@@ -106,7 +138,7 @@ lint: ## clang-format and clang-tidy, without changing anything
 	scripts/deps.sh clang-format clang-tidy
 	clang-format --dry-run --Werror $(SOURCES)
 	clang-tidy --quiet $(CORE) $(CONTROL) $(LUA_C) $(PYTHON_C) -- -std=gnu11 -Icore -Ibindings \
-		-Ibindings/lua $(PY_FLAGS) $$(pkg-config --cflags lua5.4)
+		-Ibindings/lua $(PY_FLAGS) $$($(PKG_CONFIG) --cflags lua5.4)
 
 clean: ## remove build/
 	rm -rf $(B)

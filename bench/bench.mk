@@ -8,7 +8,7 @@ bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/w
 
 # All variants of a program are compiled alike; hakmem's is linked with its static library, each
 # peer's as the distribution ships it.
-BENCH_CFLAGS := -std=gnu11 $(OPT) -flto -flto-partition=one -Wall -Wextra $(FLAGS_$(VARIANT))
+BENCH_CFLAGS = -std=gnu11 $(OPT) $(MODULE_LTO) -Wall -Wextra $(FLAGS_$(VARIANT))
 
 $(B)/bench/random_mixed-hakmem: bench/random_mixed.c $(B)/libhakmem.a
 	mkdir -p $(@D); $(call say,BENCH)

@@ -88,15 +88,14 @@ const char *control_profile(hak_heap *heap, const char *name)
     return hak_heap_profile(heap);
 }
 
-/* Up to 2^53, a double holds every whole number. */
-static bool is_size(double bytes)
+bool control_is_size(double bytes)
 {
-    return bytes >= 0 && bytes <= 9007199254740992.0 && bytes == (double)(size_t)bytes;
+    return bytes >= 0 && bytes <= (double)CONTROL_SIZE_MAX && bytes == (double)(size_t)bytes;
 }
 
 size_t control_prewarm(hak_heap *heap, double bytes)
 {
-    if (is_size(bytes)) return hak_heap_prewarm(heap, (size_t)bytes);
+    if (control_is_size(bytes)) return hak_heap_prewarm(heap, (size_t)bytes);
     control_fail("prewarm takes a whole number of bytes from 0 to 2^53, not %.14g", bytes);
     return 0;
 }
@@ -104,7 +103,7 @@ size_t control_prewarm(hak_heap *heap, double bytes)
 double control_limit(hak_heap *heap, double bytes)
 {
     if (isnan(bytes)) return (double)hak_heap_limit(heap);
-    if (!is_size(bytes)) {
+    if (!control_is_size(bytes)) {
         control_fail("limit must be a whole number of bytes from 0 (no limit) to 2^53, not %.14g",
                      bytes);
     } else if (!hak_heap_set_limit(heap, (size_t)bytes)) {

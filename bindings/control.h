@@ -15,6 +15,12 @@ const char *control_error(void);
 /* Sets that message, as printf does. */
 __attribute__((format(printf, 1, 2))) void control_fail(const char *format, ...);
 
+/* The largest size that a script can name: up to there a double holds every whole number. */
+#define CONTROL_SIZE_MAX ((long long)1 << 53)
+
+/* Whether that is a whole number of bytes from 0 to CONTROL_SIZE_MAX. */
+bool control_is_size(double bytes);
+
 /* A snapshot, valid until the next call in this thread. */
 const hak_stats *control_stats(hak_heap *heap);
 

@@ -22,6 +22,14 @@ extern "C" {
 
 #define HAK_VERSION "0.1.0"
 
+/* The number of the shared library, libhakmem.so.0. A program runs with each library that has the
+ * number of the header it was compiled with. So the structures below keep their sizes, their fields
+ * and HAK_..._MAX, and the functions their parameters, as long as the number stays. A field that is
+ * added, at the end of its structure, is a new number; its zero means what was before. Statistics
+ * that are new within a number are found through hak_heap_stats_json and its companions, which may
+ * gain entries at any time. */
+#define HAK_ABI 0
+
 #if defined(__GNUC__)
 #define HAK_API __attribute__((visibility("default")))
 #define HAK_ALLOC_ATTRIBUTES(size_arg) \
@@ -117,8 +125,9 @@ HAK_API size_t hak_heap_trim(hak_heap *heap);
 HAK_API size_t hak_heap_prewarm(hak_heap *heap, size_t bytes);
 
 /* To be called when the VM has collected its garbage: gives back what the profile would not retain,
- * if there is more than that, including pages between blocks. When hardly anything has been allocated
- * since the last call, the program is at rest: then all goes but a little. Returns how many bytes. */
+ * if there is more than that, including pages between blocks. When hardly anything has been
+ * allocated since the last call, the program is at rest: then all goes but a little. Returns how
+ * many bytes. */
 HAK_API size_t hak_heap_settle(hak_heap *heap);
 
 /* The limit is a bound on the footprint: the bytes of pages that hold, or have held and still

@@ -6,8 +6,8 @@ include tests/fuzz/fuzz.mk
 # What takes long or downloads much is no part of `test`.
 .PHONY: test-python-regression test-python-packages soak-python
 .PHONY: test-rooms test-core test-lua test-python test-bench test-docs test-sanitize
-PYTEST := $(shell for p in python3 /usr/bin/python3; do \
-	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done)
+PYTEST = $(call once,PYTEST,$(shell for p in python3 /usr/bin/python3; do \
+	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done))
 
 test-rooms: libs ## what includes and calls what: nothing goes up
 	$(PYTEST) -q tests/rooms

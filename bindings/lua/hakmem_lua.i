@@ -69,7 +69,7 @@
 %typemap(out) const hak_stats *
 {
     if ($1) {
-        hak_lua_push_stats(L, $1);
+        hak_lua_push_stats(L, hak_lua_heap(L), $1);
         SWIG_arg++;
     }
 }

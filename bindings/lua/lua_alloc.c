@@ -4,6 +4,8 @@
 #include "heap/heap.h"
 #include "lua_pace.h"
 
+HAK_ADAPTER_NEEDS_LAYOUT;
+
 /* ------------------------------------------------------------------ the long ways */
 
 __attribute__((noinline)) void *hak__lua_alloc_slow(hak_heap *heap, size_t size)

@@ -11,6 +11,7 @@
 #include "control.h"
 #include "heap/heap.h"
 #include "insight/insight.h"
+#include "lua_tables.h"
 #include "lua_vm.h"
 
 /* The string in field `name` of the options, or NULL. It stays valid while the table does. */
@@ -33,8 +34,7 @@ static size_t size_option(lua_State *L, const char *name)
                    luaL_typename(L, -1));
     }
     double value = lua_tonumber(L, -1);
-    const double most = 9007199254740992.0; /* 2^53, up to which doubles hold whole numbers */
-    if (!(value >= 0 && value <= most && value == (double)(size_t)value)) {
+    if (!control_is_size(value)) {
         luaL_error(L,
                    "option '%s' must be a whole number of bytes from 0 (no limit) to 2^53, not %f",
                    name, value);
@@ -186,29 +186,12 @@ HAK_API int luaopen_hakmem_auto(lua_State *L)
     return 1;
 }
 
-static void set_text(lua_State *L, const char *name, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
 int hak_lua_control_options(lua_State *L)
 {
-    enum { MOST = 32 };
-    hak_option options[MOST];
-    size_t count = hak_options(hak_lua_heap(L), options, MOST);
-    lua_createtable(L, (int)count, 0);
-    for (size_t i = 0; i < count; i++) {
-        lua_createtable(L, 0, 7);
-        set_text(L, "name", options[i].name);
-        set_text(L, "variable", options[i].variable);
-        set_text(L, "type", options[i].type);
-        set_text(L, "range", options[i].range);
-        set_text(L, "value", options[i].value);
-        set_text(L, "origin", options[i].origin);
-        set_text(L, "help", options[i].help);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
+    hak_option options[HAK_OPTIONS_MOST];
+    size_t count = hak_options(hak_lua_heap(L), options, HAK_OPTIONS_MOST);
+    hak_lua_tables tables = hak__lua_tables(L);
+    hak__tell_options(&tables.sink, options, count);
     return 1;
 }
 
@@ -218,80 +201,59 @@ int hak_lua_control_installed(lua_State *L)
     return 1;
 }
 
-static void set_count(lua_State *L, const char *name, uint64_t count)
+/* ------------------------------------------------------------------ statistics */
+
+/* What an entry of `kinds` was called before it had the names that it has everywhere. */
+static int former_name(lua_State *L)
 {
-    lua_pushinteger(L, (lua_Integer)count);
-    lua_setfield(L, -2, name);
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (strcmp(name, "bytes") == 0) lua_getfield(L, 1, "live_bytes");
+    else if (strcmp(name, "blocks") == 0) lua_getfield(L, 1, "live_blocks");
+    else lua_pushnil(L);
+    return 1;
 }
 
-static void push_os_calls(lua_State *L, const hak_os_calls *os)
+static void set_index(lua_State *L, int table)
 {
-    lua_createtable(L, 0, 7);
-    set_count(L, "mmap", os->mmap);
-    set_count(L, "mprotect", os->mprotect);
-    set_count(L, "madvise", os->madvise);
-    set_count(L, "mremap", os->mremap);
-    set_count(L, "munmap", os->munmap);
-    set_count(L, "failed", os->failed);
-    set_count(L, "total", os->total);
+    lua_createtable(L, 0, 1);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, table);
 }
 
-static void push_classes(lua_State *L, const hak_stats *stats)
+/* Lets a script find an entry of the list `kinds` by its name: of the statistics on top of the
+ * stack. */
+static void index_kinds(lua_State *L)
 {
-    lua_createtable(L, (int)stats->classes, 0);
-    for (size_t i = 0; i < stats->classes; i++) {
-        const hak_class_stats *class = &stats->class_stats[i];
-        lua_createtable(L, 0, 5);
-        lua_pushnumber(L, class->fragmentation);
-        lua_setfield(L, -2, "fragmentation");
-        set_count(L, "size", class->block_size);
-        set_count(L, "live", class->live);
-        set_count(L, "slabs", class->slabs);
-        set_count(L, "footprint", class->footprint);
-        lua_rawseti(L, -2, (int)i + 1);
+    lua_getfield(L, -1, "kinds");
+    lua_newtable(L);
+    int list = lua_gettop(L) - 1, by_name = list + 1;
+    for (int i = 1; lua_rawgeti(L, list, i), lua_istable(L, -1); i++) {
+        lua_pushcfunction(L, former_name);
+        set_index(L, by_name + 1);
+        lua_getfield(L, -1, "name");
+        lua_insert(L, -2);
+        lua_rawset(L, by_name);
     }
+    lua_pop(L, 1); /* the nil behind the last */
+    set_index(L, list);
+    lua_pop(L, 1);
 }
 
-/* Nothing where kinds are not kept apart. */
-static void push_kinds(lua_State *L, const hak_stats *stats)
+void hak_lua_push_stats(lua_State *L, const hak_heap *heap, const hak_stats *stats)
 {
-    if (!stats->kinds) {
-        lua_pushnil(L);
-        return;
-    }
-    lua_createtable(L, 0, (int)stats->kinds);
-    for (size_t i = 0; i < stats->kinds; i++) {
-        const hak_kind_stats *kind = &stats->kind_stats[i];
-        lua_createtable(L, 0, 2);
-        set_count(L, "bytes", kind->live_bytes);
-        set_count(L, "blocks", kind->live_blocks);
-        lua_setfield(L, -2, kind->name);
-    }
+    hak_lua_tables tables = hak__lua_tables(L);
+    hak__tell_stats(&tables.sink, hak_heap_name(heap), hak_heap_profile(heap), stats);
+    if (stats->kinds) index_kinds(L);
 }
 
-static void set_fields(lua_State *L, const void *stats, const hak_stats_field *field, size_t count)
+int hak_lua_control_process_stats(lua_State *L)
 {
-    for (; count-- > 0; field++) {
-        size_t value;
-        memcpy(&value, (const char *)stats + field->offset, sizeof value);
-        set_count(L, field->name, value);
-    }
-}
-
-void hak_lua_push_stats(lua_State *L, const hak_stats *stats)
-{
-    size_t count;
-    const hak_stats_field *fields = hak_stats_fields(&count);
-    lua_createtable(L, 0, (int)count + 4);
-    set_fields(L, stats, fields, count);
-    lua_pushnumber(L, stats->fragmentation);
-    lua_setfield(L, -2, "fragmentation");
-    push_os_calls(L, &stats->os);
-    lua_setfield(L, -2, "os_calls");
-    push_classes(L, stats);
-    lua_setfield(L, -2, "classes");
-    push_kinds(L, stats);
-    lua_setfield(L, -2, "kinds");
+    hak_process_stats stats;
+    hak_process_stats_read(&stats);
+    hak_lua_tables tables = hak__lua_tables(L);
+    hak__tell_process_stats(&tables.sink, &stats);
+    return 1;
 }
 
 /* ------------------------------------------------------------------ observing */
@@ -313,52 +275,6 @@ int hak_lua_control_observe(lua_State *L)
     return 1;
 }
 
-static void push_range(lua_State *L, hak_range range)
-{
-    lua_createtable(L, 0, 3);
-    set_count(L, "from", range.from);
-    set_count(L, "to", range.to);
-    set_count(L, "count", range.count);
-}
-
-static void set_sizes(lua_State *L, const hak_observations *told)
-{
-    lua_createtable(L, (int)told->size_ranges, 0);
-    for (size_t i = 0; i < told->size_ranges; i++) {
-        push_range(L, told->sizes[i]);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    lua_setfield(L, -2, "sizes");
-}
-
-static void set_powers(lua_State *L, const char *name, const size_t *counts)
-{
-    int entries = 0;
-    lua_createtable(L, 0, 0);
-    for (unsigned power = 0; power < HAK_POWERS; power++) {
-        if (counts[power] == 0) continue;
-        push_range(L, hak__power_range(power, counts[power]));
-        lua_rawseti(L, -2, ++entries);
-    }
-    lua_setfield(L, -2, name);
-}
-
-static void set_class_observations(lua_State *L, const hak_observations *told)
-{
-    size_t count;
-    const hak_stats_field *fields = hak_class_observations_fields(&count);
-    lua_createtable(L, (int)told->classes, 0);
-    for (size_t i = 0; i < told->classes; i++) {
-        const hak_class_observations *class = &told->class_observations[i];
-        lua_createtable(L, 0, (int)count + 1);
-        set_count(L, "size", class->block_size);
-        set_fields(L, class, fields + 1, count - 1);
-        set_powers(L, "lifetimes", class->lifetimes);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    lua_setfield(L, -2, "classes");
-}
-
 /* The snapshot stays as it is, whatever this allocates. */
 int hak_lua_control_observations(lua_State *L)
 {
@@ -366,28 +282,7 @@ int hak_lua_control_observations(lua_State *L)
     if (!heap) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
     const hak_observations *told = hak_heap_observations(heap);
     if (!told) return luaL_error(L, "%s", CONTROL_NOT_OBSERVED);
-    size_t count;
-    const hak_stats_field *fields = hak_observations_fields(&count);
-    lua_createtable(L, 0, (int)count + 5);
-    set_fields(L, told, fields, count);
-    lua_pushboolean(L, told->observing);
-    lua_setfield(L, -2, "observing");
-    set_sizes(L, told);
-    set_powers(L, "lifetimes", told->lifetimes);
-    set_powers(L, "ages", told->ages);
-    set_class_observations(L, told);
-    return 1;
-}
-
-int hak_lua_control_process_stats(lua_State *L)
-{
-    size_t count;
-    hak_process_stats stats;
-    const hak_stats_field *fields = hak_process_stats_fields(&count);
-    hak_process_stats_read(&stats);
-    lua_createtable(L, 0, (int)count + 1);
-    set_fields(L, &stats, fields, count);
-    push_os_calls(L, &stats.os);
-    lua_setfield(L, -2, "os_calls");
+    hak_lua_tables tables = hak__lua_tables(L);
+    hak__tell_observations(&tables.sink, hak_heap_name(heap), told);
     return 1;
 }

@@ -41,7 +41,7 @@ HAK_API int luaopen_hakmem_auto(lua_State *L);
  */
 void hak_lua_control_begin(lua_State *L);
 
-/* Pushes the statistics as a table. */
-void hak_lua_push_stats(lua_State *L, const hak_stats *stats);
+/* Pushes statistics of a heap as a table. */
+void hak_lua_push_stats(lua_State *L, const hak_heap *heap, const hak_stats *stats);
 
 #endif

@@ -35,6 +35,7 @@
 %native(process_fields) PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
 %native(process_stats) PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
 %native(observe) PyObject *hak_py_control_observe(PyObject *self, PyObject *args);
+%native(observations) PyObject *hak_py_control_observations(PyObject *self, PyObject *args);
 %native(options) PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 
 /* The heap of the interpreter is no argument. */
@@ -42,8 +43,7 @@
 {
     $1 = hak_py_heap();
     if (!$1) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "hakmem is not installed, call hakmem.install() first");
+        PyErr_SetString(PyExc_RuntimeError, HAK_PY_NOT_INSTALLED);
         SWIG_fail;
     }
 }
@@ -55,11 +55,15 @@
 
 %typemap(out) const hak_stats *
 {
-    $result = hak_py_stats_dict($1);
+    hak_heap *heap = hak_py_heap();
+    $result = hak_py_stats_dict(hak_heap_name(heap), hak_heap_profile(heap), $1);
 }
 
 %rename(profile_names) hak_profile_names;
 const char *hak_profile_names(void);
+
+/* What a limit can be at most, in bytes. */
+%constant long long size_max = CONTROL_SIZE_MAX;
 
 /* Larger blocks are of whole pages. */
 %constant int slab_block_max = HAK_MEDIUM_MAX;

@@ -8,6 +8,8 @@
 
 #include "insight/insight.h"
 
+HAK_ADAPTER_NEEDS_LAYOUT;
+
 static inline const PyMemAllocatorEx *previous(const hak_heap *heap, int domain)
 {
     return &((const hak_py_adapter *)heap->adapter)->previous[domain];

@@ -7,6 +7,8 @@
 
 #include "heap/heap.h"
 
+#define HAK_PY_HEAP_NAME "python" /* in statistics; also before there is a heap */
+
 enum { HAK_PY_DOMAIN_MEM, HAK_PY_DOMAIN_OBJ, HAK_PY_DOMAINS };
 
 /* Beside the heap, in its `adapter`. */

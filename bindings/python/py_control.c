@@ -2,8 +2,13 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "control.h"
+#include "insight/insight.h"
+#include "py_alloc.h"
+#include "py_dicts.h"
 
 bool hak_py_control_ignores_environment(void)
 {
@@ -50,15 +55,6 @@ PyObject *hak_py_control_has_heap(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
     return PyBool_FromLong(hak_py_heap() != NULL);
-}
-
-PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args)
-{
-    (void)self, (void)args;
-    hak_process_stats process;
-    hak_process_stats_read(&process);
-    hak_stats stats = {.os = process.os}; /* which are those of the process */
-    return hak_py_stats_dict(&stats);
 }
 
 PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args)
@@ -113,124 +109,63 @@ PyObject *hak_py_control_observe(PyObject *self, PyObject *args)
 PyObject *hak_py_control_options(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
-    enum { MOST = 32 };
-    hak_option options[MOST];
+    hak_option options[HAK_OPTIONS_MOST];
     bool entered = hak_py_enter();
-    size_t count = hak_options(hak_py_heap(), options, MOST);
+    size_t count = hak_options(hak_py_heap(), options, HAK_OPTIONS_MOST);
     hak_py_leave(entered);
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (size_t i = 0; list && i < count; i++) {
-        const hak_option *o = &options[i];
-        PyObject *entry = Py_BuildValue("(sssssss)", o->name, o->variable, o->type, o->range,
-                                        o->help, o->value, o->origin);
-        if (!entry) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, (Py_ssize_t)i, entry);
-    }
-    return list;
+    hak_py_dicts dicts = hak__py_dicts();
+    hak__tell_options(&dicts.sink, options, count);
+    return dicts.made;
 }
 
-/* Adds a number to a dict; false with an exception set. */
-static bool set_count(PyObject *dict, const char *name, uint64_t count)
+/* ------------------------------------------------------------------ statistics */
+
+PyObject *hak_py_stats_dict(const char *name, const char *profile, const hak_stats *stats)
 {
-    PyObject *number = PyLong_FromUnsignedLongLong(count);
-    bool done = number && PyDict_SetItemString(dict, name, number) == 0;
-    Py_XDECREF(number);
-    return done;
+    hak_py_dicts dicts = hak__py_dicts();
+    hak__tell_stats(&dicts.sink, name, profile, stats);
+    return dicts.made;
 }
 
-/* Adds `value` to a dict and gives up the reference to it. */
-static bool set_object(PyObject *dict, const char *name, PyObject *value)
+PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args)
 {
-    bool done = value && PyDict_SetItemString(dict, name, value) == 0;
-    Py_XDECREF(value);
-    return done;
-}
-
-static PyObject *os_calls(const hak_os_calls *os)
-{
-    return Py_BuildValue("{sK sK sK sK sK sK sK}", "mmap", os->mmap, "mprotect", os->mprotect,
-                         "madvise", os->madvise, "mremap", os->mremap, "munmap", os->munmap,
-                         "failed", os->failed, "total", os->total);
-}
-
-static PyObject *class_stats(const hak_class_stats *class)
-{
-    return Py_BuildValue("{sn sn sn sn sd}", "size", class->block_size, "live", class->live,
-                         "slabs", class->slabs, "footprint", class->footprint, "fragmentation",
-                         class->fragmentation);
-}
-
-static PyObject *classes(const hak_stats *stats)
-{
-    PyObject *list = PyList_New((Py_ssize_t)stats->classes);
-    for (size_t i = 0; list && i < stats->classes; i++) {
-        PyObject *class = class_stats(&stats->class_stats[i]);
-        if (!class) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, (Py_ssize_t)i, class);
-    }
-    return list;
-}
-
-static bool set_fields(PyObject *dict, const void *stats, const hak_stats_field *field,
-                       size_t count)
-{
-    bool done = true;
-    for (; done && count-- > 0; field++) {
-        size_t value;
-        memcpy(&value, (const char *)stats + field->offset, sizeof value);
-        done = set_count(dict, field->name, value);
-    }
-    return done;
-}
-
-static PyObject *kinds(const hak_stats *stats)
-{
-    PyObject *list = PyList_New((Py_ssize_t)stats->kinds);
-    for (size_t i = 0; list && i < stats->kinds; i++) {
-        const hak_kind_stats *of = &stats->kind_stats[i];
-        PyObject *kind = Py_BuildValue("{ss sn sn}", "name", of->name, "live_bytes", of->live_bytes,
-                                       "live_blocks", of->live_blocks);
-        if (!kind) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, (Py_ssize_t)i, kind);
-    }
-    return list;
-}
-
-/* No entry where kinds do not lie apart. */
-static bool set_kinds(PyObject *dict, const hak_stats *stats)
-{
-    return !stats->kinds || set_object(dict, "kinds", kinds(stats));
-}
-
-PyObject *hak_py_stats_dict(const hak_stats *stats)
-{
-    PyObject *dict = PyDict_New();
-    if (!dict) return NULL;
-    size_t count;
-    const hak_stats_field *fields = hak_stats_fields(&count);
-    if (set_fields(dict, stats, fields, count) &&
-        set_object(dict, "fragmentation", PyFloat_FromDouble(stats->fragmentation)) &&
-        set_object(dict, "os_calls", os_calls(&stats->os)) &&
-        set_object(dict, "classes", classes(stats)) && set_kinds(dict, stats)) {
-        return dict;
-    }
-    Py_DECREF(dict);
-    return NULL;
+    (void)self, (void)args;
+    hak_process_stats process;
+    hak_process_stats_read(&process);
+    hak_stats stats = {.os = process.os}; /* which are those of the process */
+    hak_option options[HAK_OPTIONS_MOST];
+    size_t count = hak_options(NULL, options, HAK_OPTIONS_MOST), i = 0;
+    while (i + 1 < count && strcmp(options[i].name, "profile") != 0) i++;
+    return hak_py_stats_dict(HAK_PY_HEAP_NAME, options[i].value, &stats);
 }
 
 PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
-    size_t count;
     hak_process_stats stats;
-    const hak_stats_field *fields = hak_process_stats_fields(&count);
     hak_process_stats_read(&stats);
-    PyObject *dict = PyDict_New();
-    if (!dict) return NULL;
-    if (set_fields(dict, &stats, fields, count) &&
-        set_object(dict, "os_calls", os_calls(&stats.os))) {
-        return dict;
+    hak_py_dicts dicts = hak__py_dicts();
+    hak__tell_process_stats(&dicts.sink, &stats);
+    return dicts.made;
+}
+
+/* A copy is told, since another interpreter may take the next snapshot meanwhile. */
+PyObject *hak_py_control_observations(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    if (!hak_py_heap()) {
+        PyErr_SetString(PyExc_RuntimeError, HAK_PY_NOT_INSTALLED);
+        return NULL;
     }
-    Py_DECREF(dict);
-    return NULL;
+    hak_observations *copy = malloc(sizeof *copy);
+    if (!copy) return PyErr_NoMemory();
+    bool entered = hak_py_enter();
+    const hak_observations *told = hak_heap_observations(hak_py_heap());
+    if (told) *copy = *told;
+    hak_py_leave(entered);
+    hak_py_dicts dicts = hak__py_dicts();
+    if (told) hak__tell_observations(&dicts.sink, hak_heap_name(hak_py_heap()), copy);
+    else PyErr_SetString(PyExc_ValueError, CONTROL_NOT_OBSERVED);
+    free(copy);
+    return dicts.made;
 }

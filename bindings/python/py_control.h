@@ -8,6 +8,8 @@
 
 #include "hakmem_python.h"
 
+#define HAK_PY_NOT_INSTALLED "hakmem is not installed, call hakmem.install() first"
+
 /* The module; and what SWIG made of hakmem.i, which only that calls. */
 PyMODINIT_FUNC PyInit__hakmem(void);
 PyObject *hak__py_swig_init(void);
@@ -36,12 +38,15 @@ PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
 PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
 /* observe(on: int) -> bool, whether it was on before */
 PyObject *hak_py_control_observe(PyObject *self, PyObject *args);
-/* -> [(name, variable, type, range, help, value, origin), …] */
+/* -> dict, what was observed */
+PyObject *hak_py_control_observations(PyObject *self, PyObject *args);
+/* -> [{"name": …, "variable": …, "type": …, "range": …, "help": …, "value": …, "origin": …}, …] */
 PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 
 /* Whether Python was told to ignore the environment (-E, -I). */
 bool hak_py_control_ignores_environment(void);
 
-PyObject *hak_py_stats_dict(const hak_stats *stats);
+/* Statistics of a heap with this name and profile as a dict; NULL with an exception. */
+PyObject *hak_py_stats_dict(const char *name, const char *profile, const hak_stats *stats);
 
 #endif

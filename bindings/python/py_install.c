@@ -157,7 +157,7 @@ static const char *prepare_heap(const hak_py_options *options)
 {
     if (!adapter.heap) {
         adapter.heap = hak_heap_new(&(hak_heap_options){
-            .profile = options->profile, .limit = options->limit, .name = "python"});
+            .profile = options->profile, .limit = options->limit, .name = HAK_PY_HEAP_NAME});
         if (!adapter.heap) return fail(errno, "%s", hak__heap_new_failure(errno));
         adapter.heap->adapter = &adapter;
         hak__heap_suit(adapter.heap, &hints);

@@ -4,6 +4,11 @@
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 PYTHON_C := $(wildcard bindings/python/*.c)
+
+# An interpreter is asked only for goals that may have to do with Python.
+WITHOUT_PYTHON := clean help deps format core install-core modules install-lua $(lua_pcs) \
+	$(lua_pcs:%=install-%) test-core test-lua test-lua-% fuzz test-fuzz
+ifneq ($(filter-out $(WITHOUT_PYTHON),$(or $(MAKECMDGOALS),all)),)
 PY := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
 	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
 PY_VERSION := $(word 1,$(PY))
@@ -19,12 +24,12 @@ PY_HOST    := $(B)/libhakmem_python$(PY_VERSION).a
 PY_STATIC  := $(B)/static/python$(PY_VERSION)
 
 .PHONY: python install-python
-python: $(PY_MODULE) $(PY_PACKAGE) $(PY_HOST) ## the Python side only, for $(PYTHON)
+python: $(if $(SWIG),$(PY_MODULE) $(PY_PACKAGE)) $(PY_HOST) ## the Python side only, for $(PYTHON)
 libs: $(PY_HOST)
 
 $(B)/swig/hakmem_python_wrap.c: bindings/hakmem.i bindings/python/hakmem_python.i
 	mkdir -p $(@D); $(call say,SWIG)
-	swig -python -Ibindings -outdir $(@D) -o $@ $<
+	$(SWIG) -python -Ibindings -outdir $(@D) -o $@ $<
 
 $(PY_MODULE): $(B)/swig/hakmem_python_wrap.c $(CONTROL) $(PYTHON_C) $(CORE) $(HEADERS) \
 		bindings/module.map
@@ -49,13 +54,12 @@ $(PY_STATIC)/wrap.o: $(B)/swig/hakmem_python_wrap.c $(HEADERS)
 	$(CC) $(HAK_CFLAGS) -w -Os $(PY_FLAGS) -c $< -o $@
 
 $(PY_HOST): $(PYTHON_C:bindings/python/%.c=$(PY_STATIC)/%.o) $(PY_STATIC)/control.o \
-		$(PY_STATIC)/wrap.o
+		$(if $(SWIG),$(PY_STATIC)/wrap.o)
 	$(call say,AR); rm -f $@
-	gcc-ar rcs $@ $^
+	$(AR) rcs $@ $^
 
-install-python: libs
-	install -m 644 bindings/python/hakmem_python.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(PY_HOST) $(DESTDIR)$(PREFIX)/lib
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PYTHON@|$(PY_VERSION)|' \
-		scripts/hakmem-python.pc.in \
-		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/hakmem-python-$(PY_VERSION).pc
+install-python: $(PY_HOST) install-core
+	install -m 644 bindings/python/hakmem_python.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(PY_HOST) $(DESTDIR)$(LIBDIR)
+	$(call install_pc,hakmem-python.pc.in,hakmem-python-$(PY_VERSION).pc,-e 's|@PYTHON@|$(PY_VERSION)|')
+endif

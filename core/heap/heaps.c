@@ -24,12 +24,10 @@ void hak__heaps_remove(hak_heap *heap)
 hak_heaps_sums hak__heaps_sums(void)
 {
     hak_heaps_sums sums = {0};
-    hak__region_lock();
     for (hak_heap *heap = heaps; heap; heap = heap->next_heap) {
         sums.heaps++;
         sums.footprint += __atomic_load_n(&heap->pages.footprint, __ATOMIC_RELAXED);
         sums.retained += __atomic_load_n(&heap->pages.retained, __ATOMIC_RELAXED);
     }
-    hak__region_unlock();
     return sums;
 }

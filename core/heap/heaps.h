@@ -8,7 +8,7 @@
 void hak__heaps_add(hak_heap *heap);
 void hak__heaps_remove(hak_heap *heap);
 
-/* How many there are, and what they hold. */
+/* How many there are, and what they hold. Under the lock. */
 typedef struct hak_heaps_sums {
     size_t heaps, footprint, retained;
 } hak_heaps_sums;

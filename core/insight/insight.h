@@ -3,5 +3,6 @@
 #define HAK_INSIGHT_H
 
 #include "insight/observe.h"
+#include "insight/tell.h"
 
 #endif

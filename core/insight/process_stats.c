@@ -34,8 +34,12 @@ const hak_stats_field *hak_process_stats_fields(size_t *count)
 
 void hak_process_stats_read(hak_process_stats *stats)
 {
+    /* By one hold of the lock, so that a heap that is destroyed meanwhile does not count twice: as
+     * a heap, and as what it leaves. */
+    hak__region_lock();
     hak_heaps_sums heaps = hak__heaps_sums();
     hak_pages_counts counts = hak__counts();
+    hak__region_unlock();
     hak_advice_refused refused = hak__os_advice_refused();
     hak_os_usage usage = hak__os_usage();
     *stats = (hak_process_stats){

@@ -11,6 +11,18 @@
 #define HAK_UNIT_SHIFT 16
 #endif
 
+/* A name that says the size of a unit, and with it how records lie: hak__layout_16 for 64 KiB. The
+ * core defines it. An adapter that was compiled for another size needs another name, and does not
+ * link with this core. */
+#define HAK_LAYOUT_OF(shift)    HAK_LAYOUT_NAMED(shift)
+#define HAK_LAYOUT_NAMED(shift) hak__layout_##shift
+#define HAK_LAYOUT              HAK_LAYOUT_OF(HAK_UNIT_SHIFT)
+extern const char HAK_LAYOUT;
+
+/* For one file of each adapter. */
+#define HAK_ADAPTER_NEEDS_LAYOUT \
+    __attribute__((used)) static const char *const layout_needed = &HAK_LAYOUT
+
 /* States an invariant. Checked in debug and test builds only. */
 #ifdef HAK_DEBUG
 #define HAK_ASSERT(holds) ((holds) ? (void)0 : hak__fatal("broken invariant", 0, #holds))

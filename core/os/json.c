@@ -1,12 +1,11 @@
 #include "os/json.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
-void hak__json_put(hak_json *out, const char *format, ...)
+/* Adds text, as printf does. */
+__attribute__((format(printf, 2, 3))) static void put(hak_json *out, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -36,28 +35,79 @@ static size_t utf8_length(const unsigned char *s)
     return 0;
 }
 
-void hak__json_string(hak_json *out, const char *string)
+static void put_string(hak_json *out, const char *string)
 {
-    hak__json_put(out, "\"");
+    put(out, "\"");
     const unsigned char *s = (const unsigned char *)string;
     while (*s) {
         size_t length = utf8_length(s);
-        if (length == 0) hak__json_put(out, "\\ufffd");
-        else if (*s == '"' || *s == '\\') hak__json_put(out, "\\%c", *s);
-        else if (*s < 0x20) hak__json_put(out, "\\u%04x", *s);
-        else hak__json_put(out, "%.*s", (int)length, (const char *)s);
+        if (length == 0) put(out, "\\ufffd");
+        else if (*s == '"' || *s == '\\') put(out, "\\%c", *s);
+        else if (*s < 0x20) put(out, "\\u%04x", *s);
+        else put(out, "%.*s", (int)length, (const char *)s);
         s += length ? length : 1;
     }
-    hak__json_put(out, "\"");
+    put(out, "\"");
 }
 
-void hak__json_fields(hak_json *out, const void *stats, const hak_stats_field *field, size_t count)
+/* What stands before the value of an entry. */
+static void put_name(hak_json *out, const char *name)
 {
-    for (; count-- > 0; field++) {
-        size_t value;
-        memcpy(&value, (const char *)stats + field->offset, sizeof value);
-        hak__json_put(out, ", \"%s\": %zu", field->name, value);
-    }
+    if (!out->is_first) put(out, ", ");
+    out->is_first = false;
+    if (name) put(out, "\"%s\": ", name);
+}
+
+static void begin(hak_sink *sink, const char *name, hak_sink_type type, size_t entries)
+{
+    hak_json *out = (hak_json *)sink;
+    (void)entries;
+    put_name(out, name);
+    put(out, type == HAK_SINK_LIST ? "[" : "{");
+    out->open[out->depth++] = type;
+    out->is_first = true;
+}
+
+static void end(hak_sink *sink)
+{
+    hak_json *out = (hak_json *)sink;
+    put(out, out->open[--out->depth] == HAK_SINK_LIST ? "]" : "}");
+    out->is_first = false;
+}
+
+static void add_count(hak_sink *sink, const char *name, uint64_t count)
+{
+    put_name((hak_json *)sink, name);
+    put((hak_json *)sink, "%" PRIu64, count);
+}
+
+static void add_part(hak_sink *sink, const char *name, double part)
+{
+    put_name((hak_json *)sink, name);
+    unsigned places = (unsigned)(part * 1e4 + 0.5); /* by itself: a locale may have a comma */
+    put((hak_json *)sink, "%u.%04u", places / 10000, places % 10000);
+}
+
+static void add_text(hak_sink *sink, const char *name, const char *text)
+{
+    put_name((hak_json *)sink, name);
+    put_string((hak_json *)sink, text);
+}
+
+static void add_flag(hak_sink *sink, const char *name, bool flag)
+{
+    put_name((hak_json *)sink, name);
+    put((hak_json *)sink, flag ? "true" : "false");
+}
+
+hak_json hak__json_begin(char *buffer, size_t size)
+{
+    return (hak_json){
+        .sink = {begin, end, add_count, add_part, add_text, add_flag},
+        .buffer = buffer,
+        .size = size,
+        .is_first = true,
+    };
 }
 
 size_t hak__json_end(hak_json *out)

@@ -2,23 +2,20 @@
 #ifndef HAK_JSON_H
 #define HAK_JSON_H
 
-#include <stddef.h>
-
-#include "hakmem.h"
+#include "os/sink.h"
 
 typedef struct hak_json {
+    hak_sink sink; /* first: what is to be told goes here */
     char *buffer;
     size_t size, length;
+    hak_sink_type open[HAK_SINK_DEPTH]; /* what has begun and not ended, outermost first */
+    unsigned depth;
+    bool is_first; /* entry of what was opened last */
 } hak_json;
 
-/* Adds text, as printf does. */
-__attribute__((format(printf, 2, 3))) void hak__json_put(hak_json *out, const char *format, ...);
-
-/* Adds a string of any bytes: what is not UTF-8 becomes the replacement character. */
-void hak__json_string(hak_json *out, const char *string);
-
-/* Adds ", "NAME": NUMBER" for each field of `stats`. */
-void hak__json_fields(hak_json *out, const void *stats, const hak_stats_field *field, size_t count);
+/* A sink that writes into `buffer`, of `size` bytes. Texts may be any bytes: what is not UTF-8
+ * becomes the replacement character. */
+hak_json hak__json_begin(char *buffer, size_t size);
 
 /* Terminates the buffer, and returns the length of the whole text. */
 size_t hak__json_end(hak_json *out);

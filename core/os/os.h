@@ -9,6 +9,7 @@
 #include "os/file.h"
 #include "os/json.h"
 #include "os/report.h"
+#include "os/sink.h"
 #include "os/words.h"
 
 #endif

@@ -1,6 +1,9 @@
 /* Which hakmem this is. */
 #include "hakmem.h"
 #include "os/build.h"
+#include "os/config.h"
+
+const char HAK_LAYOUT = HAK_UNIT_SHIFT;
 
 const char *hak_version(void)
 {

@@ -9,16 +9,15 @@
 
 hak_pages_counts hak__counts(void)
 {
-    hak__region_lock();
-    hak_pages_counts counts = {hak__region_counts(), hak__supply_counts(), hak__hugespace_counts()};
-    hak__region_unlock();
-    return counts;
+    return (hak_pages_counts){hak__region_counts(), hak__supply_counts(), hak__hugespace_counts()};
 }
 
 /* The line that is asked for by HAKMEM_SS_OS_STATS, with the names it has always had. */
 static void tell(void)
 {
+    hak__region_lock();
     hak_pages_counts counts = hak__counts();
+    hak__region_unlock();
     hak_advice_refused refused = hak__os_advice_refused();
     hak_os_calls os;
     char line[320];

@@ -13,6 +13,7 @@ typedef struct hak_pages_counts {
     hak_hugespace_counts huge;
 } hak_pages_counts;
 
+/* Under the lock. */
 hak_pages_counts hak__counts(void);
 
 /* Has a line on stderr tell them at exit, if the option os_stats asks for it. */

@@ -77,6 +77,7 @@ $(CT)/%/test_prewarmed_pages_stay: CT_LINK := -Wl,--wrap=madvise
 $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munmap
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
+$(CT)/%/test_process_is_read_at_once: CT_LINK := -Wl,--wrap=pthread_mutex_unlock
 $(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 
 # Refuses the observer's.

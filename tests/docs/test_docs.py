@@ -352,9 +352,28 @@ def test_the_schema_describes_the_json(call, lua_environment):
 def test_the_schema_describes_pythons_json(python_environment):
     schema = json.loads((DOCS / "stats.schema.json").read_text())
     for install in "", "; hakmem.install()":
-        program = f"import hakmem{install}; print(hakmem.stats_json())"
-        text = run(["python3", "-c", program], env=python_environment)
-        jsonschema.Draft202012Validator(schema).validate(json.loads(text))
+        program = f"import hakmem, json{install}; print(hakmem.stats_json()); print(json.dumps("
+        program += "hakmem.stats())); print(json.dumps(hakmem.process_stats()))"
+        texts = run(["python3", "-c", program], env=python_environment).splitlines()
+        stats, same, process = map(json.loads, texts)
+        for each in stats, same, process:
+            jsonschema.Draft202012Validator(schema).validate(each)
+        assert stats.keys() == same.keys() and "heaps" in process
+
+
+def test_the_schema_describes_pythons_observations(python_environment):
+    schema = json.loads((DOCS / "observations.schema.json").read_text())
+    program = """
+import hakmem, json
+hakmem.install()
+hakmem.observe()
+kept = [[i] for i in range(1000)]
+print(json.dumps(hakmem.observations()))
+print(hakmem.observations_json())"""
+    texts = run(["python3", "-c", program], env=python_environment).splitlines()
+    for seen in map(json.loads, texts):
+        jsonschema.Draft202012Validator(schema).validate(seen)
+        assert seen["sizes"] and seen["ages"] and seen["classes"]
 
 
 OBSERVED = HEAP_AT_WORK + """

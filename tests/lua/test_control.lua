@@ -183,6 +183,15 @@ local function assert_count(value, what)
 end
 
 -- `object` has the counts `names` and, beside them, only `others`.
+-- What an object has by name, and of which type, entries of lists by the first of them.
+local function shape(object)
+  if type(object) ~= "table" then return type(object) end
+  if #object > 0 then return { shape(object[1]) } end
+  local shapes = {}
+  for key, value in pairs(object) do shapes[key] = shape(value) end
+  return shapes
+end
+
 local function assert_counts(object, names, others)
   local left = {}
   for key in pairs(object) do left[key] = true end
@@ -197,8 +206,9 @@ local function assert_counts(object, names, others)
   luaunit.assertNil((next(left)))
 end
 
-local function assert_shape(stats, others)
-  assert_counts(stats, NUMBERS, others)
+local function assert_shape(stats)
+  assert_counts(stats, NUMBERS,
+    { "os_calls", "classes", "kinds", "name", "version", "profile", "fragmentation" })
   assert_counts(stats.os_calls, OS_CALLS)
   luaunit.assertTrue(#stats.classes > 0)
   luaunit.assertTrue(stats.fragmentation >= 0 and stats.fragmentation < 1)
@@ -209,12 +219,12 @@ local function assert_shape(stats, others)
 end
 
 function TestStats:test_every_documented_key_is_there_and_no_other()
-  assert_shape(hakmem.stats(), { "os_calls", "classes", "fragmentation" })
+  assert_shape(hakmem.stats())
 end
 
 function TestStats:test_the_process_has_statistics_too()
   local stats = hakmem.process_stats()
-  assert_counts(stats, PROCESS, { "os_calls" })
+  assert_counts(stats, PROCESS, { "os_calls", "version" })
   assert_counts(stats.os_calls, OS_CALLS)
   luaunit.assertTrue(stats.heaps >= 1 and stats.footprint >= hakmem.stats().live_bytes)
   luaunit.assertTrue(stats.resident >= stats.footprint and stats.reserved >= stats.committed)
@@ -305,7 +315,7 @@ local SNAPSHOT = [[
   local function show(prefix, object)
     for key, value in pairs(object) do
       if type(value) == "table" then show(prefix .. key .. ".", value)
-      else print(("%s%s %.6g"):format(prefix, key, value)) end
+      elseif type(value) == "number" then print(("%s%s %.6g"):format(prefix, key, value)) end
     end
   end
   collectgarbage()
@@ -340,12 +350,23 @@ function TestStats:test_stats_json_says_the_same_as_stats()
     luaunit.assertEquals(json.name, 'a "b" \\ \n\tc')
     luaunit.assertEquals(json.version, hakmem.version)
     luaunit.assertEquals(json.profile, "balanced")
-    assert_shape(json,
-      { "os_calls", "classes", "kinds", "name", "version", "profile", "fragmentation" })
+    assert_shape(json)
     different = difference(json, (support.run(SNAPSHOT, "", "text json")))
     if not different then break end
   end
   luaunit.assertNil(different)
+end
+
+-- Those of kinds too: test_kinds.lua.
+function TestStats:test_tables_have_the_shape_of_json()
+  local stats, json = hakmem.stats(), support.decode_json(hakmem.stats_json())
+  luaunit.assertEquals(shape(stats), shape(json))
+  for _, name in ipairs { "version", "name", "profile" } do
+    luaunit.assertEquals(stats[name], json[name])
+  end
+  luaunit.assertEquals({ stats.name, stats.profile }, { hakmem.heap_name(), hakmem.profile() })
+  luaunit.assertEquals(shape(hakmem.process_stats()),
+    shape(support.decode_json(hakmem.process_stats_json())))
 end
 
 TestProfile = {}

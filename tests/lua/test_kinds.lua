@@ -17,11 +17,11 @@ local COUNT = [[
     local stats = hakmem.stats()
     local blocks, bytes = 0, 0
     for _, of in pairs(stats.kinds) do
-      blocks = blocks + of.blocks
-      bytes = bytes + of.bytes
+      blocks = blocks + of.live_blocks
+      bytes = bytes + of.live_bytes
     end
     assert(blocks == stats.live_blocks and bytes == stats.live_bytes)
-    return stats.kinds[kind].blocks, stats.kinds[kind].bytes
+    return stats.kinds[kind].live_blocks, stats.kinds[kind].live_bytes
   end
 ]]
 local INSTALL = [[hakmem.install { settings = { kinds = true } }]]
@@ -160,16 +160,32 @@ function TestKinds:test_they_are_nothing_without_the_option()
   local output = support.run [[
     local hakmem = require "hakmem"
     hakmem.install()
-    print(hakmem.stats().kinds, hakmem.stats_json():match '"kinds": %[%]')]]
+    print(next(hakmem.stats().kinds), hakmem.stats_json():match '"kinds": %[%]')]]
   luaunit.assertEquals(output, 'nil\t"kinds": []\n')
 end
 
 function TestKinds:test_the_environment_can_ask_for_them()
   local output = support.run([[
     local hakmem = require "hakmem"
-    print(hakmem.stats_json():match '"name": "other"', hakmem.stats().kinds.other.blocks > 0)]],
+    print(hakmem.stats_json():match '"name": "other"', hakmem.stats().kinds.other.live_blocks > 0)]],
     "-l hakmem.auto", "", "HAKMEM_KINDS=1")
   luaunit.assertEquals(output, '"name": "other"\ttrue\n')
+end
+
+function TestKinds:test_they_are_a_list_that_names_find_entries_of()
+  local output = support.run(INSTALL:gsub("^", 'local hakmem = require "hakmem" ') .. [[
+    local kinds = hakmem.stats().kinds
+    local count = 0
+    for i, kind in ipairs(kinds) do
+      assert(kinds[kind.name] == kind and i == count + 1)
+      count = count + 1
+      for key in pairs(kind) do assert(key == "name" or key:match "^live_%l+$") end
+      -- By their former names.
+      assert(kind.bytes == kind.live_bytes and kind.blocks == kind.live_blocks and not kind.other)
+    end
+    for key in pairs(kinds) do assert(type(key) == "number") end
+    print(count, kinds.nothing, kinds[count + 1])]])
+  luaunit.assertEquals(output, "6\tnil\tnil\n")
 end
 
 function TestKinds:test_json_says_the_same()
@@ -184,9 +200,9 @@ function TestKinds:test_json_says_the_same()
         json:gmatch '{"name": "(%a+)", "live_bytes": (%d+), "live_blocks": (%d+)}' do
       -- The text is a string and its copy.
       local near = name == "string" or name == "other"
-      assert(near or kinds[name].bytes == tonumber(bytes), name)
-      assert(near or kinds[name].blocks == tonumber(blocks), name)
-      assert(math.abs(kinds[name].blocks - tonumber(blocks)) <= 2)
+      assert(near or kinds[name].live_bytes == tonumber(bytes), name)
+      assert(near or kinds[name].live_blocks == tonumber(blocks), name)
+      assert(math.abs(kinds[name].live_blocks - tonumber(blocks)) <= 2)
       same = same + 1
     end
     print(same)]])

@@ -411,7 +411,7 @@ static PyObject *whole_stats(PyObject *self, PyObject *args)
         .kinds = 2,
         .kind_stats = {{.name = "one", .live_bytes = 1000}, {.name = "other", .live_blocks = 2000}},
     };
-    return hak_py_stats_dict(&read);
+    return hak_py_stats_dict("name", "profile", &read);
 }
 
 /* Whichever block is refused, it is a MemoryError, and nothing is lost. */

@@ -159,7 +159,7 @@ hakmem.install(limit=64 << 20)
 kept = []
 for _ in range(3):
     try:
-        while True: kept.append(bytes(1000))
+        while True: kept.append(bytes(1500)) # a size that stats() does not need
     except MemoryError:
         pass
     assert 60 << 20 < hakmem.stats()["footprint"] <= 64 << 20
@@ -351,7 +351,7 @@ def test_kinds_are_told_where_they_are_kept_apart(python):
     python.code(
         """
 import hakmem
-assert "kinds" not in hakmem.stats()
+assert hakmem.stats()["kinds"] == []
 hakmem.install()
 kept = [[i] for i in range(1000)]
 stats = hakmem.stats()

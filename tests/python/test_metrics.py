@@ -150,7 +150,10 @@ def test_what_observes_works_where_hakmem_is_not_installed(python):
         assert hakmem.limit() == hakmem.trim() == 0 and not hakmem.observing()
         assert hakmem.heap_name() == "python" and hakmem.installed() == ()
         empty = hakmem.stats()
+        about = [empty.pop(name) for name in ("version", "name", "profile")]
+        assert about == [hakmem.version, "python", profile]
         assert all(not value for name, value in empty.items() if name != "os_calls"), empty
+        empty = hakmem.stats()
         told, text = json.loads(hakmem.stats_json()), hakmem.openmetrics()
         assert "hakmem_installed 0" in text and "hakmem_live_bytes 0" in text
         about = f'version="{hakmem.version}",build="{hakmem.build}",profile="{profile}"'

@@ -26,6 +26,7 @@ __all__ = [
     "installed",
     "limit",
     "observations",
+    "observations_json",
     "observe",
     "observing",
     "openmetrics",
@@ -79,7 +80,7 @@ def _check_profile(name):
 def _check_limit(bytes):
     if not isinstance(bytes, int) or isinstance(bytes, bool):
         raise TypeError(f"limit must be an int of bytes, not {type(bytes).__name__}")
-    if not 0 <= bytes <= 2**53:
+    if not 0 <= bytes <= _hakmem.size_max:
         raise ValueError(
             f"limit must be from 0 (no limit) to 2**53 bytes, not {bytes}"
         )
@@ -150,7 +151,7 @@ def installed():
 def stats():
     """A snapshot of the heap, a dict: see the reference for each entry and its unit.
 
-    Before any install() all numbers are 0, and there is no size class.
+    Before any install() all numbers are 0, and there is no size class and no kind.
     """
     return _hakmem.stats() if _hakmem.has_heap() else _hakmem.empty_stats()
 
@@ -161,8 +162,7 @@ def stats_json():
         return _hakmem.stats_json()
     from json import dumps
 
-    about = {"version": version, "name": heap_name(), "profile": profile()}
-    return dumps({**about, **stats(), "kinds": []})
+    return dumps(stats())
 
 
 def process_stats():
@@ -207,8 +207,7 @@ def options():
     Each has the variable of the environment, which is read once, and the type,
     range, help, value and origin: "default", "profile", "environment" or "heap".
     """
-    keys = ("variable", "type", "range", "help", "value", "origin")
-    return {name: dict(zip(keys, rest)) for name, *rest in _hakmem.options()}
+    return {each.pop("name"): each for each in _hakmem.options()}
 
 
 class using_profile:
@@ -301,10 +300,12 @@ def observations():
 
     ValueError before any observe(), RuntimeError before any install().
     """
-    text = _hakmem.observations_json()
-    from json import loads
+    return _hakmem.observations()
 
-    return loads(text)
+
+def observations_json():
+    """The same as JSON text."""
+    return _hakmem.observations_json()
 
 
 def trace(path):

@@ -1,0 +1,30 @@
+/* Statistics and observations as JSON text. */
+#include "insight/observe.h"
+#include "insight/tell.h"
+
+size_t hak_heap_stats_json(const hak_heap *heap, char *buffer, size_t size)
+{
+    hak_stats stats;
+    hak_heap_stats(heap, &stats);
+    hak_json out = hak__json_begin(buffer, size);
+    hak__tell_stats(&out.sink, hak_heap_name(heap), hak_heap_profile(heap), &stats);
+    return hak__json_end(&out);
+}
+
+size_t hak_process_stats_json(char *buffer, size_t size)
+{
+    hak_process_stats stats;
+    hak_process_stats_read(&stats);
+    hak_json out = hak__json_begin(buffer, size);
+    hak__tell_process_stats(&out.sink, &stats);
+    return hak__json_end(&out);
+}
+
+size_t hak_heap_observations_json(hak_heap *heap, char *buffer, size_t size)
+{
+    const hak_observations *told = hak_heap_observations(heap);
+    if (!told) return 0;
+    hak_json out = hak__json_begin(buffer, size);
+    hak__tell_observations(&out.sink, hak_heap_name(heap), told);
+    return hak__json_end(&out);
+}
