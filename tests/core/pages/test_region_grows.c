@@ -9,6 +9,7 @@
 
 #include "os/os.h"
 #include "pages/plan.h"
+#include "pages/region.h"
 
 #define SLACK (64 * MIB) /* address space that is taken for nothing, at most */
 
