@@ -47,9 +47,10 @@ static void reached(hak_pages *pages, size_t units)
 {
     hak_heap *heap = hak__heap_of_pages(pages);
     if (units <= heap->units) return;
-    const hak_region *shared = hak__region_shared(); /* it may be younger than the heap */
-    heap->base = shared->base;
-    heap->slabs = shared->slabs;
+    if (!heap->slabs) { /* the region is younger than the heap */
+        heap->base = hak__region_shared()->base;
+        heap->slabs = hak__region_shared()->slabs;
+    }
     heap->units = units;
 }
 

@@ -13,7 +13,8 @@ static size_t pool_bytes;   /* touched in them, and in free nests */
 
 static size_t superslabs_taken, superslabs_given; /* for statistics */
 
-/* The superslabs of nests that have a free one; where one was given back latest comes first. */
+/* The superslabs of nests that have a free one; where one was given back latest comes first, and
+ * those whose free ones have no pages come last. */
 static hak_superslab *nests_first, *nests_last;
 static size_t nests_unused; /* those that have no other */
 
@@ -126,6 +127,15 @@ static void unlink(hak_superslab *super)
     else nests_last = super->prev;
 }
 
+static void link_last(hak_superslab *super)
+{
+    super->next = NULL;
+    super->prev = nests_last;
+    if (nests_last) nests_last->next = super;
+    else nests_first = super;
+    nests_last = super;
+}
+
 static hak_superslab *nests_new(void)
 {
     bool is_first = hak__mapping_count() == 0 || hak__os_address_limit() != SIZE_MAX;
@@ -147,7 +157,10 @@ static hak_unit *take_nest(void)
     unsigned bit = (unsigned)__builtin_ctzll(dirty ? dirty : super->free);
     super->free &= ~((uint64_t)1 << bit);
     super->dirty &= ~((uint64_t)1 << bit);
-    if (!super->free) unlink(super);
+    if (!(super->free & super->dirty)) {
+        unlink(super);
+        if (super->free) link_last(super);
+    }
     hak_unit *nest = &hak__superslab_slabs(super)[bit];
     pool_bytes -= nest->touched;
     *nest = (hak_unit){

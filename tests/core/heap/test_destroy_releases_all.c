@@ -91,7 +91,7 @@ static void thousand_cycles(void *context)
         if (cycle % 100 != 51) continue;
         size_t mappings_now = support_mappings(), size_now = support_status("VmSize:");
         size_t resident_now = support_resident();
-        if (cycle > 51) {
+        if (cycle > 151) {
             REQUIRE_THAT(mappings_now <= mappings + 2, "%zu mappings, then %zu", mappings,
                          mappings_now);
             REQUIRE_THAT(size_now <= size, "%zu bytes of address space, then %zu", size, size_now);

@@ -51,7 +51,7 @@ static size_t own(const hak_heap *heap)
 static size_t check_nests(const hak_superslab *super, size_t *used)
 {
     size_t pooled = 0;
-    for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
+    for (size_t unit = 0; unit < super->units; unit++) {
         const hak_slab *record = &hak__superslab_slabs(super)[unit];
         bool is_free = super->free >> unit & 1, dirty = super->dirty >> unit & 1;
         REQUIRE(is_free == (record->state == HAK_UNIT_FREE));
