@@ -43,7 +43,7 @@ print(json.dumps(seen))
     return json.loads(told)
 
 
-def test_memray_sees_the_requests_and_not_the_pages(profilers, tmp_path):
+def test_memray_sees_the_requests_or_what_is_mapped_for_them(profilers, tmp_path):
     def seen(name, install, python_allocators):
         return seen_by_memray(profilers, tmp_path / name, install, python_allocators)
 
@@ -54,9 +54,9 @@ def test_memray_sees_the_requests_and_not_the_pages(profilers, tmp_path):
             "MALLOC", "CALLOC", "REALLOC", "MMAP"}, by_name
     requested = [sum(n for name, n in each.items() if "PYMALLOC" in name) for each in (stock, ours)]
     assert requested[1] > 40 * MIB and abs(requested[0] - requested[1]) < MIB, requested
-    # Without the flag it sees what pymalloc takes from the system, and nothing of ours.
+    # Without the flag it sees what pymalloc, and hakmem, take from the system.
     assert sum(seen("c", "", False).values()) > 40 * MIB
-    assert sum(seen("d", "hakmem.install()", False).values()) < MIB
+    assert seen("d", "hakmem.install()", False)["MMAP"] > 30 * MIB
 
 
 def test_memray_begins_after_hakmem(profilers, tmp_path):
