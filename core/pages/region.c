@@ -275,11 +275,13 @@ static hak_superslab *take_from_spill(size_t units)
     return NULL;
 }
 
-/* One that is mapped comes first. */
+/* One that is mapped comes first. Where no address space is left, free superslabs that only huge
+ * blocks can take may hold some. */
 hak_superslab *hak__region_take_free(size_t units)
 {
     hak_superslab *super = hak__mapping_take();
     if (!super) super = take_from(&hak__shared, units);
+    if (!super && hak__mapping_trim_all()) super = take_from(&hak__shared, units);
     if (!super) super = take_from_spill(units);
     if (super) hak__room_mark(&super->region->room, hak__superslab_index(super), 1, true);
     return super;

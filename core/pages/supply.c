@@ -72,9 +72,7 @@ static void make_free(hak_superslab *super)
     hak__region_make_free(super, 1);
 }
 
-/* Takes the pages of a superslab of slabs, and frees it. When the OS refuses, they stay in the
- * pool.
- */
+/* Gives the pages of a superslab of slabs back, and frees it. False when the OS refuses. */
 static bool purge(hak_superslab *super)
 {
     if (!hak__mapping_drop(super)) return false;
