@@ -202,11 +202,10 @@ HAK_API const char *hak_heap_name(const hak_heap *heap);
 
 /* Calls to the operating system made by all heaps of the process since it started. */
 typedef struct hak_os_calls {
-    uint64_t mmap;     /* taking address space */
-    uint64_t mprotect; /* 0: none is made */
-    uint64_t madvise;  /* giving pages back, and touching them ahead */
-    uint64_t mremap;   /* moving pages of growing blocks */
-    uint64_t munmap;
+    uint64_t mmap;    /* taking address space */
+    uint64_t madvise; /* giving pages back, and touching them ahead */
+    uint64_t mremap;  /* moving pages of growing blocks */
+    uint64_t munmap;  /* giving address space back */
     uint64_t failed; /* of all these, how many the OS refused */
     uint64_t total;
 } hak_os_calls;

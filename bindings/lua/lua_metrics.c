@@ -54,8 +54,9 @@ static void add_os_calls(luaL_Buffer *text, const hak_os_calls *os)
         const char *labels;
         uint64_t count;
     } calls[] = {
-        {"{call=\"mmap\"}", os->mmap},       {"{call=\"mprotect\"}", os->mprotect},
-        {"{call=\"madvise\"}", os->madvise}, {"{call=\"mremap\"}", os->mremap},
+        {"{call=\"mmap\"}", os->mmap},
+        {"{call=\"madvise\"}", os->madvise},
+        {"{call=\"mremap\"}", os->mremap},
         {"{call=\"munmap\"}", os->munmap},
     };
     add_head(text, "hakmem_os_calls", "counter", "", "Calls to the OS for memory, by kind.");

@@ -18,9 +18,8 @@ static void tell_fields(hak_sink *sink, const void *stats, const hak_stats_field
 
 static void tell_os_calls(hak_sink *sink, const hak_os_calls *os)
 {
-    sink->begin(sink, "os_calls", HAK_SINK_OBJECT, 7);
+    sink->begin(sink, "os_calls", HAK_SINK_OBJECT, 6);
     sink->count(sink, "mmap", os->mmap);
-    sink->count(sink, "mprotect", os->mprotect);
     sink->count(sink, "madvise", os->madvise);
     sink->count(sink, "mremap", os->mremap);
     sink->count(sink, "munmap", os->munmap);

@@ -32,7 +32,7 @@
 #define POINTER_BITS 47 /* at most */
 
 static struct {
-    atomic_uint_fast64_t mmap, mprotect, madvise, mremap, munmap, failed;
+    atomic_uint_fast64_t mmap, madvise, mremap, munmap, failed;
     atomic_uint_fast64_t madvise_enomem, madvise_other; /* of those that failed */
 } counts;
 
@@ -213,12 +213,11 @@ bool hak__os_resident(void *start, size_t size, unsigned char *pages)
 void hak__os_calls(hak_os_calls *calls)
 {
     calls->mmap = atomic_load_explicit(&counts.mmap, memory_order_relaxed);
-    calls->mprotect = atomic_load_explicit(&counts.mprotect, memory_order_relaxed);
     calls->madvise = atomic_load_explicit(&counts.madvise, memory_order_relaxed);
     calls->mremap = atomic_load_explicit(&counts.mremap, memory_order_relaxed);
     calls->munmap = atomic_load_explicit(&counts.munmap, memory_order_relaxed);
     calls->failed = atomic_load_explicit(&counts.failed, memory_order_relaxed);
-    calls->total = calls->mmap + calls->mprotect + calls->madvise + calls->mremap + calls->munmap;
+    calls->total = calls->mmap + calls->madvise + calls->mremap + calls->munmap;
 }
 
 /* Reads the beginning of a file into a text of zeros; false where it cannot be read. */

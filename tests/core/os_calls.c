@@ -46,8 +46,7 @@ int main(int argc, char **argv)
         }
         hak_process_stats_read(&stats);
     }
-    printf("mmap %" PRIu64 "\nmprotect %" PRIu64 "\nmadvise %" PRIu64 "\nmremap %" PRIu64
-           "\nmunmap %" PRIu64 "\n",
-           stats.os.mmap, stats.os.mprotect, stats.os.madvise, stats.os.mremap, stats.os.munmap);
+    printf("mmap %" PRIu64 "\nmadvise %" PRIu64 "\nmremap %" PRIu64 "\nmunmap %" PRIu64 "\n",
+           stats.os.mmap, stats.os.madvise, stats.os.mremap, stats.os.munmap);
     return 0;
 }

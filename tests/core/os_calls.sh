@@ -13,8 +13,8 @@ fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-strace -f -o "$folder/idle" -e trace=mmap,mprotect,madvise,mremap,munmap "$program" > /dev/null
-strace -f -o "$folder/busy" -e trace=mmap,mprotect,madvise,mremap,munmap "$program" busy \
+strace -f -o "$folder/idle" -e trace=mmap,madvise,mremap,munmap "$program" > /dev/null
+strace -f -o "$folder/busy" -e trace=mmap,madvise,mremap,munmap "$program" busy \
     > "$folder/told"
 
 status=0

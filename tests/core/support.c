@@ -236,8 +236,7 @@ void support_check_stats(const hak_heap *heap)
     REQUIRE_THAT(stats.footprint % PAGE == 0, "footprint %zu", stats.footprint);
     REQUIRE(stats.metadata > 0);
     REQUIRE(stats.classes <= HAK_CLASS_STATS_MAX);
-    REQUIRE(stats.os.total == stats.os.mmap + stats.os.mprotect + stats.os.madvise +
-                                  stats.os.mremap + stats.os.munmap);
+    REQUIRE(stats.os.total == stats.os.mmap + stats.os.madvise + stats.os.mremap + stats.os.munmap);
     REQUIRE(stats.os.failed <= stats.os.total);
 
     size_t blocks = stats.large_blocks, bytes = stats.large_bytes, last = 0;

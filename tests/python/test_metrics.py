@@ -23,7 +23,7 @@ about = {"version": hakmem.version, "build": hakmem.build, "profile": hakmem.pro
 flat["hakmem_info", tuple(sorted(about.items()))] = 1
 flat["hakmem_installed", ()] = 1
 flat["hakmem_fragmentation_ratio", ()] = snapshot["fragmentation"]
-for call in "mmap", "mprotect", "madvise", "mremap", "munmap":
+for call in "mmap", "madvise", "mremap", "munmap":
     flat["hakmem_os_calls_total", (("call", call),)] = snapshot["os_calls"][call]
 flat["hakmem_os_failures_total", ()] = snapshot["os_calls"]["failed"]
 for entry in snapshot["classes"]:
