@@ -11,8 +11,9 @@
 
 #define HAK_SUPERSLAB_UNITS 64
 #define HAK_SUPERSLAB_SIZE  ((size_t)HAK_SUPERSLAB_UNITS << HAK_UNIT_SHIFT) /* shared: 4 MiB */
-#define HAK_SUPERS_A_LEAF   ((size_t)64) /* words of the room for superslabs: they touch few pages \
-                                          */
+#define HAK_SUPERS_A_LEAF                                                  \
+    ((size_t)64) /* words of the room for superslabs: they touch few pages \
+                  */
 
 struct hak_pages;
 
@@ -135,6 +136,32 @@ static inline void hak__superslab_remove(hak_superslab **list, hak_superslab *su
     if (super->prev) super->prev->next = super->next;
     else *list = super->next;
     if (super->next) super->next->prev = super->prev;
+}
+
+/* A list that has an end too. */
+typedef struct hak_superslab_line {
+    hak_superslab *first, *last;
+} hak_superslab_line;
+
+static inline void hak__line_put_first(hak_superslab_line *line, hak_superslab *super)
+{
+    hak__superslab_push(&line->first, super);
+    if (!line->last) line->last = super;
+}
+
+static inline void hak__line_put_last(hak_superslab_line *line, hak_superslab *super)
+{
+    super->next = NULL;
+    super->prev = line->last;
+    if (line->last) line->last->next = super;
+    else line->first = super;
+    line->last = super;
+}
+
+static inline void hak__line_remove(hak_superslab_line *line, hak_superslab *super)
+{
+    if (super == line->last) line->last = super->prev;
+    hak__superslab_remove(&line->first, super);
 }
 
 static inline char *hak__superslab_start(const hak_superslab *super)

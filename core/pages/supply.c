@@ -15,7 +15,7 @@ static size_t superslabs_taken, superslabs_given; /* for statistics */
 
 /* The superslabs of nests that have a free one; where one was given back latest comes first, and
  * those whose free ones have no pages come last. */
-static hak_superslab *nests_first, *nests_last;
+static hak_superslab_line nests;
 static size_t nests_unused; /* those that have no other */
 
 static void put_into_pool(hak_superslab *super, size_t touched)
@@ -108,32 +108,6 @@ void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max)
 
 /* ------------------------------------------------------------------ nests */
 
-static void link_first(hak_superslab *super)
-{
-    super->prev = NULL;
-    super->next = nests_first;
-    if (nests_first) nests_first->prev = super;
-    else nests_last = super;
-    nests_first = super;
-}
-
-static void unlink(hak_superslab *super)
-{
-    if (super->prev) super->prev->next = super->next;
-    else nests_first = super->next;
-    if (super->next) super->next->prev = super->prev;
-    else nests_last = super->prev;
-}
-
-static void link_last(hak_superslab *super)
-{
-    super->next = NULL;
-    super->prev = nests_last;
-    if (nests_last) nests_last->next = super;
-    else nests_first = super;
-    nests_last = super;
-}
-
 static hak_superslab *nests_new(void)
 {
     bool is_first = hak__mapping_count() == 0 || hak__os_address_limit() != SIZE_MAX;
@@ -141,14 +115,14 @@ static hak_superslab *nests_new(void)
     if (!super) return NULL;
     pool_bytes += hak__superslab_retained(super);
     super->owner = NULL;
-    link_first(super);
+    hak__line_put_first(&nests, super);
     nests_unused++;
     return super;
 }
 
 static hak_unit *take_nest(void)
 {
-    hak_superslab *super = nests_first ? nests_first : nests_new();
+    hak_superslab *super = nests.first ? nests.first : nests_new();
     if (!super) return NULL;
     if (super->free == all_units(super)) nests_unused--;
     uint64_t dirty = super->free & super->dirty;
@@ -156,8 +130,8 @@ static hak_unit *take_nest(void)
     super->free &= ~((uint64_t)1 << bit);
     super->dirty &= ~((uint64_t)1 << bit);
     if (!(super->free & super->dirty)) {
-        unlink(super);
-        if (super->free) link_last(super);
+        hak__line_remove(&nests, super);
+        if (super->free) hak__line_put_last(&nests, super);
     }
     hak_unit *nest = &hak__superslab_slabs(super)[bit];
     pool_bytes -= nest->touched;
@@ -208,7 +182,7 @@ static bool purge_nests(hak_superslab *super)
     }
     if (super->free != all_units(super) || super->dirty) return true;
     if (super->units < HAK_SUPERSLAB_UNITS && !hak__mapping_remove(super)) return false;
-    unlink(super);
+    hak__line_remove(&nests, super);
     nests_unused--;
     superslabs_given++;
     make_free(super);
@@ -219,7 +193,7 @@ static bool purge_nests(hak_superslab *super)
 static void shrink_nests(size_t keep)
 {
     hak_superslab *prev;
-    for (hak_superslab *super = nests_last; super && pool_bytes > keep; super = prev) {
+    for (hak_superslab *super = nests.last; super && pool_bytes > keep; super = prev) {
         prev = super->prev;
         if (!purge_nests(super)) return;
     }
@@ -231,8 +205,8 @@ void hak__supply_give_nest(hak_unit *nest, size_t pool_max)
     hak_region *region = hak__region_of(nest->start);
     hak_superslab *super = hak__superslab_of(region, nest->start);
     uint64_t bit = (uint64_t)1 << (hak__unit_index(region, nest->start) % HAK_SUPERSLAB_UNITS);
-    if (super->free) unlink(super);
-    link_first(super);
+    if (super->free) hak__line_remove(&nests, super);
+    hak__line_put_first(&nests, super);
     super->free |= bit;
     if (nest->touched) super->dirty |= bit;
     pool_bytes += nest->touched;

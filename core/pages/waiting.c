@@ -2,16 +2,11 @@
 
 #define LOOK_AT 16 /* huge blocks, for one of the right size */
 
-/* In the order in which they came. */
-typedef struct line {
-    hak_superslab *first, *last;
-} line;
-
-static line slabs, huge;
+static hak_superslab_line slabs, huge; /* in the order in which they came */
 static size_t waiting_bytes;
 static uint32_t tick;
 
-static line *line_of(const hak_superslab *super)
+static hak_superslab_line *line_of(const hak_superslab *super)
 {
     return super->type == HAK_SUPERSLAB_HUGE ? &huge : &slabs;
 }
@@ -19,25 +14,16 @@ static line *line_of(const hak_superslab *super)
 /* `pooled` and `huge_size` are one. */
 void hak__waiting_put(hak_superslab *super, size_t bytes, unsigned ticks)
 {
-    line *in = line_of(super);
     super->pooled = bytes;
     super->over = tick + ticks;
-    super->next = NULL;
-    super->prev = in->last;
-    if (in->last) in->last->next = super;
-    else in->first = super;
-    in->last = super;
+    hak__line_put_last(line_of(super), super);
     __atomic_store_n(&waiting_bytes, waiting_bytes + bytes, __ATOMIC_RELAXED);
 }
 
 static hak_superslab *take(hak_superslab *super)
 {
     if (!super) return NULL;
-    line *in = line_of(super);
-    if (super->prev) super->prev->next = super->next;
-    else in->first = super->next;
-    if (super->next) super->next->prev = super->prev;
-    else in->last = super->prev;
+    hak__line_remove(line_of(super), super);
     __atomic_store_n(&waiting_bytes, waiting_bytes - super->pooled, __ATOMIC_RELAXED);
     return super;
 }
