@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -98,11 +99,14 @@ size_t hak__os_address_limit(void)
     return (size_t)limit.rlim_cur;
 }
 
-/* The stack lies at the upper end. */
+/* The stack that the kernel has made lies at the upper end, and what it tells a program lies there;
+ * the stack of a thread or a coroutine may lie anywhere. */
 size_t hak__os_address_end(void)
 {
     char here;
-    unsigned bits = 64 - (unsigned)__builtin_clzll((uintptr_t)&here);
+    uintptr_t high = (uintptr_t)getauxval(AT_RANDOM);
+    if (!high) high = (uintptr_t)&here;
+    unsigned bits = 64 - (unsigned)__builtin_clzll(high);
     return (size_t)1 << (bits < POINTER_BITS ? bits : POINTER_BITS);
 }
 

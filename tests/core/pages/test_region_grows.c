@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <ucontext.h>
 
 #include "os/os.h"
 #include "pages/plan.h"
 #include "pages/region.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 
 #define SLACK (64 * MIB) /* address space that is taken for nothing, at most */
 
@@ -61,6 +66,32 @@ static void the_end_of_addresses_is_known(void **state)
     uintptr_t here = (uintptr_t)&state;
     REQUIRE((end & (end - 1)) == 0 && end <= (size_t)1 << 47);
     REQUIRE(end == (size_t)1 << 47 || (here >= end / 2 && here < end));
+}
+
+/* Whatever stack asks: one of a coroutine may lie low. */
+static ucontext_t main_context, low_context;
+static size_t end_seen_from_below;
+
+static void look_from_below(void)
+{
+    end_seen_from_below = hak__os_address_end();
+}
+
+static void the_end_is_the_same_from_any_stack(void **state)
+{
+    (void)state;
+    const size_t size = 256 * KIB;
+    char *low = (char *)(uintptr_t)(GIB / 2);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+    REQUIRE(mmap(low, size, PROT_READ | PROT_WRITE, flags, -1, 0) == low);
+    REQUIRE(getcontext(&low_context) == 0);
+    low_context.uc_stack.ss_sp = low;
+    low_context.uc_stack.ss_size = size;
+    low_context.uc_link = &main_context;
+    makecontext(&low_context, look_from_below, 0);
+    REQUIRE(swapcontext(&main_context, &low_context) == 0);
+    REQUIRE(end_seen_from_below == hak__os_address_end());
+    munmap(low, size);
 }
 
 static void tell_base(void *where)
@@ -318,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_base_has_room_above),
         cmocka_unit_test(the_end_of_addresses_is_known),
+        cmocka_unit_test(the_end_is_the_same_from_any_stack),
         cmocka_unit_test(processes_do_not_share_it),
         cmocka_unit_test(address_space_is_what_is_needed),
         cmocka_unit_test(a_huge_block_takes_what_it_has),
