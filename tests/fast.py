@@ -29,8 +29,7 @@ PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 # HAK_TEST_SCALE of the C tests: what it divides operations by, where a test has many.
 SCALE = {"core": 40, "lua": 8}
 
-# A mistake may make a test take all memory, fill the disk or fork without end. The address
-# space has no limit, since the core reserves a terabyte of it.
+# A mistake may make a test take all memory, fill the disk or fork without end.
 DATA_MOST = 3_000_000_000
 DATA_WITHOUT_END = {"thread"}  # groups: the sanitizer maps terabytes
 FILE_MOST = 100_000_000
