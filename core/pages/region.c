@@ -174,12 +174,18 @@ const hak_region *hak__region_shared(void)
     return is_ready() ? &hak__shared : &none;
 }
 
-/* Whether `p`, which lies within the region, is ours: what is not mapped may have become others'.
- */
+/* Whether `p`, which lies within the region, is ours: what is not mapped may have become others',
+ * behind the end of a huge block too. */
 static bool is_mapped(const hak_region *region, const void *p)
 {
     size_t index = hak__unit_index(region, p) / HAK_SUPERSLAB_UNITS;
-    return hak__plan_has_super(region, index) && region->supers[index].mapped;
+    if (!hak__plan_has_super(region, index)) return false;
+    const hak_superslab *super = &region->supers[index];
+    if (!super->mapped) return false;
+    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->run;
+    bool is_huge = super->type == HAK_SUPERSLAB_HUGE;
+    size_t mapped = is_huge ? super->huge_mapped : (size_t)super->units << HAK_UNIT_SHIFT;
+    return (size_t)((const char *)p - hak__superslab_start(super)) < mapped;
 }
 
 hak_region *hak__region_of(const void *p)

@@ -178,6 +178,29 @@ static void a_huge_block_takes_what_it_has(void **state)
     support_in_child(take_for_huge_blocks, NULL, 20);
 }
 
+/* What others map right behind a huge block is theirs, though the superslab reaches further. */
+static void map_behind(void *unused)
+{
+    (void)unused;
+    hak_heap *heap = hak_heap_new(NULL);
+    size_t sizes[] = {3 * MIB, 5 * MIB};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        char *block = hak_heap_alloc(heap, sizes[i]), *behind = block + sizes[i];
+        REQUIRE(map_at(behind, PAGE) == behind);
+        REQUIRE(hak_owns(behind - 1) && hak_heap_owns(heap, behind - 1));
+        REQUIRE(!hak_owns(behind) && !hak_heap_owns(heap, behind));
+        REQUIRE(munmap(behind, PAGE) == 0);
+        hak_heap_free(heap, block);
+    }
+    hak_heap_destroy(heap);
+}
+
+static void what_others_map_behind_a_block_is_theirs(void **state)
+{
+    (void)state;
+    support_in_child(map_behind, NULL, 20);
+}
+
 /* ------------------------------------------------------------------ a limit */
 
 typedef struct limit {
@@ -353,6 +376,7 @@ int main(void)
         cmocka_unit_test(processes_do_not_share_it),
         cmocka_unit_test(address_space_is_what_is_needed),
         cmocka_unit_test(a_huge_block_takes_what_it_has),
+        cmocka_unit_test(what_others_map_behind_a_block_is_theirs),
         cmocka_unit_test(a_limit_is_that_of_malloc),
         cmocka_unit_test(others_are_not_in_the_way),
         cmocka_unit_test(many_heaps_leave_nothing),
