@@ -12,9 +12,9 @@ static void *alloc_observed(void *ud, void *block, size_t old_size, size_t new_s
         return alloc(ud, block, old_size, 0);
     }
     unsigned kind = block ? 0 : hak__lua_kind_of(old_size);
-    hak_sight sight = hak__observe_before(heap, block, kind, new_size);
+    hak_probe probe = hak__observe_before(heap, block, kind, new_size);
     void *result = alloc(ud, block, old_size, new_size);
-    hak__observe_after(heap, &sight, result);
+    hak__observe_after(heap, &probe, result);
     return result;
 }
 

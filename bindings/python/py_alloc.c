@@ -202,9 +202,9 @@ static void leave(bool entered)
 static void *observed_alloc(hak_heap *heap, size_t size, int domain)
 {
     bool entered = enter(heap);
-    hak_sight sight = hak__observe_before(heap, NULL, 0, size);
+    hak_probe probe = hak__observe_before(heap, NULL, 0, size);
     void *block = alloc(heap, size, domain);
-    hak__observe_after(heap, &sight, block);
+    hak__observe_after(heap, &probe, block);
     leave(entered);
     return block;
 }
@@ -214,9 +214,9 @@ static void *observed_zalloc(hak_heap *heap, size_t count, size_t size, int doma
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX;
     bool entered = enter(heap);
-    hak_sight sight = hak__observe_before(heap, NULL, 0, bytes);
+    hak_probe probe = hak__observe_before(heap, NULL, 0, bytes);
     void *block = zalloc(heap, count, size, domain);
-    hak__observe_after(heap, &sight, block);
+    hak__observe_after(heap, &probe, block);
     leave(entered);
     return block;
 }
@@ -224,9 +224,9 @@ static void *observed_zalloc(hak_heap *heap, size_t count, size_t size, int doma
 static void *observed_resize(hak_heap *heap, void *block, size_t size, int domain)
 {
     bool entered = enter(heap);
-    hak_sight sight = hak__observe_before(heap, block, 0, size);
+    hak_probe probe = hak__observe_before(heap, block, 0, size);
     block = resize(heap, block, size, domain);
-    hak__observe_after(heap, &sight, block);
+    hak__observe_after(heap, &probe, block);
     leave(entered);
     return block;
 }

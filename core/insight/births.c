@@ -2,8 +2,8 @@
 
 #include "os/os.h"
 
-#define FIRST    ((size_t)4096) /* entries: 24 pages */
-#define PATIENCE 1024
+#define FIRST       ((size_t)4096) /* entries: 24 pages */
+#define RETRY_AFTER 1024
 
 /* Where the search for a block begins: neighbours in memory lie apart (Fibonacci hashing, D. Knuth,
  * The Art of Computer Programming 3, 6.4). */
@@ -53,8 +53,8 @@ static bool grow(hak_births *births)
 bool hak__births_add(hak_births *births, hak_birth birth)
 {
     if (births->count >= births->capacity - births->capacity / 4) {
-        if (births->patience > 0) births->patience--;
-        else if (!grow(births)) births->patience = PATIENCE;
+        if (births->retry_after > 0) births->retry_after--;
+        else if (!grow(births)) births->retry_after = RETRY_AFTER;
     }
     if (births->count >= births->capacity - births->capacity / 16) return false;
     place(births, birth);

@@ -11,7 +11,7 @@ typedef struct hak_birth {
     uintptr_t block;
     uint64_t when;      /* the number of the operation, from 1 */
     uint64_t size : 56; /* bytes asked for, then or by the last resize */
-    uint64_t row : 8;   /* of the observer's counts */
+    uint64_t slot : 8;  /* of the observer's counts */
 } hak_birth;
 
 /* Zero is an empty table. */
@@ -19,7 +19,7 @@ typedef struct hak_births {
     hak_birth *table;
     size_t capacity; /* a power of two, or 0 */
     size_t count;
-    size_t patience; /* births until the OS is asked again, which has refused */
+    size_t retry_after; /* births until the OS is asked again, which has refused */
 } hak_births;
 
 /* The birth of `block`; NULL if it is not known. Valid until the next call that changes the table.

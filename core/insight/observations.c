@@ -60,47 +60,47 @@ static bool has_any(const hak_class_observations *class)
     return class->requests || class->refusals || class->resizes_in_place || class->frees;
 }
 
-static void add_class(hak_observations *told, const hak_class_observations *class, size_t size)
+static void add_class(hak_observations *snapshot, const hak_class_observations *class, size_t size)
 {
-    told->hits += class->hits;
-    told->misses += class->misses;
-    told->refills += class->refills;
-    told->bytes_requested += class->bytes_requested;
-    told->bytes_given += class->bytes_given;
+    snapshot->hits += class->hits;
+    snapshot->misses += class->misses;
+    snapshot->refills += class->refills;
+    snapshot->bytes_requested += class->bytes_requested;
+    snapshot->bytes_given += class->bytes_given;
     if (!has_any(class)) return;
-    told->class_observations[told->classes] = *class;
-    told->class_observations[told->classes++].block_size = size;
+    snapshot->class_observations[snapshot->classes] = *class;
+    snapshot->class_observations[snapshot->classes++].block_size = size;
 }
 
-static void add_range(hak_observations *told, uint64_t from, uint64_t to, size_t count)
+static void add_range(hak_observations *snapshot, uint64_t from, uint64_t to, size_t count)
 {
-    if (count) told->sizes[told->size_ranges++] = (hak_range){from, to, count};
+    if (count) snapshot->sizes[snapshot->size_ranges++] = (hak_range){from, to, count};
 }
 
-static void list_sizes(const hak_heap *heap, hak_observations *told)
+static void list_sizes(const hak_heap *heap, hak_observations *snapshot)
 {
     const hak_observer *observer = hak__observer_of(heap);
     for (size_t i = 0; i <= HAK_SMALL_MAX / 8; i++) {
-        add_range(told, i ? 8 * i - 7 : 0, 8 * i, observer->sizes[i]);
+        add_range(snapshot, i ? 8 * i - 7 : 0, 8 * i, observer->sizes[i]);
     }
     unsigned index = hak__heap_class_of(heap, HAK_SMALL_MAX) + 1;
     for (size_t below = HAK_SMALL_MAX; index <= hak__heap_last_class(heap); index++) {
         size_t size = hak__heap_class_size(heap, index);
-        add_range(told, below + 1, size, observer->sizes_by_class[index]);
+        add_range(snapshot, below + 1, size, observer->sizes_by_class[index]);
         below = size;
     }
     for (unsigned power = 0; power < HAK_POWERS; power++) {
         uint64_t from = hak__power_from(power);
         if (from <= HAK_MEDIUM_MAX) from = HAK_MEDIUM_MAX + 1;
-        add_range(told, from, hak__power_to(power), observer->sizes_by_power[power]);
+        add_range(snapshot, from, hak__power_to(power), observer->sizes_by_power[power]);
     }
 }
 
-static void count_ages(const hak_births *births, hak_observations *told)
+static void count_ages(const hak_births *births, hak_observations *snapshot)
 {
     for (size_t i = 0; i < births->capacity; i++) {
         const hak_birth *birth = &births->table[i];
-        if (birth->block) told->ages[hak__power_of(told->operations - birth->when)]++;
+        if (birth->block) snapshot->ages[hak__power_of(snapshot->operations - birth->when)]++;
     }
 }
 
@@ -108,20 +108,20 @@ const hak_observations *hak_heap_observations(hak_heap *heap)
 {
     hak_observer *observer = hak__observer_of(heap);
     if (!observer) return NULL;
-    hak_observations *told = &observer->told;
-    const hak_class_observations *rows = observer->counts.class_observations;
-    *told = observer->counts;
-    memset(told->class_observations, 0, sizeof told->class_observations);
-    told->observing = observer->on;
-    told->live_blocks = observer->births.count;
-    told->traced = hak__trace_length(&observer->trace);
-    told->memory = hak__observe_memory(observer);
+    hak_observations *snapshot = &observer->snapshot;
+    const hak_class_observations *slots = observer->counts.class_observations;
+    *snapshot = observer->counts;
+    memset(snapshot->class_observations, 0, sizeof snapshot->class_observations);
+    snapshot->observing = observer->on;
+    snapshot->live_blocks = observer->births.count;
+    snapshot->traced = hak__trace_length(&observer->trace);
+    snapshot->memory = hak__observe_memory(observer);
     for (unsigned index = 1; index <= hak__heap_last_class(heap); index++) {
         size_t size = hak__heap_class_size(heap, index);
-        add_class(told, &rows[index], size);
+        add_class(snapshot, &slots[index], size);
     }
-    add_class(told, &rows[0], 0);
-    list_sizes(heap, told);
-    count_ages(&observer->births, told);
-    return told;
+    add_class(snapshot, &slots[0], 0);
+    list_sizes(heap, snapshot);
+    count_ages(&observer->births, snapshot);
+    return snapshot;
 }

@@ -69,13 +69,13 @@ void hak__observe_end(hak_heap *heap)
 
 /* ------------------------------------------------------------------ counting */
 
-static unsigned row_of(const hak_heap *heap, size_t size)
+static unsigned slot_of(const hak_heap *heap, size_t size)
 {
     return size <= HAK_MEDIUM_MAX ? hak__heap_class_of(heap, size) : 0;
 }
 
-/* The row of a block that can hold `size` bytes. */
-static unsigned row_holding(const hak_heap *heap, size_t size)
+/* The slot of a block that can hold `size` bytes. */
+static unsigned slot_holding(const hak_heap *heap, size_t size)
 {
     return size <= HAK_MEDIUM_MAX ? hak__heap_class_within(heap, size) : 0;
 }
@@ -84,7 +84,7 @@ static void count_size(const hak_heap *heap, size_t size)
 {
     hak_observer *observer = hak__observer_of(heap);
     if (size <= HAK_SMALL_MAX) observer->sizes[(size + 7) / 8]++;
-    else if (size <= HAK_MEDIUM_MAX) observer->sizes_by_class[row_of(heap, size)]++;
+    else if (size <= HAK_MEDIUM_MAX) observer->sizes_by_class[slot_of(heap, size)]++;
     else observer->sizes_by_power[hak__power_of(size)]++;
 }
 
@@ -95,49 +95,49 @@ static void trace(hak_observer *observer, hak_event event)
 
 /* A block is there from now on: born now, or, after a resize, at `born`. */
 static void note_birth(hak_observer *observer, const void *block, uint64_t born, size_t size,
-                       unsigned row)
+                       unsigned slot)
 {
     hak_birth *stale = hak__births_find(&observer->births, block);
     if (stale) {
         observer->counts.freed_unseen++;
-        observer->counts.class_observations[stale->row].live--;
+        observer->counts.class_observations[stale->slot].live--;
         hak__births_remove(&observer->births, stale);
     }
-    hak_birth birth = {.block = (uintptr_t)block, .when = born, .size = size, .row = row};
-    if (hak__births_add(&observer->births, birth)) observer->counts.class_observations[row].live++;
+    hak_birth birth = {.block = (uintptr_t)block, .when = born, .size = size, .slot = slot};
+    if (hak__births_add(&observer->births, birth)) observer->counts.class_observations[slot].live++;
     else observer->counts.unnoted++;
 }
 
-/* A block of `row` was handed out. */
-static void note_request(hak_heap *heap, hak_observer *observer, const hak_sight *before,
-                         size_t given, unsigned row)
+/* A block of `slot` was handed out. */
+static void note_request(hak_heap *heap, hak_observer *observer, const hak_probe *before,
+                         size_t usable, unsigned slot)
 {
     hak_observations *counts = &observer->counts;
-    hak_class_observations *class = &counts->class_observations[row];
+    hak_class_observations *class = &counts->class_observations[slot];
     size_t refills = heap->refills - before->refills;
     class->requests++;
     class->hits += before->hit;
     class->misses += !before->hit;
     class->refills += refills;
     class->bytes_requested += before->size;
-    class->bytes_given += given;
+    class->bytes_given += usable;
 }
 
-static hak_event_how how(const hak_sight *before)
+static hak_event_how how(const hak_probe *before)
 {
     return before->hit ? HAK_HOW_HIT : HAK_HOW_MISS;
 }
 
-static void note_alloc(hak_heap *heap, const hak_sight *before, const void *block, size_t given)
+static void note_alloc(hak_heap *heap, const hak_probe *before, const void *block, size_t usable)
 {
     hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
-    unsigned row = row_holding(heap, given);
+    unsigned slot = slot_holding(heap, usable);
     uint64_t now = ++counts->operations;
     counts->allocations++;
     count_size(heap, before->size);
-    note_request(heap, observer, before, given, row);
-    note_birth(observer, block, now, before->size, row);
+    note_request(heap, observer, before, usable, slot);
+    note_birth(observer, block, now, before->size, slot);
     trace(observer,
           (hak_event){
               .block = now, .size = before->size, .kind = HAK_EVENT_ALLOC, .how = how(before)});
@@ -147,14 +147,14 @@ static void note_alloc(hak_heap *heap, const hak_sight *before, const void *bloc
 static hak_birth birth_of(const hak_heap *heap, const void *block, size_t had)
 {
     const hak_birth *birth = hak__births_find(&hak__observer_of(heap)->births, block);
-    return birth ? *birth : (hak_birth){.size = had, .row = row_holding(heap, had)};
+    return birth ? *birth : (hak_birth){.size = had, .slot = slot_holding(heap, had)};
 }
 
 static void forget(hak_observer *observer, const void *block)
 {
     hak_birth *birth = hak__births_find(&observer->births, block);
     if (!birth) return;
-    observer->counts.class_observations[birth->row].live--;
+    observer->counts.class_observations[birth->slot].live--;
     hak__births_remove(&observer->births, birth);
 }
 
@@ -163,7 +163,7 @@ static void note_free(hak_heap *heap, const void *block, size_t had)
     hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
     hak_birth birth = birth_of(heap, block, had);
-    hak_class_observations *class = &counts->class_observations[birth.row];
+    hak_class_observations *class = &counts->class_observations[birth.slot];
     uint64_t now = ++counts->operations;
     counts->frees++;
     class->frees++;
@@ -182,26 +182,26 @@ static void note_free(hak_heap *heap, const void *block, size_t had)
 }
 
 /* A block keeps its birth wherever it goes. */
-static void note_resize(hak_heap *heap, const hak_sight *before, const void *result, size_t given)
+static void note_resize(hak_heap *heap, const hak_probe *before, const void *result, size_t usable)
 {
     hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
     hak_birth birth = birth_of(heap, before->block, before->had);
-    unsigned row = row_holding(heap, given);
+    unsigned slot = slot_holding(heap, usable);
     bool moved = result != before->block;
     counts->operations++;
     count_size(heap, before->size);
     if (moved) {
         counts->resizes_moved++;
-        counts->class_observations[birth.row].frees++;
-        note_request(heap, observer, before, given, row);
+        counts->class_observations[birth.slot].frees++;
+        note_request(heap, observer, before, usable, slot);
     } else {
         counts->resizes_in_place++;
-        counts->class_observations[row].resizes_in_place++;
+        counts->class_observations[slot].resizes_in_place++;
     }
     if (birth.when) {
         forget(observer, before->block);
-        note_birth(observer, result, birth.when, before->size, row);
+        note_birth(observer, result, birth.when, before->size, slot);
     }
     trace(observer, (hak_event){.block = birth.when,
                                 .size = before->size,
@@ -210,7 +210,7 @@ static void note_resize(hak_heap *heap, const hak_sight *before, const void *res
                                 .how = moved ? how(before) : HAK_HOW_IN_PLACE});
 }
 
-static void note_refusal(hak_heap *heap, const hak_sight *before)
+static void note_refusal(hak_heap *heap, const hak_probe *before)
 {
     hak_observer *observer = hak__observer_of(heap);
     hak_observations *counts = &observer->counts;
@@ -219,7 +219,7 @@ static void note_refusal(hak_heap *heap, const hak_sight *before)
     counts->operations++;
     counts->refusals++;
     count_size(heap, before->size);
-    counts->class_observations[row_of(heap, before->size)].refusals++;
+    counts->class_observations[slot_of(heap, before->size)].refusals++;
     trace(observer, (hak_event){.block = birth.when,
                                 .size = before->size,
                                 .old_size = birth.size,
@@ -234,27 +234,27 @@ bool hak__observe_hit(const hak_heap *heap, unsigned kind, unsigned index)
     return hak__heap_current(heap, hak__class_in(heap, kind, index))->free != NULL;
 }
 
-hak_sight hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size)
+hak_probe hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size)
 {
     if (block && heap->kinds) kind = hak__heap_block_kind(heap, block);
-    return (hak_sight){
+    return (hak_probe){
         .block = block,
         .size = size,
         .had = block ? hak__heap_block_size(heap, block) : 0,
         .refills = heap->refills,
-        .hit = size <= HAK_MEDIUM_MAX && hak__observe_hit(heap, kind, row_of(heap, size)),
+        .hit = size <= HAK_MEDIUM_MAX && hak__observe_hit(heap, kind, slot_of(heap, size)),
     };
 }
 
 /* An adapter passes some blocks to an allocator that was there before; these operations are not the
  * heap's. */
-void hak__observe_after(hak_heap *heap, const hak_sight *before, const void *result)
+void hak__observe_after(hak_heap *heap, const hak_probe *before, const void *result)
 {
     if (!hak__observing(heap)) return;
-    size_t given = result ? hak__heap_block_size(heap, result) : 0;
+    size_t usable = result ? hak__heap_block_size(heap, result) : 0;
     bool resizes = before->had > 0, foreign = before->block && !resizes;
-    if (given && resizes) note_resize(heap, before, result, given);
-    else if (given) note_alloc(heap, before, result, given);
+    if (usable && resizes) note_resize(heap, before, result, usable);
+    else if (usable) note_alloc(heap, before, result, usable);
     else if (foreign || (result && !resizes)) hak__observer_of(heap)->counts.foreign++;
     else if (result) note_free(heap, before->block, before->had);
     else note_refusal(heap, before);

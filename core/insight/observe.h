@@ -19,17 +19,17 @@ enum { HAK_OBSERVE_BUILD = true };
 enum { HAK_OBSERVE_BUILD = false };
 #endif
 
-/* Row 0 is for blocks of whole pages, the others for the size class of that index. */
-#define HAK_ROWS HAK_CLASSES
-_Static_assert(HAK_ROWS <= HAK_CLASS_STATS_MAX, "each row has a place in hak_observations");
+/* Slot 0 is for blocks of whole pages, the others for the size class of that index. */
+#define HAK_CLASS_SLOTS HAK_CLASSES
+_Static_assert(HAK_CLASS_SLOTS <= HAK_CLASS_STATS_MAX, "each slot has a place in hak_observations");
 
 typedef struct hak_observer {
     hak_onlooker onlooker; /* first, since a heap knows it as such */
     bool on;
     hak_births births;
     hak_trace trace;
-    hak_observations counts; /* running; its `class_observations` are by row */
-    hak_observations told;   /* the last snapshot */
+    hak_observations counts;   /* running; its `class_observations` are by slot */
+    hak_observations snapshot; /* the last one taken */
     size_t sizes[HAK_SMALL_MAX / 8 + 1], sizes_by_class[HAK_CLASSES], sizes_by_power[HAK_POWERS];
 } hak_observer;
 
@@ -78,21 +78,21 @@ static inline bool hak__observing(const hak_heap *heap)
     return heap->onlooker && hak__observer_of(heap)->on;
 }
 
-/* What an operation finds: to be taken before it. */
-typedef struct hak_sight {
+/* The state that an operation finds, taken before it. */
+typedef struct hak_probe {
     void *block; /* that is resized, or NULL */
     size_t size; /* asked for */
     size_t had;  /* bytes that the block can hold; 0: it is none of this heap's */
     size_t refills;
     bool hit; /* the bin has a free block */
-} hak_sight;
+} hak_probe;
 
 /* Before `size` bytes of a kind (heap/kinds.h) are allocated, or `block`, whose kind is known,
  * resized to them. */
-hak_sight hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size);
+hak_probe hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size);
 
 /* After it, with what it returned. Tells what happened, to the observer of a heap that has one. */
-void hak__observe_after(hak_heap *heap, const hak_sight *before, const void *result);
+void hak__observe_after(hak_heap *heap, const hak_probe *before, const void *result);
 
 /* Before a block, not NULL, is freed. */
 void hak__observe_free(hak_heap *heap, const void *block);

@@ -113,23 +113,23 @@ static void tell_observed_class(hak_sink *sink, const hak_class_observations *cl
     sink->end(sink);
 }
 
-void hak__tell_observations(hak_sink *sink, const char *name, const hak_observations *told)
+void hak__tell_observations(hak_sink *sink, const char *name, const hak_observations *snapshot)
 {
     size_t count;
     const hak_stats_field *fields = hak_observations_fields(&count);
     sink->begin(sink, NULL, HAK_SINK_OBJECT, count + 7);
     sink->text(sink, "version", hak_version());
     sink->text(sink, "name", name);
-    sink->flag(sink, "observing", told->observing);
-    tell_fields(sink, told, fields, count);
-    sink->begin(sink, "sizes", HAK_SINK_LIST, told->size_ranges);
-    for (size_t i = 0; i < told->size_ranges; i++) tell_range(sink, told->sizes[i]);
+    sink->flag(sink, "observing", snapshot->observing);
+    tell_fields(sink, snapshot, fields, count);
+    sink->begin(sink, "sizes", HAK_SINK_LIST, snapshot->size_ranges);
+    for (size_t i = 0; i < snapshot->size_ranges; i++) tell_range(sink, snapshot->sizes[i]);
     sink->end(sink);
-    tell_powers(sink, "lifetimes", told->lifetimes);
-    tell_powers(sink, "ages", told->ages);
-    sink->begin(sink, "classes", HAK_SINK_LIST, told->classes);
-    for (size_t i = 0; i < told->classes; i++) {
-        tell_observed_class(sink, &told->class_observations[i]);
+    tell_powers(sink, "lifetimes", snapshot->lifetimes);
+    tell_powers(sink, "ages", snapshot->ages);
+    sink->begin(sink, "classes", HAK_SINK_LIST, snapshot->classes);
+    for (size_t i = 0; i < snapshot->classes; i++) {
+        tell_observed_class(sink, &snapshot->class_observations[i]);
     }
     sink->end(sink);
     sink->end(sink);

@@ -22,9 +22,9 @@ size_t hak_process_stats_json(char *buffer, size_t size)
 
 size_t hak_heap_observations_json(hak_heap *heap, char *buffer, size_t size)
 {
-    const hak_observations *told = hak_heap_observations(heap);
-    if (!told) return 0;
+    const hak_observations *snapshot = hak_heap_observations(heap);
+    if (!snapshot) return 0;
     hak_json out = hak__json_begin(buffer, size);
-    hak__tell_observations(&out.sink, hak_heap_name(heap), told);
+    hak__tell_observations(&out.sink, hak_heap_name(heap), snapshot);
     return hak__json_end(&out);
 }

@@ -265,11 +265,11 @@ hak_os_usage hak__os_usage(void)
 {
     int saved = errno;
     struct rusage usage;
-    hak_os_usage told = {.resident = resident_pages() * (size_t)getpagesize()};
+    hak_os_usage now = {.resident = resident_pages() * (size_t)getpagesize()};
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        told.page_faults = (size_t)usage.ru_minflt;
-        told.major_faults = (size_t)usage.ru_majflt;
+        now.page_faults = (size_t)usage.ru_minflt;
+        now.major_faults = (size_t)usage.ru_majflt;
     }
     errno = saved;
-    return told;
+    return now;
 }

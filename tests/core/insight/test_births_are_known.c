@@ -23,7 +23,7 @@ static void check(size_t i)
     REQUIRE_THAT(!birth == !born[i], "block %zu", i);
     if (!birth) return;
     REQUIRE(birth->block == (uintptr_t)block_of(i) && birth->when == born[i]);
-    REQUIRE(birth->size == i * 3 && birth->row == i % 60);
+    REQUIRE(birth->size == i * 3 && birth->slot == i % 60);
 }
 
 static void add(size_t i, uint64_t when)
@@ -33,7 +33,7 @@ static void add(size_t i, uint64_t when)
     REQUIRE(hak__births_add(&births, (hak_birth){.block = (uintptr_t)block_of(i),
                                                  .when = when,
                                                  .size = i * 3,
-                                                 .row = (unsigned)(i % 60)}));
+                                                 .slot = (unsigned)(i % 60)}));
 }
 
 static void take_away(size_t i)
