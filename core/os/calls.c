@@ -59,10 +59,16 @@ void *hak__os_map(size_t size)
     return p;
 }
 
-/* Before Linux 4.17 the flag is not known, and the address a hint. */
+/* The sanitizers of threads and of uninitialized memory replace an address that they have reserved
+ * by NULL and keep the flag: as root, the kernel then maps address 0. */
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+
+/* The address is a hint without the flag, and before Linux 4.17, which does not know it. */
 static hak_mapped map_at(void *start, size_t size)
 {
-    void *p = map(start, size, MAP_FIXED_NOREPLACE);
+    bool is_hint = __tsan_init || __msan_init;
+    void *p = map(start, size, is_hint ? 0 : MAP_FIXED_NOREPLACE);
     if (p == start) return HAK_MAPPED;
     if (!p) return errno == EEXIST ? HAK_TAKEN : HAK_REFUSED;
     hak__os_unmap(p, size);
