@@ -28,7 +28,7 @@ enum { HAK_SPACING_8, HAK_SPACING_16, HAK_SPACING_WORDS_MORE, HAK_SPACINGS };
 
 extern const hak_spacing hak__spacings[HAK_SPACINGS];
 
-/* The class of `size` bytes, 0 … HAK_MEDIUM_MAX. */
+/* The class of `size` bytes, 0 to HAK_MEDIUM_MAX. */
 static inline unsigned hak__class_of(size_t size, const hak_spacing *spacing)
 {
     size_t granularity = spacing->granularity, base = HAK_CLASS_STEPS * granularity;
