@@ -1,11 +1,11 @@
-/* hakmem: tells on the command line what the allocator would do here.
+/* The command `hakmem`: options and statistics of the allocator in this environment.
  *
  *     hakmem options
- *         every option, with its variable, the value in effect and where that is from
+ *         every option: its variable, the value in effect, and the origin of that value
  *     hakmem stats
- *         the statistics of a process that has one empty heap, as JSON
+ *         the statistics of a process with one empty heap, as JSON
  *     hakmem version
- *         the version, and which build it is */
+ *         the version and the build */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

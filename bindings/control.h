@@ -1,5 +1,6 @@
-/* The control surface that scripts see, as C functions over the current heap. SWIG wraps them for
- * each language (hakmem.i); nothing here knows one. */
+/* The control surface for scripts, as C functions over the current heap. SWIG wraps them for
+ * each language (hakmem.i). Nothing here depends on a language. The heap's user calls these
+ * functions. */
 #ifndef HAK_CONTROL_H
 #define HAK_CONTROL_H
 
@@ -8,50 +9,50 @@
 #include "hakmem.h"
 #include "os/os.h"
 
-/* After a call that failed: a message for the script's error. NULL after a call that did not.
- * Per thread; reading it clears it. */
+/* A message if the last call failed, else NULL. Per thread; reading it clears it. Valid until the
+ * next call of this function. */
 const char *control_error(void);
 
 /* Sets that message, as printf does. */
 __attribute__((format(printf, 1, 2))) void control_fail(const char *format, ...);
 
-/* The largest size that a script can name: up to there a double holds every whole number. */
+/* The largest size in bytes that a script can pass: up to it a double holds every whole number. */
 #define CONTROL_SIZE_MAX ((long long)1 << 53)
 
-/* Whether that is a whole number of bytes from 0 to CONTROL_SIZE_MAX. */
+/* Whether `bytes` is a whole number from 0 to CONTROL_SIZE_MAX. */
 bool control_is_size(double bytes);
 
-/* A snapshot, valid until the next call in this thread. */
+/* A snapshot of the statistics, valid until the next call in this thread. */
 const hak_stats *control_stats(hak_heap *heap);
 
-/* The snapshot as JSON; the caller frees it. NULL when memory is exhausted. */
+/* The snapshot as JSON; the caller frees it. NULL: out of memory. */
 char *control_stats_json(hak_heap *heap);
 
-/* The statistics of the process as JSON, likewise. */
+/* The statistics of the process as JSON; the caller frees it. NULL: out of memory. */
 char *control_process_stats_json(void);
 
-/* Touches that many bytes ahead; returns how many it were. */
+/* Touches `bytes` bytes ahead of use; returns how many. */
 size_t control_prewarm(hak_heap *heap, double bytes);
 
-/* Writes a picture of the heap. */
+/* Writes a picture of the heap to the file `path`. */
 void control_heap_map(hak_heap *heap, const char *path);
 
-/* Of a heap that was never observed. */
+/* The message for a heap that was never observed. */
 #define CONTROL_NOT_OBSERVED "nothing has been observed, call hakmem.observe first"
 
-/* What was observed as JSON; the caller frees it. */
+/* The observations as JSON; the caller frees it. NULL: never observed, or out of memory. */
 char *control_observations_json(hak_heap *heap);
 
-/* Writes the last events of an observed heap. */
+/* Writes the last events of an observed heap to the file `path`. */
 void control_trace(hak_heap *heap, const char *path);
 
-/* Refines the heap's profile, by "name=value …". */
+/* Refines the heap's profile by "name=value …". */
 void control_configure(hak_heap *heap, const char *settings);
 
-/* Switches to the profile `name`, if it is not NULL, and returns the name of the heap's profile. */
+/* Switches to the profile `name` unless it is NULL; returns the name of the heap's profile. */
 const char *control_profile(hak_heap *heap, const char *name);
 
-/* Sets the limit to `bytes` (0: none), unless that is CONTROL_KEEP, and returns the limit. */
+/* Sets the limit to `bytes` (0: none) unless that is CONTROL_KEEP; returns the limit. */
 #define CONTROL_KEEP ((double)NAN)
 double control_limit(hak_heap *heap, double bytes);
 

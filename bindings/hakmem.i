@@ -1,5 +1,5 @@
-/* The control surface of hakmem, one for all languages. Adapters and what only one language has are
- * hand-written C beside its package. */
+/* The control surface of hakmem, the same for all languages. Adapters, and functions of one
+ * language, are C files beside its package. */
 %module hakmem
 
 %{
@@ -13,7 +13,7 @@
 %include "python/hakmem_python.i"
 #endif
 
-/* Every function works on the heap of the calling VM. A failed one raises the language's error. */
+/* Every function uses the heap of the calling VM. A failure raises the language's error. */
 %exception {
     CONTROL_ENTER
     $action

@@ -1,5 +1,5 @@
-/* What the Lua adapter keeps beside a heap: who allocated before, how the collector is doing, and
- * how the state ends. */
+/* The state of the Lua adapter: the previous allocator, the collector's pace, and the end
+ * of the lua_State. */
 #ifndef HAK_LUA_ADAPTER_H
 #define HAK_LUA_ADAPTER_H
 
@@ -10,30 +10,32 @@
 
 #include "hakmem_lua.h"
 
-/* How the collector's pace follows the heap's limit: lua_pace.c. */
+/* The collector's pace under the heap's limit: lua_pace.c. */
 typedef struct hak_lua_pace {
-    size_t limit;              /* the heap's, when the next two were set */
-    size_t begin_at, hurry_at; /* bytes in use: when a cycle is to begin, and to be over with */
-    int stepmul;               /* the script's step multiplier … */
-    int set_stepmul;           /* … and the one in its place; negative: none */
+    size_t limit;              /* the heap's limit when the marks were set; SIZE_MAX: none */
+    size_t begin_at, hurry_at; /* marks, in bytes in use: a cycle begins; it is done at once */
+    int stepmul;               /* the script's step multiplier */
+    int set_stepmul;           /* the one set in its place; negative: none */
 } hak_lua_pace;
 
 typedef struct hak_lua_adapter {
     hak_heap *heap;
-    lua_State *thread;  /* one that lives as long as the state: the main thread, if it is known */
-    lua_Alloc previous; /* of the blocks from before hak_lua_install; NULL: there are none */
+    lua_State *thread;  /* lives as long as the state: the main thread, if known */
+    lua_Alloc previous; /* allocator of blocks from before hak_lua_install; NULL: none */
     void *previous_ud;
-    void *state_block;  /* the block of the state itself, the last that lua_close frees */
-    jmp_buf *leave;     /* out of lua_close, while hak_lua_close runs */
-    void *close_frame;  /* where the stack was when it began */
+    void *state_block;  /* the state's own block, the last that lua_close frees */
+    jmp_buf *leave;     /* the way out of lua_close while hak_lua_close runs */
+    void *close_frame;  /* the stack when hak_lua_close began */
     size_t closing_new; /* bytes asked for since hak__lua_alloc_closing is in place */
-    const volatile unsigned char *mark; /* which tells of cycles: lua_sentinel.c; NULL: none does */
-    unsigned char colour;               /* when it was last read … */
-    int most_kib;                       /* … and the most that Lua has counted since a cycle */
-    bool hosts;                         /* the heap is the host's own, and outlives the state */
+    const volatile unsigned char *mark; /* byte whose colour changes with each cycle:
+                                         * lua_sentinel.c; NULL: none */
+    unsigned char colour;               /* the colour last read */
+    int most_kib;                       /* largest LUA_GCCOUNT since the last cycle */
+    bool hosts;                         /* the heap is the host's own and outlives the state */
     bool has_arena; /* `previous` is LuaJIT's own allocator, which drops its memory as a whole */
-    uintptr_t base; /* the heap's, while its blocks take the long way */
-    /* What frees the state's block, the last, and ends the heap; NULL: it is not closed yet. */
+    uintptr_t base; /* the heap's base while all frees take the slow path */
+    /* Frees the state's block, the last one, and ends the heap. NULL: the state is
+     * not being closed. */
     void (*end)(hak_heap *heap, void *state_block, size_t size);
     hak_lua_pace pace;
 } hak_lua_adapter;
@@ -44,15 +46,15 @@ static inline bool hak__lua_is_closing(const hak_lua_adapter *adapter)
     return adapter->end != NULL;
 }
 
-/* What the mark shows: it changes with each cycle. */
+/* The colour of the mark, which changes with each cycle. */
 static inline unsigned char hak__lua_colour(const hak_lua_adapter *adapter)
 {
     unsigned char white = *adapter->mark & 3;
     return white ? white : adapter->colour;
 }
 
-/* Whether it has changed. After an even number of cycles it is what it was: then what Lua counts
- * has become less. */
+/* Whether a cycle has ended since the colour was last read. After an even number of cycles the
+ * colour is the same; then the memory that Lua counts has fallen by an eighth. */
 static inline bool hak__lua_has_cycled(hak_lua_adapter *adapter)
 {
     if (hak__lua_colour(adapter) != adapter->colour) return true;

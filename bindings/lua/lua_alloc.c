@@ -1,4 +1,4 @@
-/* The lua_Alloc function: what Lua calls for every object. */
+/* The lua_Alloc function, which Lua calls for every object. */
 #include "lua_alloc.h"
 
 #include "heap/heap.h"
@@ -6,7 +6,7 @@
 
 HAK_ADAPTER_NEEDS_LAYOUT;
 
-/* ------------------------------------------------------------------ the long ways */
+/* ------------------------------------------------------------------ the slow paths */
 
 __attribute__((noinline)) void *hak__lua_alloc_slow(hak_heap *heap, size_t size)
 {
@@ -26,7 +26,7 @@ __attribute__((noinline)) void *hak__lua_realloc(hak_heap *heap, void *block, si
     return hak__lua_after(heap, hak__heap_realloc(heap, block, size));
 }
 
-/* ------------------------------------------------------------------ blocks of others */
+/* ------------------------------------------------------------------ foreign blocks */
 
 bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
 {
@@ -46,12 +46,13 @@ __attribute__((noinline)) void hak__lua_free_outside(hak_heap *heap, void *block
     }
 }
 
-/* What becomes smaller is moved up to this size; from there on its own allocator does it with less
- * work. */
+/* Shrinking moves a foreign block of at most this size to the heap. Above it, the previous
+ * allocator shrinks the block, which is less work. */
 #define MOVE_MAX ((size_t)1 << 20)
 
-/* A block of another allocator moves to this heap: within the limit, then. How much of it there is
- * to copy only its allocator knows, since the old size need not be true; so it resizes first. */
+/* Moves a block of the previous allocator to this heap, if the limit allows. Only that allocator
+ * knows how many bytes there are to copy, since `old_size` need not be correct: so it resizes the
+ * block first. */
 void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size_t new_size)
 {
     const hak_lua_adapter *adapter = heap->adapter;

@@ -7,26 +7,26 @@
 
 #include "heap/heap.h"
 
-/* Whether a block that the hot path's range does not hold (huge, in a spill region, on a caller's
- * memory) is of the allocator before us. */
+/* Whether a block outside the range of the hot path (huge, in a spill region, on a caller's memory)
+ * belongs to the previous allocator. */
 bool hak__lua_is_foreign(const hak_heap *heap, const void *block);
 
-/* Frees, and resizes, one that is. */
+/* Free a block outside the range of the hot path; resize one of the previous allocator. */
 void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size);
 void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size_t new_size);
 
-/* The long way of an allocation, which sees to the collector: hak__heap_alloc_slow, and the same
- * for a heap that may keep kinds apart. */
+/* The slow paths of an allocation: hak__heap_alloc_slow and hak__heap_alloc_kind_slow, with the
+ * work for the collector's pace around them. */
 void *hak__lua_alloc_slow(hak_heap *heap, size_t size);
 void *hak__lua_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
 
-/* hak__heap_realloc, likewise. */
+/* hak__heap_realloc with the same work. */
 void *hak__lua_realloc(hak_heap *heap, void *block, size_t size);
 
-/* Resizes one that lies in the nest of a heap that does not keep kinds apart. */
+/* Resizes a block in the nest of a heap that does not keep kinds apart. */
 void *hak__lua_resize_in_nest(hak_heap *heap, void *block, size_t new_size);
 
-/* hak__heap_alloc. */
+/* hak__heap_alloc with the slow path above. */
 static inline void *hak__lua_take(hak_heap *heap, size_t size)
 {
     if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
@@ -36,16 +36,16 @@ static inline void *hak__lua_take(hak_heap *heap, size_t size)
     return hak__lua_alloc_slow(heap, size);
 }
 
-/* hak__heap_alloc_kind. */
+/* hak__heap_alloc_kind with the slow path above. */
 static inline void *hak__lua_take_kind(hak_heap *heap, unsigned kind, size_t size)
 {
     void *block = hak__heap_take_kind(heap, kind, size);
     return HAK_LIKELY(block != NULL) ? block : hak__lua_alloc_kind_slow(heap, kind, size);
 }
 
-/* Resizes any block to a size other than 0. What a block of ours holds is what its record says:
- * callers beside Lua itself pass any old size. `by_kind`, a constant, says whether the heap may
- * keep kinds apart; then the block stays with its own. */
+/* Resizes any block to a size other than 0. The size of our own blocks is read from their records,
+ * since callers other than Lua pass any `old_size`. `by_kind`, a constant: the heap may keep kinds
+ * apart; the block then keeps its kind. */
 static inline __attribute__((always_inline)) void *
 hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, bool by_kind)
 {
@@ -70,7 +70,7 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
     return hak__lua_realloc(heap, block, new_size);
 }
 
-/* Frees any block but NULL. */
+/* Frees any block; not NULL. */
 static inline void hak__lua_free(hak_heap *heap, void *block, size_t old_size)
 {
     if (HAK_LIKELY(hak__heap_maps(heap, block))) {

@@ -1,11 +1,10 @@
-/* The end of a state, and with it of its heap.
+/* The end of a state and of its heap.
  *
  * A sentinel in the registry (lua_sentinel.c) is finalized when the state is closed, usually as the
- * last object, so that all that remains is plain memory. hak_lua_close leaves lua_close at that
- * point, and drops the heap. Where lua_close has to go on, the sentinel has put
- * hak__lua_alloc_closing in place, which drops the heap at the very end; or, where a host's
- * function stands before ours, it has seen to it that each free takes the long way, which does the
- * same. */
+ * last object: all that remains is plain memory. There hak_lua_close leaves lua_close and drops the
+ * heap. If lua_close has to go on, the sentinel installs hak__lua_alloc_closing, which drops the
+ * heap at the very end. If a host's function wraps ours, the sentinel makes all frees take the slow
+ * path, which does the same. */
 #include "lua_close.h"
 
 #include <lauxlib.h>
@@ -18,18 +17,18 @@
 #include "lua_observed.h"
 #include "lua_vm.h"
 
-static const char probe_key; /* in the registry */
+static const char probe_key; /* key in the registry */
 
 /* ------------------------------------------------------------------ LuaJIT's own allocator */
 
-/* A state for whose end it is needed: its blocks are malloc's. */
+/* A state that is closed to drop an arena. Its blocks are malloc's. */
 typedef struct helper {
     lua_State *state;
     void *state_block;
     size_t live;
     bool closing;
-    lua_Alloc own; /* LuaJIT's allocator, with … */
-    void *arena;   /* … what is to be dropped */
+    lua_Alloc own; /* LuaJIT's allocator */
+    void *arena;   /* its arena, to be dropped */
 } helper;
 
 static void *helper_alloc(void *ud, void *block, size_t old_size, size_t new_size)
@@ -50,10 +49,10 @@ static void *helper_alloc(void *ud, void *block, size_t old_size, size_t new_siz
     return result;
 }
 
-/* LuaJIT's own allocator has an arena for each state, and drops it whole: when lua_close finds it
- * in place at the very end, with nothing left but the state's block. No other call does it. So
- * another state is closed for that, whose every block is counted, and which ends with this arena in
- * place. Without memory for it the arena stays. */
+/* LuaJIT's own allocator has an arena for each state. Only lua_close drops it, if it finds this
+ * allocator in place at the very end, when only the state's block is left. So another state is made
+ * whose blocks are counted, and which ends with this arena in place. If there is no memory for that
+ * state, the arena stays. */
 static void drop_arena(lua_Alloc own, void *arena)
 {
     helper h = {.own = own, .arena = arena};
@@ -66,10 +65,11 @@ static void drop_arena(lua_Alloc own, void *arena)
 
 /* ------------------------------------------------------------------ lua_close to its end */
 
-/* Finalizers that still run may churn; this much of what they free may stay until the heap goes. */
+/* Bytes that finalizers may allocate during lua_close before their frees are carried out; until
+ * then freed blocks stay until the heap ends. */
 #define CLOSING_KEEP ((size_t)1 << 20)
 
-/* Frees the state's own block, the last, and with it the heap, unless that is the host's. */
+/* Frees the state's own block, the last one, and destroys the heap, unless it is the host's. */
 static void end(hak_heap *heap, void *state_block, size_t size)
 {
     hak_lua_adapter adapter = *(hak_lua_adapter *)heap->adapter;
@@ -93,7 +93,7 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
     hak_lua_adapter *adapter = heap->adapter;
     if (!block || new_size) {
         void *result = hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
-        /* Out of memory, Lua collects and tries again: then freed blocks are wanted. */
+        /* Out of memory, Lua collects and tries again: then frees must be carried out. */
         adapter->closing_new += result ? new_size : CLOSING_KEEP;
         return result;
     }
@@ -106,7 +106,7 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
     return NULL;
 }
 
-/* No block is in the range of the hot path any more. */
+/* Makes all frees take the slow path. */
 static void take_the_long_way(hak_lua_adapter *adapter)
 {
     adapter->base = hak__heap_hide(adapter->heap);
@@ -114,7 +114,7 @@ static void take_the_long_way(hak_lua_adapter *adapter)
 
 /* ------------------------------------------------------------------ leaving lua_close early */
 
-/* Puts into the registry a weak table with a value that the next collection cycle takes away. */
+/* Puts into the registry a weak table with a value that the next collection cycle removes. */
 static int place_probe(lua_State *L)
 {
     lua_pushlightuserdata(L, (void *)&probe_key);
@@ -129,7 +129,7 @@ static int place_probe(lua_State *L)
     return 0;
 }
 
-/* Readies a state for nothing_left_to_finalize; false when there is no memory for that. */
+/* Prepares a state for nothing_left_to_finalize. False: out of memory. */
 static bool prepare(lua_State *L)
 {
 #if LUA_VERSION_NUM >= 502
@@ -144,15 +144,16 @@ static bool prepare(lua_State *L)
 
 /* ------------------------------------------------------------------ how deep the stack is */
 
-/* In 5.4, lua_close forgets the calls that were going on: where a finalizer ends the process by
- * os.exit(code, true), it is called within itself, and must return, to exit. From there the stack
- * is deeper: how deep it is otherwise tells a state that is closed to see it. */
+/* Why the depth matters: in 5.4 lua_close drops the record of active calls. If a finalizer ends the
+ * process by os.exit(code, true), lua_close is called within a finalizer and must return, so that
+ * the process exits. Then the stack is deeper than usual. The usual depth is measured by closing
+ * another state. */
 #if LUA_VERSION_NUM >= 504
 static __attribute__((noinline)) void close_noting(lua_State *L, void **frame)
 {
     *frame = __builtin_frame_address(0);
     lua_close(L);
-    __asm__ volatile("" ::: "memory"); /* no jump in place of the call */
+    __asm__ volatile("" ::: "memory"); /* prevents a tail call */
 }
 
 typedef struct depth {
@@ -165,7 +166,7 @@ static int note_depth(lua_State *L)
     return 0;
 }
 
-/* 0 where it cannot be known. */
+/* 0: unknown. */
 static ptrdiff_t usual_depth(void)
 {
     static ptrdiff_t known;
@@ -204,9 +205,9 @@ static bool at_usual_depth(const hak_lua_adapter *adapter, const void *frame)
 }
 #endif
 
-/* Whether the sentinel's finalizer, which calls this, is the last to run. Not if it was called by a
- * collection that another finalizer asked for; and not if there was a cycle since hak_lua_close,
- * which may have found garbage with further finalizers. */
+/* Whether the sentinel's finalizer, which calls this, is the last one to run. It is not if it was
+ * called by a collection that another finalizer asked for, or if there was a cycle since
+ * hak_lua_close: that may have found garbage with finalizers. */
 static bool nothing_left_to_finalize(lua_State *L)
 {
     lua_Debug caller;
@@ -217,13 +218,13 @@ static bool nothing_left_to_finalize(lua_State *L)
     return !lua_isnil(L, -1);
 }
 
-/* LuaJIT's lua_close searches repeatedly for finalizers, and unmaps machine code at its end. */
+/* LuaJIT's lua_close searches for finalizers several times, and unmaps machine code at its end. */
 static bool may_leave_early(const hak_lua_adapter *adapter)
 {
     return adapter && !adapter->previous && !adapter->hosts && !hak__lua_is_luajit();
 }
 
-/* The heap whose function the state has itself; not where a host's stands before it. */
+/* The heap if the state's function is ours; NULL if a host's function wraps it. */
 static hak_heap *heap_in_place(lua_State *L)
 {
     void *ud;

@@ -14,7 +14,7 @@
 #include "lua_tables.h"
 #include "lua_vm.h"
 
-/* The string in field `name` of the options, or NULL. It stays valid while the table does. */
+/* The string in field `name` of the options, or NULL. Valid while the table is. */
 static const char *string_option(lua_State *L, const char *name)
 {
     lua_getfield(L, 1, name);
@@ -43,7 +43,7 @@ static size_t size_option(lua_State *L, const char *name)
     return (size_t)value;
 }
 
-/* The value on the top of the stack as text; whole numbers without a point or an exponent. */
+/* The value on top of the stack as text; whole numbers without a point or an exponent. */
 static const char *setting(lua_State *L, char *buffer, size_t size)
 {
     switch (lua_type(L, -1)) {
@@ -77,7 +77,7 @@ const char *hak_lua_settings(lua_State *L, int index)
     return lua_tostring(L, index);
 }
 
-/* Refuses what would otherwise be a silent misspelling. */
+/* Raises an error for unknown names: a misspelt one would have no effect. */
 static void check_names(lua_State *L)
 {
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
@@ -103,8 +103,8 @@ static bool flag_option(lua_State *L, const char *name)
     return value;
 }
 
-/* Whether the state has another allocator than Lua's own: its host's, which may count or limit what
- * the state has, and may rely on seeing each block freed. Pushes what to say then. */
+/* Whether the state's allocator is not Lua's own but its host's, which may count or limit the
+ * state's memory, and may rely on seeing each block freed. If so, pushes the message. */
 static bool is_of_host(lua_State *L)
 {
     void *ud;
@@ -203,7 +203,7 @@ int hak_lua_control_installed(lua_State *L)
 
 /* ------------------------------------------------------------------ statistics */
 
-/* What an entry of `kinds` was called before it had the names that it has everywhere. */
+/* __index of an entry of `kinds`: its former names `bytes` and `blocks`. */
 static int former_name(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -221,8 +221,8 @@ static void set_index(lua_State *L, int table)
     lua_setmetatable(L, table);
 }
 
-/* Lets a script find an entry of the list `kinds` by its name: of the statistics on top of the
- * stack. */
+/* Makes the entries of the list `kinds` also available by their names. The statistics are on
+ * top of the stack. */
 static void index_kinds(lua_State *L)
 {
     lua_getfield(L, -1, "kinds");
@@ -235,7 +235,7 @@ static void index_kinds(lua_State *L)
         lua_insert(L, -2);
         lua_rawset(L, by_name);
     }
-    lua_pop(L, 1); /* the nil behind the last */
+    lua_pop(L, 1); /* the nil behind the last entry */
     set_index(L, list);
     lua_pop(L, 1);
 }
@@ -275,7 +275,7 @@ int hak_lua_control_observe(lua_State *L)
     return 1;
 }
 
-/* The snapshot stays as it is, whatever this allocates. */
+/* The snapshot does not change while this allocates. */
 int hak_lua_control_observations(lua_State *L)
 {
     hak_heap *heap = hak_lua_heap(L);

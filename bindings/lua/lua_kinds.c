@@ -1,6 +1,6 @@
 /* The lua_Alloc function of a heap that keeps kinds apart. For a new block, Lua 5.2 and later pass
- * in place of the old size what kind of object it is for; arrays, the hash parts of tables, buffers
- * and upvalues of Lua 5.3 come without, as does everything in Lua 5.1 and LuaJIT. */
+ * the kind of object in place of the old size. They pass none for arrays, the hash parts of tables,
+ * buffers and upvalues of Lua 5.3. Lua 5.1 and LuaJIT pass none at all. */
 #include "lua_kinds.h"
 
 #include "lua_alloc.h"
@@ -11,7 +11,7 @@ static const char *const names[] = {"other", "string", "table", "function", "use
 
 _Static_assert(COUNT <= HAK_KINDS && sizeof names / sizeof *names == COUNT, "each has a name");
 
-/* Lua's own types, which lua.h does not name, lie behind the others: prototypes and upvalues. */
+/* Behind the types of lua.h lie Lua's internal ones: prototypes and upvalues. */
 static const unsigned char kinds[] = {
 #if LUA_VERSION_NUM >= 502
     [LUA_TSTRING] = STRING,       [LUA_TTABLE] = TABLE,   [LUA_TFUNCTION] = FUNCTION,
@@ -32,7 +32,7 @@ void hak__lua_name_kinds(hak_heap *heap)
     hak__kinds_name(heap, names, COUNT);
 }
 
-/* Blocks come from here at first, so that whoever has made the heap, its kinds have names. */
+/* The first blocks of a heap come from here: so its kinds are named, whoever has made it. */
 __attribute__((noinline)) static void *alloc_slow(hak_heap *heap, unsigned kind, size_t size)
 {
     hak__lua_name_kinds(heap);

@@ -1,5 +1,5 @@
 /* The statistics as OpenMetrics text (the exposition format, version 1.0), with the names that the
- * Python package has for them. */
+ * Python package uses. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static void add_line(luaL_Buffer *text, const char *key, const char *name, const
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) luaL_addstring(text, parts[i]);
 }
 
-/* One family of the text: its head, and its numbers in lines of their own. */
+/* The head of a family of samples. */
 static void add_head(luaL_Buffer *text, const char *name, const char *kind, const char *unit,
                      const char *help)
 {
@@ -67,7 +67,7 @@ static void add_os_calls(luaL_Buffer *text, const hak_os_calls *os)
     add_number(text, "hakmem_os_failures_total", "", os->failed);
 }
 
-/* One number of each size class. */
+/* A family with a sample for each size class. */
 static void add_classes(luaL_Buffer *text, const hak_stats *stats, const char *name,
                         const char *unit, size_t offset, const char *help)
 {
@@ -82,7 +82,7 @@ static void add_classes(luaL_Buffer *text, const hak_stats *stats, const char *n
     }
 }
 
-/* Both snapshots are taken first: the text takes memory of the heap that it tells of. */
+/* Both snapshots are taken first, since the text takes memory of the heap that it describes. */
 int hak_lua_control_openmetrics(lua_State *L)
 {
     luaL_argcheck(L, lua_gettop(L) == 0, 1, "no value expected");

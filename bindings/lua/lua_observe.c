@@ -1,4 +1,4 @@
-/* Observing a state, by exchanging its function. */
+/* Observing a state, by exchanging its lua_Alloc function. */
 #include <errno.h>
 
 #include "insight/insight.h"

@@ -2,20 +2,21 @@
 
 #include "lua_vm.h"
 
-/* What is kept back: a part of the limit, but no more than half of the room that there is. */
+/* Bytes set aside: a part of the limit, at most KEPT_MOST and half of the room. */
 #define KEPT_PART 16
 #define KEPT_MOST ((size_t)1 << 20)
 _Static_assert(KEPT_MOST / HAK_PAGE <= UINT16_MAX, "heap->kept_back can say it");
 
-/* LuaJIT does not bear to be refused more often: it crashes where that happens in its collector. */
+/* Whether a part of the limit is set aside. Not with LuaJIT: it would be refused more often, and
+ * crashes if that happens in its collector. */
 static bool keeps(void)
 {
     return LUA_VERSION_NUM == 501 && !hak__lua_is_luajit();
 }
 
-/* What a step multiplier means. UNIT: with it, the collector does as much work as bytes are
- * allocated. MOST: what is set at most. AT_ONCE: a cycle in a step, or as much of it as there can
- * be. LuaJIT crashes where memory runs out in large steps of its collector, and gets small ones. */
+/* Step multipliers. UNIT: the collector does as much work as bytes are allocated. MOST: the largest
+ * set here. AT_ONCE: a whole cycle in a step, or as much as possible. LuaJIT crashes if memory runs
+ * out in a large step of its collector, so it gets small ones. */
 #if LUA_VERSION_NUM == 501
 #define UNIT    100
 #define MOST    (hak__lua_is_luajit() ? 2000 : 50000)
@@ -30,7 +31,7 @@ static bool keeps(void)
 #define AT_ONCE 1000
 #endif
 
-/* 5.1, for which this is no option, answers -1. */
+/* 5.1 does not know this option and answers -1. */
 #ifndef LUA_GCISRUNNING
 #define LUA_GCISRUNNING 9
 #endif
@@ -39,11 +40,11 @@ static bool keeps(void)
 
 /* ------------------------------------------------------------------ asking the collector */
 
-/* lua_gc with these does no more than to set numbers of the state, so that it may be called while
- * Lua waits for a block. 5.4 refuses it while a finalizer runs, with -1. */
+/* The calls of lua_gc below only set numbers of the state, so they may be made while Lua waits for
+ * a block. 5.4 refuses them, with -1, while a finalizer runs. */
 static bool is_faster(int stepmul, int other)
 {
-    if (LUA_VERSION_NUM == 501 && other == 0) return false; /* a whole cycle in a step */
+    if (LUA_VERSION_NUM == 501 && other == 0) return false; /* 0: a whole cycle in a step */
     return stepmul > other || (LUA_VERSION_NUM == 501 && stepmul == 0);
 }
 
@@ -54,7 +55,7 @@ static void set_stepmul(hak_lua_adapter *adapter, int stepmul)
     if (before != pace->set_stepmul) pace->stepmul = before; /* the script's */
     if (is_faster(pace->stepmul, stepmul)) stepmul = pace->stepmul;
     lua_gc(adapter->thread, LUA_GCSETSTEPMUL, stepmul);
-    /* What it has become: 5.4 keeps a quarter of the number. */
+    /* The value stored: 5.4 stores a quarter of the number. */
     pace->set_stepmul = lua_gc(adapter->thread, LUA_GCSETSTEPMUL, stepmul);
 }
 
@@ -69,7 +70,7 @@ static bool put_stepmul_back(hak_lua_adapter *adapter)
     return true;
 }
 
-/* Has the collector go on at the next place where it may. False where the script has stopped it. */
+/* Makes the collector go on at the next place where it may. False: the script has stopped it. */
 static bool ask(hak_lua_adapter *adapter, int stepmul)
 {
     if (!adapter->thread || hak__lua_is_closing(adapter)) return false;
@@ -80,8 +81,8 @@ static bool ask(hak_lua_adapter *adapter, int stepmul)
     return true;
 }
 
-/* The multiplier for a cycle to be over within `bytes`. Marking takes as many bytes of work as
- * live, and sweeping ten for each object. */
+/* The multiplier with which a cycle ends within `bytes` bytes allocated. Marking takes as much work
+ * as there are live bytes, sweeping 10 for each object: together about 1.3 per live byte. */
 static int stepmul_for(const hak_lua_adapter *adapter, size_t bytes)
 {
     double work = lua_gc(adapter->thread, LUA_GCCOUNT, 0) * 1024.0 * 1.3;
@@ -91,7 +92,7 @@ static int stepmul_for(const hak_lua_adapter *adapter, size_t bytes)
 
 /* ------------------------------------------------------------------ when */
 
-/* In pages. */
+/* Pages of the limit to set aside, with `room` bytes left. */
 static uint16_t kept_of(size_t limit, size_t room)
 {
     if (!keeps()) return 0;
@@ -134,7 +135,7 @@ void hak__lua_refused(hak_lua_adapter *adapter)
     hak_heap *heap = adapter->heap;
     if (hak__heap_most(heap) == SIZE_MAX || LUA_VERSION_NUM > 501) return;
     if (hak__heap_most(heap) != adapter->pace.limit) hak__lua_pace(adapter);
-    if (!keeps()) return; /* LuaJIT crashes where memory runs out while it collects */
+    if (!keeps()) return; /* LuaJIT crashes if memory runs out while it collects */
     if (ask(adapter, AT_ONCE)) adapter->pace.begin_at = SIZE_MAX;
     hak__heap_keep_back(heap, hak__heap_keep_back(heap, 0) / 2);
 }
@@ -145,7 +146,7 @@ void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
     adapter->most_kib = 0;
     if (hak__lua_is_closing(adapter)) return;
     hak_heap_settle(adapter->heap);
-    /* 5.4 takes no setting while a finalizer runs. */
+    /* 5.4 takes no setting while a finalizer runs: the next slow path sets it. */
     if (LUA_VERSION_NUM >= 504) adapter->pace.limit = HAK_LUA_PACE_ANEW;
     else hak__lua_pace(adapter);
 }

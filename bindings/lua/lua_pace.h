@@ -1,34 +1,37 @@
 /* The collector's pace under a limit.
  *
- * Halfway between what is in use after a cycle and the limit, the next one begins, so fast that it
- * ends in half of what is left; with an eighth left, what remains of it is done at once. The
- * script's step multiplier is back in place with the cycle's end.
+ * A cycle begins when the bytes in use have passed half of the way from those after the last cycle
+ * to the limit. Its step multiplier is set so that it ends within half of the way to the next mark.
+ * At that mark an eighth of the room remains, and the rest of the cycle is done at once. At the end
+ * of the cycle the script's step multiplier is restored.
  *
- * From 5.2 on, Lua collects in full when a request is refused, and tries again. Lua 5.1 and LuaJIT
- * do not. There, a part of the limit is kept back until a request has been refused; then small
- * blocks may have it: so the state can catch the error, report it, and come to where it collects.
- */
+ * From 5.2 on, Lua runs a full collection when a request is refused, and tries again. Lua 5.1 does
+ * not. There a part of the limit is set aside until a request is refused; then small blocks may use
+ * it, so that the state can catch the error, report it, and reach a place where it collects. LuaJIT
+ * does not collect either, but nothing is set aside: it crashes if it is refused within its
+ * collector. */
 #ifndef HAK_LUA_PACE_H
 #define HAK_LUA_PACE_H
 
 #include "heap/heap.h"
 #include "lua_adapter.h"
 
-/* Sets the marks of a heap by what is in use: with its limit, and after each cycle. */
+/* Sets the marks by the bytes in use. To be called with a new limit and after each cycle. */
 void hak__lua_pace(hak_lua_adapter *adapter);
 
-/* A mark has been passed, or the limit has changed, or `pace.limit` is HAK_LUA_PACE_ANEW. */
+/* To be called when a mark is passed, the limit has changed, or `pace.limit` is
+ * HAK_LUA_PACE_ANEW. */
 void hak__lua_press(hak_lua_adapter *adapter);
 
 #define HAK_LUA_PACE_ANEW 0
 
-/* A request was refused. */
+/* To be called when a request was refused. */
 void hak__lua_refused(hak_lua_adapter *adapter);
 
-/* A cycle is over: the heap gives back what it does not retain. */
+/* To be called after a cycle: the heap settles, and the marks are set. */
 void hak__lua_cycle_is_over(hak_lua_adapter *adapter);
 
-/* What each long way of an allocation begins and ends with. */
+/* The begin and the end of each slow path. */
 static inline void hak__lua_before(hak_heap *heap)
 {
     hak_lua_adapter *adapter = heap->adapter;

@@ -1,15 +1,16 @@
-/* Objects of a state that tell its heap what happens to it.
+/* Objects of a state that notify its heap.
  *
  * One lies in the registry and is finalized when the state is closed. In a state from
- * hak_lua_newstate it was marked first of all objects; Lua finalizes in the reverse order of
- * marking, so that it comes last.
+ * hak_lua_newstate it was marked for finalization before all others. Lua finalizes in the reverse
+ * order of marking, so it comes last.
  *
- * What tells of cycles of the collector depends on the version. In Lua 5.1 to 5.3, it is the colour
- * of that object, one of two whites, which each cycle changes and which is looked at where the heap
- * takes its long ways: nothing is called, so that a script cannot tell, however deep in calls the
- * cycle may end. In LuaJIT and 5.4, whose generations leave old objects as they are, it is a second
- * object: garbage from the beginning, it is finalized by each cycle, and followed by another or
- * marked again. */
+ * How cycles of the collector are noticed depends on the version:
+ * - Lua 5.1 to 5.3: by the colour of that object, one of two whites, which each cycle changes. The
+ *   slow paths of the heap read it. Nothing is called, so a script cannot notice, however deep in
+ *   calls the cycle ends.
+ * - LuaJIT and 5.4, whose generations leave old objects as they are: by a second object. It is
+ *   garbage from the beginning; each cycle finalizes it, and another follows, or it is marked
+ *   again. */
 #include "lua_sentinel.h"
 
 #include <lauxlib.h>
@@ -19,12 +20,12 @@
 #include "lua_pace.h"
 #include "lua_vm.h"
 
-static const char key;        /* of the one in the registry */
-static const char thread_key; /* of a thread, where the main one is not known */
+static const char key;        /* of the sentinel in the registry */
+static const char thread_key; /* of a thread, if the main one is unknown */
 
 typedef struct sentinel {
     hak_lua_adapter *adapter;
-    bool lasts; /* in the registry */
+    bool lasts; /* lies in the registry */
 } sentinel;
 
 static sentinel *push_sentinel(lua_State *L, hak_lua_adapter *adapter, bool lasts)
@@ -45,8 +46,9 @@ hak_lua_adapter *hak__lua_adapter_of(lua_State *L)
 
 /* ------------------------------------------------------------------ by colour */
 
-/* In front of a userdata's bytes lie, in each of these versions, two words, of which the second
- * begins with its type and its colour, and three more. Where it looks otherwise, it is not used. */
+/* Offsets of the header in front of a userdata's bytes, in each of these versions: two words, of
+ * which the second begins with the type and the colour, and three more. If the type or the colour
+ * is unexpected, the header is not used. */
 #define HEADER 40
 #define TYPE   8
 #define COLOUR 9
@@ -63,7 +65,7 @@ static void watch_colour(hak_lua_adapter *adapter, const sentinel *object)
 
 /* ------------------------------------------------------------------ by finalizers */
 
-/* Far more than an object takes, and than classes leave each other of a limit. */
+/* Bytes: far more than an object takes, and than the reserve of the limit (hak__reserve). */
 #define ROOM ((size_t)256 * 1024)
 
 static bool has_room(const hak_heap *heap)
@@ -71,10 +73,10 @@ static bool has_room(const hak_heap *heap)
     return hak__heap_headroom(heap) >= ROOM;
 }
 
-/* Makes sure that the next cycle finalizes one too. A new object does it, which must not be tried
- * where memory is about to run out, since a finalizer must not fail: then 5.4 marks the same one
- * again, which generations would leave alone. LuaJIT, which crashes where memory
- * runs out in a finalizer, cannot; there, only refusals ask the collector from then on. */
+/* Makes the next cycle finalize a sentinel too: a new object. It is not made when memory is about
+ * to run out, since a finalizer must not fail. Then 5.4 marks the same object again, which
+ * generations would leave alone. LuaJIT, which crashes if memory runs out in a finalizer, cannot do
+ * that: later cycles go unnoticed. */
 static void renew(lua_State *L, const hak_heap *heap)
 {
     if (has_room(heap)) {
@@ -102,7 +104,7 @@ static int finalize(lua_State *L)
 
 /* ------------------------------------------------------------------ placing them */
 
-/* A thread to ask the collector by, for as long as the state lives. */
+/* A thread for calls of lua_gc, which lives as long as the state. */
 static void place_thread(lua_State *L, hak_lua_adapter *adapter)
 {
     adapter->thread = hak__lua_main_thread(L);
@@ -112,7 +114,7 @@ static void place_thread(lua_State *L, hak_lua_adapter *adapter)
     lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-/* They get their finalizer last, when nothing can fail any more. */
+/* The sentinels get their finalizer last, when nothing can fail any more. */
 int hak__lua_place_sentinels(lua_State *L)
 {
     hak_lua_adapter *adapter = lua_touserdata(L, 1);

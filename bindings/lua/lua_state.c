@@ -1,4 +1,4 @@
-/* States in heaps of their own: making them and taking them over. */
+/* States in their own heaps: making them and taking them over. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdbool.h>
@@ -24,8 +24,8 @@ static int panic(lua_State *L)
 }
 
 #if LUA_VERSION_NUM >= 504
-/* Warnings as the stand-alone interpreter shows them: off until "@on", in pieces, on stderr. The
- * state is the function that is set. */
+/* Warnings as in the stand-alone interpreter: off until "@on", in pieces, on stderr. The function
+ * that is set is the state of the automaton. */
 static void warn_off(void *ud, const char *message, int to_be_continued);
 static void warn_on(void *ud, const char *message, int to_be_continued);
 
@@ -74,7 +74,7 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
 static const hak_hints luajit_hints = {
     .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
-/* A heap for a state; granularity 8 unless asked otherwise. */
+/* A heap for a state; granularity 8 by default. */
 static hak_heap *heap_new(const hak_heap_options *options)
 {
     hak_heap_options filled = options ? *options : (hak_heap_options){0};
@@ -90,7 +90,7 @@ static hak_heap *heap_new(const hak_heap_options *options)
     return heap;
 }
 
-/* Returns a status, with the message on the stack; raises no error. */
+/* Returns a status, with the message on the stack. Raises no error. */
 static int place_sentinels(lua_State *L, hak_lua_adapter *adapter)
 {
 #if LUA_VERSION_NUM >= 502
@@ -106,8 +106,8 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
 {
     hak_heap *heap = heap_new(options);
     if (!heap) return NULL;
-    /* Whether the limit is too small is seen afterwards: LuaJIT's lua_newstate crashes where memory
-     * runs out in it. */
+    /* LuaJIT's lua_newstate crashes when memory runs out. So the limit is lifted here and
+     * checked afterwards. */
     hak_heap_grace(heap, SIZE_MAX);
     lua_State *L = lua_newstate(hak__lua_function(heap), heap);
     if (!L) {
@@ -130,14 +130,14 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
     }
 
     lua_close(L);
-    if (status != 0) hak_heap_destroy(heap); /* without a sentinel it has not gone with the state */
+    if (status != 0) hak_heap_destroy(heap); /* without a sentinel it still exists */
     errno = ENOMEM;
     return NULL;
 }
 
 /* ------------------------------------------------------------------ taking states over */
 
-/* A state that its host has made in a heap of its own. */
+/* Adopts a state that its host has made in the host's own heap. */
 static void adopt(lua_State *L, hak_heap *heap)
 {
     hak_lua_adapter *adapter = adapter_new(heap);

@@ -2,7 +2,8 @@
 
 #include <lauxlib.h>
 
-/* Pushes where the next entry goes: its name, or its place in a list. Nothing for the outermost. */
+/* Pushes the key of the next entry: its name, or its index in a list. Nothing for
+ * the outermost table. */
 static hak_lua_tables *push_key(hak_sink *sink, const char *name)
 {
     hak_lua_tables *to = (hak_lua_tables *)sink;

@@ -1,4 +1,4 @@
-/* What is told becomes tables on a state's stack. */
+/* A sink that makes tables on a state's stack. */
 #ifndef HAK_LUA_TABLES_H
 #define HAK_LUA_TABLES_H
 
@@ -7,13 +7,13 @@
 #include "os/os.h"
 
 typedef struct hak_lua_tables {
-    hak_sink sink; /* first: what is to be told goes here, and lies on the stack in the end */
+    hak_sink sink; /* must be first; the finished table lies on the stack */
     lua_State *L;
-    lua_Integer entries[HAK_SINK_DEPTH]; /* of each list that is open; -1: it is no list */
+    lua_Integer entries[HAK_SINK_DEPTH]; /* entries of each open list; -1: not a list */
     unsigned depth;
 } hak_lua_tables;
 
-/* May raise an error of memory, as the sink may. */
+/* May raise an error of memory, as the sink's functions may. */
 hak_lua_tables hak__lua_tables(lua_State *L);
 
 #endif

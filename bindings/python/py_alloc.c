@@ -1,6 +1,6 @@
-/* CPython's allocator functions. The context is the heap. Every function exists once for each
- * domain, since a block that is not ours goes to the allocator its domain had before, once more
- * with a lock around it, and once more for heaps that are observed. */
+/* CPython's allocator functions; their context is the heap. Each function exists once per domain,
+ * since a block that is not ours goes to the domain's previous allocator; each of these once more
+ * with a lock, and once more for observed heaps. */
 #include "py_alloc.h"
 
 #include <pthread.h>
@@ -15,7 +15,7 @@ static inline const PyMemAllocatorEx *previous(const hak_heap *heap, int domain)
     return &((const hak_py_adapter *)heap->adapter)->previous[domain];
 }
 
-/* The hot path finds no block in an uninstalled heap, so that only this way needs to ask. */
+/* Only the slow path asks whether hakmem is uninstalled: then the bins are empty. */
 __attribute__((noinline)) static void *alloc_slow(hak_heap *heap, size_t size, int domain)
 {
     const hak_py_adapter *adapter = heap->adapter;
@@ -52,7 +52,7 @@ static inline void *zalloc(hak_heap *heap, size_t count, size_t size, int domain
     return zalloc_slow(heap, count, size, domain);
 }
 
-/* A block that the hot path's range does not hold: huge, in a spill region, or not ours. */
+/* Frees a block outside the range of the hot path: huge, in a spill region, or not ours. */
 __attribute__((noinline)) static void release_outside(hak_heap *heap, void *block, int domain)
 {
     if (!block) return;
@@ -70,7 +70,7 @@ static inline void release(hak_heap *heap, void *block, int domain)
     else release_outside(heap, block, domain);
 }
 
-/* To another block of `size` bytes; while uninstalled, to the previous allocator's. */
+/* Moves a block to another of `size` bytes; while uninstalled, to one of the previous allocator. */
 static void *move(hak_heap *heap, void *block, size_t had, size_t size, int domain)
 {
     void *other = alloc(heap, size, domain);
@@ -95,8 +95,8 @@ __attribute__((noinline)) static void *resize_outside(hak_heap *heap, void *bloc
     return hak__heap_realloc(heap, block, size ? size : 1);
 }
 
-/* A block shrinks in place while it keeps more than three quarters of its size: moving it would
- * cost more than it saves. */
+/* A block that keeps more than three quarters of its size shrinks in place: moving it would cost
+ * more than it saves. */
 static inline void *resize(hak_heap *heap, void *block, size_t size, int domain)
 {
     if (!block) return alloc(heap, size, domain);

@@ -1,4 +1,4 @@
-/* The functions CPython calls for its blocks, and the little they need to know. */
+/* The functions that CPython calls for its blocks, and their state. */
 #ifndef HAK_PY_ALLOC_H
 #define HAK_PY_ALLOC_H
 
@@ -7,37 +7,38 @@
 
 #include "heap/heap.h"
 
-#define HAK_PY_HEAP_NAME "python" /* in statistics; also before there is a heap */
+#define HAK_PY_HEAP_NAME "python" /* in statistics, even before there is a heap */
 
 enum { HAK_PY_DOMAIN_MEM, HAK_PY_DOMAIN_OBJ, HAK_PY_DOMAINS };
 
-/* Beside the heap, in its `adapter`. */
+/* State of the adapter: the heap's `adapter`. */
 typedef struct hak_py_adapter {
     hak_heap *heap;
-    PyMemAllocatorEx previous[HAK_PY_DOMAINS]; /* of the blocks that are not ours */
-    unsigned domains;                          /* taken over so far, as bits */
+    PyMemAllocatorEx previous[HAK_PY_DOMAINS]; /* allocators of the blocks that are not ours */
+    unsigned domains;                          /* domains taken over so far, as bits */
     bool passing;                              /* uninstalled: new blocks come from `previous` */
-    bool locked;                               /* several interpreters with a GIL each */
+    bool locked;                               /* several interpreters with their own GIL share
+                                                * the heap */
     bool observed;
 } hak_py_adapter;
 
-/* Which of the functions are in CPython's table. */
+/* The set of functions in CPython's table. */
 typedef enum hak_py_mode {
     HAK_PY_PLAIN,
     HAK_PY_LOCKED,   /* take a lock */
-    HAK_PY_OBSERVED, /* tell the observer; take the lock where it is needed */
+    HAK_PY_OBSERVED, /* tell the observer; lock if `locked` */
     HAK_PY_MODES
 } hak_py_mode;
 
-/* Taken around every use of the heap when interpreters with a GIL each share it. */
+/* A lock around every use of the heap, for interpreters with their own GIL that share it. */
 void hak__py_lock(void);
 void hak__py_unlock(void);
 
-/* To be called before the lock comes into use: a fork by one interpreter never finds it held by
- * another, which the child does not have. */
+/* Registers fork handlers that take the lock: a child must not inherit it held by an interpreter
+ * that it does not have. To be called before the lock is first used. */
 void hak__py_lock_respects_fork(void);
 
-/* The functions for a domain over `heap`. */
+/* The functions for a domain; their context is `heap`. */
 PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, hak_py_mode mode);
 
 #endif

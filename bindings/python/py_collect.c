@@ -1,17 +1,17 @@
-/* What is done when CPython has collected its garbage. A collection that somebody has called for
- * gives memory back at once; one that was due leaves what the program will probably need again. */
+/* After a collection of CPython. If the program called gc.collect(), memory goes back at once.
+ * After an automatic collection, the heap keeps what the program will probably need again. */
 #include <stdbool.h>
 
 #include "heap/heap.h"
 #include "py_control.h"
 
-#define OLDEST 2 /* generation of CPython's collector: its collection is a full one */
+#define OLDEST 2 /* generation of CPython's collector; its collection is a full one */
 
-/* What a gc callback is told. */
+/* What a gc callback reports. */
 typedef enum gc_event {
-    GC_OTHER,      /* of a younger generation, or nothing we know */
-    GC_FULL_BEGIN, /* a full collection begins, … */
-    GC_FULL_END    /* … and is over */
+    GC_OTHER,      /* a younger generation, or unknown */
+    GC_FULL_BEGIN, /* a full collection begins */
+    GC_FULL_END    /* a full collection has ended */
 } gc_event;
 
 static gc_event gc_event_of(PyObject *args)
@@ -28,7 +28,7 @@ static gc_event gc_event_of(PyObject *args)
     return PyUnicode_CompareWithASCIIString(phase, "stop") == 0 ? GC_FULL_END : GC_OTHER;
 }
 
-/* What a function of the module gc returns; NULL without an error. */
+/* Calls a function of the module gc; NULL, without an exception, if it fails. */
 static PyObject *ask_gc(const char *function)
 {
     PyObject *gc = PyImport_ImportModule("gc");
@@ -38,7 +38,7 @@ static PyObject *ask_gc(const char *function)
     return answer;
 }
 
-/* Whether a generation's entry of `counts` is above that of `thresholds`. */
+/* Whether the entry of a generation in `counts` is above that in `thresholds`. */
 static bool is_due(PyObject *counts, PyObject *thresholds, Py_ssize_t generation)
 {
     if (!counts || !thresholds || !PyTuple_Check(counts) || !PyTuple_Check(thresholds))
@@ -51,8 +51,8 @@ static bool is_due(PyObject *counts, PyObject *thresholds, Py_ssize_t generation
     return count > threshold;
 }
 
-/* Whether somebody has called gc.collect(), where a full collection begins: CPython does by itself
- * when the counts of the youngest and of the oldest generation are above their thresholds. */
+/* Whether the full collection that begins is a call of gc.collect(). CPython starts one by itself
+ * if the counts of the youngest and of the oldest generation are above their thresholds. */
 static bool is_asked_for(void)
 {
     PyObject *enabled = ask_gc("isenabled");
@@ -67,7 +67,7 @@ static bool is_asked_for(void)
 
 PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
 {
-    static _Thread_local bool asked; /* the collection that has begun was */
+    static _Thread_local bool asked; /* the collection that has begun is a call */
     (void)self;
     gc_event event = hak_py_heap() ? gc_event_of(args) : GC_OTHER;
     if (event == GC_OTHER) Py_RETURN_NONE;

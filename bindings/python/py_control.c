@@ -132,7 +132,7 @@ PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args)
     (void)self, (void)args;
     hak_process_stats process;
     hak_process_stats_read(&process);
-    hak_stats stats = {.os = process.os}; /* which are those of the process */
+    hak_stats stats = {.os = process.os}; /* they are the same for any heap */
     hak_option options[HAK_OPTIONS_MOST];
     size_t count = hak_options(NULL, options, HAK_OPTIONS_MOST), i = 0;
     while (i + 1 < count && strcmp(options[i].name, "profile") != 0) i++;
@@ -149,7 +149,7 @@ PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args)
     return dicts.made;
 }
 
-/* A copy is told, since another interpreter may take the next snapshot meanwhile. */
+/* Reports a copy, since another interpreter may take the next snapshot meanwhile. */
 PyObject *hak_py_control_observations(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;

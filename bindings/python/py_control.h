@@ -1,4 +1,4 @@
-/* What only Python has of the control surface; hakmem.i has the rest. */
+/* The functions of `_hakmem` that only Python has; hakmem.i has those common to all languages. */
 #ifndef HAK_PY_CONTROL_H
 #define HAK_PY_CONTROL_H
 
@@ -10,43 +10,44 @@
 
 #define HAK_PY_NOT_INSTALLED "hakmem is not installed, call hakmem.install() first"
 
-/* The module; and what SWIG made of hakmem.i, which only that calls. */
+/* The init function of the module, and the one that SWIG makes of hakmem.i,
+ * which the first calls. */
 PyMODINIT_FUNC PyInit__hakmem(void);
 PyObject *hak__py_swig_init(void);
 
-/* install(domains: int, profile: str | None, limit: int) -> bool: whether anything was taken over
- */
+/* install(domains: int, profile: str | None, limit: int) -> bool: whether any
+ * domain was taken over */
 PyObject *hak_py_control_install(PyObject *self, PyObject *args);
 PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args);
 /* -> int, the domains as bits */
 PyObject *hak_py_control_installed(PyObject *self, PyObject *args);
-/* For gc.callbacks: after a full collection, gives back what the profile lets go. In C, since it is
- * called twice for each of the small collections too. */
+/* For gc.callbacks: after a full collection, purges what the profile does not retain. In C, since
+ * it is called twice for each small collection too. */
 PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args);
-/* -> bool, whether there ever was an installation */
+/* -> bool, whether hakmem was ever installed */
 PyObject *hak_py_control_has_heap(PyObject *self, PyObject *args);
-/* -> dict, the statistics before one */
+/* -> dict, the statistics before any installation */
 PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args);
-/* -> int, the blocks handed out */
+/* -> int, the live blocks */
 PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
-/* -> [(name, unit, help), …] of the statistics */
+/* -> [(name, unit, help), …] of the heap's statistics */
 PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 
-/* -> the same of the statistics of the process */
+/* -> [(name, unit, help), …] of the process's statistics */
 PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
 /* -> dict */
 PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
-/* observe(on: int) -> bool, whether it was on before */
+/* observe(on: int) -> bool, whether the heap was observed before */
 PyObject *hak_py_control_observe(PyObject *self, PyObject *args);
-/* -> dict, what was observed */
+/* -> dict, the observations */
 PyObject *hak_py_control_observations(PyObject *self, PyObject *args);
 /* -> [{"name": …, "variable": …, "type": …, "range": …, "help": …, "value": …, "origin": …}, …] */
 PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 
-/* Whether Python was told to ignore the environment (-E, -I). */
+/* Whether Python ignores the environment (-E, -I). */
 bool hak_py_control_ignores_environment(void);
 
-/* Statistics of a heap with this name and profile as a dict; NULL with an exception. */
+/* The statistics of a heap as a dict; NULL with an exception. */
 PyObject *hak_py_stats_dict(const char *name, const char *profile, const hak_stats *stats);
 
 #endif

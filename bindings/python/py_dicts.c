@@ -1,7 +1,7 @@
 #include "py_dicts.h"
 
-/* Adds `value` and gives up the reference to it. Where it is NULL, with an exception set, or cannot
- * be added, all is dropped, and what is told from then on is skipped. */
+/* Adds `value` and releases the reference to it. If it is NULL, with an exception set, or cannot be
+ * added, everything is dropped, and later entries are skipped. */
 static void add(hak_sink *sink, const char *name, PyObject *value)
 {
     hak_py_dicts *to = (hak_py_dicts *)sink;

@@ -1,4 +1,4 @@
-/* What is told becomes dicts and lists. */
+/* A sink that makes dicts and lists of statistics. */
 #ifndef HAK_PY_DICTS_H
 #define HAK_PY_DICTS_H
 
@@ -8,8 +8,9 @@
 #include "os/os.h"
 
 typedef struct hak_py_dicts {
-    hak_sink sink;                  /* first: what is to be told goes here */
-    PyObject *open[HAK_SINK_DEPTH]; /* dicts and lists, outermost first; owned by the outermost */
+    hak_sink sink;                  /* must be first */
+    PyObject *open[HAK_SINK_DEPTH]; /* open dicts and lists, outermost first; owned by the
+                                     * outermost */
     unsigned depth;
     PyObject *made; /* the outermost, owned; NULL with an exception after a failure */
 } hak_py_dicts;

@@ -1,4 +1,4 @@
-/* Putting the functions into CPython's table of allocators, and below what wraps that table. */
+/* Puts our functions into CPython's table of allocators, below its wrappers. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdarg.h>
@@ -43,8 +43,8 @@ static hak_py_mode mode(void)
     return adapter.locked ? HAK_PY_LOCKED : HAK_PY_PLAIN;
 }
 
-/* Exchanges our functions in the domains of `domains` that are taken over; returns those where they
- * were found. */
+/* Exchanges our functions in those of `domains` that are taken over; returns the domains in
+ * which they were found. */
 static unsigned exchange(unsigned domains, hak_py_mode old, hak_py_mode new)
 {
     unsigned done = 0;
@@ -57,7 +57,8 @@ static unsigned exchange(unsigned domains, hak_py_mode old, hak_py_mode new)
     return done;
 }
 
-/* In all of them; or in none, and returns false, where something unknown lies around ours. */
+/* Exchanges our functions in all domains. False, and no change, if an unknown hook
+ * lies around ours. */
 static bool exchange_all(hak_py_mode old, hak_py_mode new)
 {
     unsigned done = exchange(adapter.domains, old, new);
@@ -66,7 +67,7 @@ static bool exchange_all(hak_py_mode old, hak_py_mode new)
     return false;
 }
 
-/* The functions that observe take the lock where it is needed. */
+/* The observing functions lock by themselves if adapter.locked. */
 bool hak__py_lock_from_now_on(void)
 {
     if (adapter.locked || !adapter.heap) return true;
@@ -76,7 +77,7 @@ bool hak__py_lock_from_now_on(void)
     return true;
 }
 
-/* Whether interpreters exist beside the main one that may run without its GIL. */
+/* Whether other interpreters exist, which may run without the main one's GIL. */
 static bool has_others(void)
 {
     if (PY_VERSION_HEX < 0x030c0000 || !Py_IsInitialized()) return false;
@@ -92,7 +93,7 @@ enum { FREE_THREADED = true };
 enum { FREE_THREADED = false };
 #endif
 
-/* An interpreter that runs needs this much to go on and to say that it is out of memory. */
+/* Least bytes with which a running interpreter can go on and report that it is out of memory. */
 #define LIMIT_LEAST ((size_t)64 * 1024)
 
 __attribute__((format(printf, 2, 3))) static const char *fail(int error, const char *format, ...)
@@ -106,7 +107,7 @@ __attribute__((format(printf, 2, 3))) static const char *fail(int error, const c
     return message;
 }
 
-/* Those of `domains` where CPython's own allocator is in place, neither ours nor another hook. */
+/* The domains in `domains` whose innermost allocator is CPython's own. */
 static unsigned cpythons_own(unsigned domains)
 {
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
@@ -146,13 +147,13 @@ static const char *check(const hak_py_options *options)
     return NULL;
 }
 
-/* By measurement: docs/design.md, "CPython". */
+/* Measured: docs/design.md, "CPython". */
 #define WORK_MOST 16  /* bytes */
 #define DECAY     250 /* milliseconds */
 static const hak_hints hints = {
     .in_order = true, .work_most = WORK_MOST, .decay = DECAY, .coloured = true};
 
-/* The heap, with these options. */
+/* Makes the heap with these options, or applies them to it. */
 static const char *prepare_heap(const hak_py_options *options)
 {
     if (!adapter.heap) {
@@ -171,7 +172,7 @@ static const char *prepare_heap(const hak_py_options *options)
     return NULL;
 }
 
-/* What the C library holds free goes back: it will hardly be asked for again. */
+/* Returns the C library's free memory to the OS: little of it will be asked for again. */
 static void give_back_others(void)
 {
 #ifdef __GLIBC__

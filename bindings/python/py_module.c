@@ -1,4 +1,4 @@
-/* How the module comes into an interpreter. */
+/* Initialization of the module in an interpreter. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <pthread.h>
@@ -8,7 +8,7 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t one_at_a_time;
 
-/* Recursive, since an import hook that runs meanwhile may import the module too. */
+/* Recursive: an import hook that runs meanwhile may import the module too. */
 static void prepare(void)
 {
     pthread_mutexattr_t recursive;
@@ -18,10 +18,11 @@ static void prepare(void)
     pthread_mutexattr_destroy(&recursive);
 }
 
-/* The module's objects belong to one GIL. CPython refuses such modules to an interpreter with a GIL
- * of its own, but 3.12 does so after the module was made, and forgets it for built-in ones. 3.13
- * makes the module in the main interpreter first: with its GIL, but that is lost meanwhile, and
- * what SWIG makes is not made to be made twice. */
+/* The module's objects belong to one GIL. CPython refuses such a module in an interpreter with its
+ * own GIL. But 3.12 does so only after the module is made, and not at all for built-in modules: the
+ * check is made here. 3.13 first makes the module in the main interpreter. It holds that one's GIL,
+ * but may release it meanwhile, and SWIG's init function must not run twice at a time: hence the
+ * mutex. */
 PyMODINIT_FUNC PyInit__hakmem(void)
 {
 #if PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030d0000

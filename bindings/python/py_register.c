@@ -1,5 +1,5 @@
-/* The control surface as a built-in module. A file of its own, so that a program that does not give
- * it to its scripts does not link it. */
+/* The control surface as a built-in module. In its own file, so that programs which do not call
+ * this do not link it. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <errno.h>

@@ -8,10 +8,10 @@
 
 /* ------------------------------------------------------------------ interpreters without event */
 
-/* 3.13 and later raise no audit event for an interpreter that is created without a thread state,
- * as `_interpreters.create` does. Its structure comes from the raw domain then: the one block of
- * this domain that is so large and asked for in this way. A false alarm costs a lock. Where the
- * functions cannot be exchanged, there is no memory for the interpreter. */
+/* From 3.13 on no audit event is raised for an interpreter created without a thread state, as by
+ * `_interpreters.create`. Its structure comes from the raw domain: the only block there that is
+ * allocated by calloc(1, size) and is so large. A false positive only turns locking on. If our
+ * functions cannot be exchanged, calloc fails. */
 #define INTERPRETER_LEAST ((size_t)32 * 1024)
 
 static PyMemAllocatorEx raw;
@@ -37,7 +37,7 @@ static void watch_raw_domain(void)
 /* ------------------------------------------------------------------ audit events */
 
 static bool hooked;    /* our hook is in CPython's list */
-static bool forgotten; /* Python has ended; when events come again, so has it */
+static bool forgotten; /* Python has ended; the next event means that it was initialized again */
 
 static int on_event(const char *event, PyObject *arguments, void *data);
 
@@ -47,7 +47,7 @@ static bool hook(void)
     return hooked;
 }
 
-/* At the end of Py_FinalizeEx, when the hooks are gone. */
+/* Called at the end of Py_FinalizeEx, when the hooks are cleared. */
 static void await_the_next_python(void)
 {
     forgotten = hook();

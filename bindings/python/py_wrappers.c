@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* What the debug hooks' context points to (Objects/obmalloc.c since 3.3; in the runtime's state
- * since 3.12). tracemalloc's points to a bare PyMemAllocatorEx. */
+ * since 3.12). tracemalloc's context points to a PyMemAllocatorEx. */
 typedef struct debug_context {
     char api_id;
     PyMemAllocatorEx below;
@@ -16,7 +16,7 @@ static const char *object_around(const void *address)
     return address && dladdr(address, &info) ? info.dli_fbase : NULL;
 }
 
-/* Whether `p` points into the executable or library that CPython itself is. (The address of one of
+/* Whether `p` points into the executable or library that contains CPython. (The address of one of
  * its functions may be that of a stub in another object.) */
 static bool is_cpythons(const void *p)
 {
@@ -37,7 +37,7 @@ bool hak__py_is_cpythons_own(const PyMemAllocatorEx *innermost)
     return !innermost->ctx && is_cpythons((const void *)(uintptr_t)innermost->malloc);
 }
 
-/* The allocator below `allocator`, if that is one of CPython's wrappers; else NULL. CPython's own
+/* The allocator below `allocator` if that is one of CPython's wrappers; else NULL. CPython's own
  * allocators have no context. */
 static PyMemAllocatorEx *below(const PyMemAllocatorEx *allocator, PyMemAllocatorDomain domain)
 {
@@ -49,8 +49,8 @@ static PyMemAllocatorEx *below(const PyMemAllocatorEx *allocator, PyMemAllocator
     return is_allocator(traced) ? traced : NULL;
 }
 
-/* Where the innermost allocator is kept; NULL when that is the table itself, whose entry is then in
- * `*top`. */
+/* The place of the innermost allocator; NULL if that is the table itself. `*top` is
+ * the table's entry. */
 static PyMemAllocatorEx *innermost_slot(PyMemAllocatorDomain domain, PyMemAllocatorEx *top)
 {
     PyMem_GetAllocator(domain, top);

@@ -1,4 +1,4 @@
-/* Allocating: the long ways, and the calls that have no short one. */
+/* Allocating: the slow paths, and the calls without a hot path. */
 #include "heap/alloc.h"
 
 #include <string.h>
@@ -48,7 +48,7 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
     return block;
 }
 
-/* A young heap takes this way with every block: the nest comes first, and short. */
+/* A young heap takes this path for every block, so hak__nest_take comes first. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
     if (size <= HAK_SMALL_MAX && !heap->kinds) {
@@ -94,8 +94,8 @@ void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
         return NULL;
     }
     if (alignment <= hak__heap_spacing(heap)->granularity) return hak__heap_alloc(heap, size);
-    /* Slabs begin at a multiple of the page, unless they have colours, so that every block of a
-     * class whose size is a multiple of the alignment is aligned. */
+    /* Slabs without colours begin at a multiple of the page. So the blocks of a class are aligned
+     * if their size is a multiple of the alignment. */
     if (alignment <= HAK_PAGE && size <= HAK_MEDIUM_MAX - alignment) {
         unsigned index = hak__heap_class_aligned(heap, size, alignment);
         void *block;

@@ -1,4 +1,4 @@
-/* What allocating and resizing share. */
+/* What alloc.c and resize.c share. */
 #ifndef HAK_ALLOC_H
 #define HAK_ALLOC_H
 
@@ -7,7 +7,8 @@
 #include "heap/blocks.h"
 #include "heap/reclaim.h"
 
-/* Tries `allocate`, and again each time that something was found that the heap can do without. */
+/* Evaluates `allocate` until it gives a block or hak__reclaim finds no more memory. Then errno is
+ * ENOMEM, and a refusal is counted. */
 #define HAK_WITH_RETRY(heap, result, allocate)                                \
     do {                                                                      \
         unsigned step = 0;                                                    \
@@ -16,7 +17,7 @@
         if (!(result)) errno = ENOMEM, (heap)->refusals++;                    \
     } while (0)
 
-/* Whether no memory could ever hold `size` bytes: then none need be looked for. */
+/* Whether `size` exceeds any possible memory: then reclaiming is pointless. Sets errno. */
 static inline bool hak__alloc_impossible(size_t size)
 {
     if (size <= PTRDIFF_MAX) return false;
@@ -24,7 +25,7 @@ static inline bool hak__alloc_impossible(size_t size)
     return true;
 }
 
-/* A block of a class, from the nest or its slabs; NULL when there is no memory for it. */
+/* A block of a class, from the nest or a slab; NULL: out of memory. */
 void *hak__alloc_class(hak_heap *heap, hak_bin_class class);
 
 #endif

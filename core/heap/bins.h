@@ -1,39 +1,39 @@
-/* The bins: which slab each size class allocates from. A slab is current (in its class's bin),
- * partial or dry (in one of its class's lists: partial.h) or full; what moves it from one state to
- * the next is in refill.h and retire.h. */
+/* The bins: the current slab of each size class. A slab is current (in the bin of its class),
+ * partial or dry (in a list of its class: partial.h), or full. refill.h and retire.h change its
+ * state. */
 #ifndef HAK_BINS_H
 #define HAK_BINS_H
 
 #include "heap/blocks.h"
 
-/* Has a class allocate from `slab`, or from none: hak__no_slab. */
+/* Sets the current slab of a class; hak__no_slab: none. */
 void hak__bins_set(hak_heap *heap, hak_bin_class class, hak_slab *slab);
 
-/* Makes `slab`, with `live` blocks and in no list, the one that its class allocates from, in place
- * of `before` or hak__no_slab. */
+/* Makes `slab` the current slab of its class. It has `live` live blocks and is in no list. `before`
+ * is the current slab until then, or hak__no_slab. */
 void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab *before);
 
-/* A full slab wakes when one of so many of its blocks is free, as a power of two. */
+/* A full slab wakes when 1 + (capacity >> shift) of its blocks are free; returns that shift. */
 size_t hak__bins_wake_shift(const hak_heap *heap);
 
-/* Goes over the current slabs: each time, *at is the class of the last one, zeros to begin with.
- * NULL at the end. */
+/* Iterates over the current slabs. *at is the class of the last one, zeros at
+ * first. NULL: the end. */
 hak_slab *hak__bins_next(const hak_heap *heap, hak_bin_class *at);
 
-/* Whether a current slab of such blocks counts those that are live: medium ones, none of which the
- * hot path hands out. */
+/* Whether the countdown of a current slab is its live blocks: for medium blocks, which the hot
+ * path never hands out. */
 static inline bool hak__bins_count_live(size_t block_size)
 {
     return block_size > HAK_SMALL_MAX;
 }
 
-/* Counts a medium block of a current slab that is handed out: their frees are counted too. */
+/* Counts a medium block that a current slab hands out, since its free will be counted. */
 static inline void hak__bins_count(hak_slab *slab)
 {
     if (slab->countdown < (int32_t)HAK_LEFT_FAR / 2) slab->countdown++;
 }
 
-/* Bytes of pages of the current slabs: as many may be without a block. */
+/* Bytes of pages in use of the current slabs: an upper bound of their pages without a block. */
 size_t hak__bins_pages(const hak_heap *heap);
 
 #endif

@@ -1,7 +1,8 @@
-/* The heap: bins by size class over the slabs of its superslabs. This header holds the structure
- * and the whole hot path; adapters inline it, everybody else calls hakmem.h.
+/* The heap: for each size class a bin, the slab that it allocates from. This header has the
+ * structure and the whole hot path. Adapters inline it; all others call hakmem.h. A heap has one
+ * user at a time; nothing here takes a lock.
  *
- * A heap keeps itself in its nest, in front of its first blocks. */
+ * The structure lies in the heap's nest, in front of its first blocks. */
 #ifndef HAK_BLOCKS_H
 #define HAK_BLOCKS_H
 
@@ -15,100 +16,102 @@
 #include "pages/pages.h"
 #include "policy/policy.h"
 
-/* Which slabs a heap has, by size class. */
+/* The slabs of a kind by size class, beside those in `bin`. */
 typedef struct hak_lists {
-    hak_slab *medium[HAK_MEDIUM_CLASSES]; /* to allocate from, above HAK_SMALL_MAX */
-    /* Further slabs that have blocks to give, first opened first used: so that they have more than
-     * the one that opened them when their turn comes. The first one's `prev` is the last. */
+    hak_slab *medium[HAK_MEDIUM_CLASSES]; /* current slabs of the classes above HAK_SMALL_MAX */
+    /* Partial slabs: the first one opened is used first, so that more of its blocks are free by
+     * then. The first one's `prev` is the last. */
     hak_slab *partial[HAK_CLASSES];
-    uint8_t idled[HAK_MEDIUM_CLASSES]; /* how many were retired for being empty */
+    uint8_t idled[HAK_MEDIUM_CLASSES]; /* empty slabs retired so far, at most IDLE_MOST: retire.c */
 } hak_lists;
 
 extern const hak_lists hak__no_lists;
 
-/* How many kinds of block a heap can keep apart: kinds.h. */
+/* Kinds of block that a heap can keep in separate slabs: kinds.h. */
 #define HAK_KINDS 6
 
-/* The slabs that one kind of block has, or all kinds. */
+/* The bins of one kind of block, or of all kinds together. */
 typedef struct hak_bins {
-    hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* slab to allocate from, by size in steps of 8 bytes */
-    hak_lists *lists;                     /* while there are none, hak__no_lists */
+    hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* current slab, by size in steps of 8 bytes */
+    hak_lists *lists;                     /* hak__no_lists while the heap has none */
 } hak_bins;
 
 #define HAK_NEST_STEPS (((size_t)1 << HAK_UNIT_SHIFT) / 8)
 
-/* Whoever looks on as a heap is used, and keeps something with it. */
+/* An observer of the heap, of which a heap knows only this function. */
 typedef struct hak_onlooker {
-    void (*ending)(hak_heap *heap); /* to be called before the heap goes */
+    void (*ending)(hak_heap *heap); /* called before the heap is destroyed */
 } hak_onlooker;
 
-/* Where a heap begins: see nest.h. */
+/* The heap's first blocks: nest.h. Offsets are bytes from `start`. */
 typedef struct hak_nest {
-    hak_slab *run;         /* its units; NULL: none yet */
-    char *start;           /* of the run */
-    uint32_t begin;        /* of the blocks, in bytes from the start */
-    uint32_t carved;       /* where the next block will begin */
-    uint32_t end;          /* of the room for blocks */
-    uint32_t gap, gap_end; /* a free block that is being cut for smaller ones */
-    uint32_t live;         /* blocks */
-    uint64_t to_cut; /* bit set for each class with free blocks that may be cut for smaller ones */
-    uint16_t free[HAK_CLASSES];           /* first free block, in steps of 8 bytes from the start */
-    uint16_t reused[HAK_CLASSES];         /* blocks taken from there so far */
-    uint64_t starts[HAK_NEST_STEPS / 64]; /* bit set where a block begins */
+    hak_slab *run;                        /* its units; NULL: not opened */
+    char *start;                          /* first byte of the run */
+    uint32_t begin;                       /* where the blocks begin */
+    uint32_t carved;                      /* where the next block will begin */
+    uint32_t end;                         /* end of the space for blocks */
+    uint32_t gap, gap_end;                /* the free block that smaller ones are cut from */
+    uint32_t live;                        /* live blocks */
+    uint64_t to_cut;                      /* bit for each class with free blocks that may be cut */
+    uint16_t free[HAK_CLASSES];           /* first free block, in steps of 8 bytes; 0: none */
+    uint16_t reused[HAK_CLASSES];         /* counts blocks taken from that list: nest.c */
+    uint64_t starts[HAK_NEST_STEPS / 64]; /* bit set for each 8 bytes at which a block begins */
 } hak_nest;
 
 struct hak_heap {
-    /* Read by every allocation and free. The records are those of the shared region; `units` is
-     * the end of what this heap has ever held there, so that nothing beyond is taken for ours. On
-     * a caller's memory and in spill regions it stays 0, and frees take the long way. */
+    /* Read by every allocation and free. base, slabs: the shared region and its unit records.
+     * units: index behind the last unit that this heap has held there, so that addresses behind it
+     * are not taken for ours. On a caller's memory, and for a heap that has only spill regions,
+     * units is 0: all frees take the slow path. */
     uintptr_t base;
     size_t units;
     hak_slab *slabs;
     union {
-        hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* those of … */
-        hak_bins bins;                        /* … kind 0, or of all blocks */
+        hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* of `bins` */
+        hak_bins bins;                        /* of kind 0, or of all blocks */
     };
 
-    hak_bins *sets[HAK_KINDS];           /* by kind; all are `bins` where … */
-    struct hak_kinds *kinds;             /* … this is NULL, since kinds do not lie apart */
-    hak_pages pages;                     /* what it holds of them */
-    hak_heap *next_heap, *previous_heap; /* of the process */
-    void *adapter;                       /* of whoever hands pointers of others to this heap */
+    hak_bins *sets[HAK_KINDS];           /* by kind; all are &bins while kinds is NULL */
+    struct hak_kinds *kinds;             /* NULL: kinds of block share slabs */
+    hak_pages pages;                     /* its pages and their accounts */
+    hak_heap *next_heap, *previous_heap; /* list of the process's heaps */
+    void *adapter;                       /* state of the adapter that uses this heap */
 
-    size_t loose; /* bytes of pages of partial slabs */
+    size_t loose; /* bytes of pages in use of partial slabs */
     hak_pace pace;
-    uint32_t collected_at;  /* the work, in KiB, when the VM had last collected … */
-    uint32_t settled_at;    /* … and when the heap was last settled after that; … */
-    uint32_t settled_free;  /* … the pages that were retained and loose after that … */
-    uint32_t settled_pages; /* … and those of the footprint */
+    uint32_t collected_at;  /* KiB of work at the VM's last collection */
+    uint32_t settled_at;    /* KiB of work when the heap last settled */
+    uint32_t settled_free;  /* pages retained or loose after settling */
+    uint32_t settled_pages; /* pages of the footprint after settling */
     size_t refills, retires;
-    hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
-                            * hak__policy */
-    uint32_t vacant_pages; /* of partial slabs, found without a block: holes.h */
-    uint32_t round_left;   /* units and superslabs that a look for them has still to come to */
-    uint32_t unsearched;   /* partial slabs not searched since they have changed */
-    uint32_t given;        /* bit for each option of its own: policy/options.h */
-    uint32_t searched_bins; /* the state of the bins when memory was last searched for: reclaim.c */
-    uint8_t spacing;        /* of its size classes: an index of hak__spacings */
-    bool round_searches : 1; /* the look of round_left only searches; another gives back then */
-    bool has_collected : 1;  /* at `collected_at`; … */
-    bool took_large : 1;     /* … and has handed out large blocks since */
-    bool starved : 1;        /* memory was refused lately: full slabs are used again at once … */
-    bool changed : 1;        /* … and since it was searched for, blocks have been freed */
+    hak_profile policy;      /* the profile refined by the environment and the heap's own options;
+                              * use hak__policy */
+    uint32_t vacant_pages;   /* pages of partial slabs known to hold no block: holes.h */
+    uint32_t round_left;     /* units and superslabs that the scan for holes has still to visit:
+                              * look.h */
+    uint32_t unsearched;     /* partial slabs not searched since they changed */
+    uint32_t given;          /* bit for each option set for this heap: policy/options.h */
+    uint32_t searched_bins;  /* hash of the bins at the last search after a refusal: reclaim.c */
+    uint8_t spacing;         /* index into hak__spacings: its size classes */
+    bool round_searches : 1; /* the scan of round_left only searches; else it purges too */
+    bool has_collected : 1;  /* collected_at is valid */
+    bool took_large : 1;     /* large blocks were handed out since collected_at */
+    bool starved : 1;        /* memory was refused lately: full slabs wake with their first free
+                              * block */
+    bool changed : 1;        /* a free took the slow path since the last search after a refusal */
     size_t refusals;
-    size_t starved_at; /* the work until memory was last searched for after a refusal */
+    size_t starved_at; /* bytes of work at the last search after a refusal */
     const hak_hints *hints;
     char name[32];
-    hak_onlooker *onlooker; /* NULL: nobody has ever looked on */
+    hak_onlooker *onlooker; /* NULL: the heap was never observed */
     hak_nest nest;
 };
 
 _Static_assert(sizeof(hak_heap) + sizeof(hak_superslab_lists) + sizeof(hak_lists) <= HAK_PAGE,
                "a heap and its lists fit a page");
 
-/* The functions behind those of hakmem.h; adapters call them by these names. They are the
- * same ones but in an OBSERVE build, where hakmem.h's note each call and then call these:
- * insight/observed.c. */
+/* The functions behind those of hakmem.h, for adapters. They are the same, except in an OBSERVE
+ * build: there hakmem.h's functions tell the observer and then call these (insight/observed.c). */
 #ifdef HAK_OBSERVE
 hak_heap *hak__heap_new(const hak_heap_options *options);
 void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size);
@@ -121,19 +124,19 @@ void *hak__heap_realloc(hak_heap *heap, void *block, size_t size);
 #define hak__heap_realloc       hak_heap_realloc
 #endif
 
-/* The long ways: alloc.c and free.c. */
+/* The slow paths: alloc.c and free.c. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size);
 void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size);
 void hak__heap_free_event(hak_heap *heap, hak_slab *slab, void *block);
 void hak__heap_free_outside(hak_heap *heap, void *block);
 
-/* How many bytes the block at `p` can hold; 0 when it is not one of this heap's. */
+/* Bytes that the block at `p` can hold; 0 if it is no block of this heap. */
 size_t hak__heap_block_size(const hak_heap *heap, const void *p);
 
-/* What a block is for: kinds.h. */
+/* The kind of a block: kinds.h. */
 unsigned hak__heap_block_kind(const hak_heap *heap, const void *block);
 
-/* In debug builds: ends the process if `block` is not one that `slab` handed out. */
+/* Debug builds: aborts if `block` is not a live block of `slab`. */
 #ifdef HAK_DEBUG
 void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block);
 #else
@@ -143,20 +146,20 @@ static inline void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *bl
 }
 #endif
 
-/* What the heap trades between speed and memory: a constant where the build fixes it. */
+/* The heap's profile; a constant if the build fixes it. */
 static inline const hak_profile *hak__policy(const hak_heap *heap)
 {
     const hak_profile *fixed = hak__profile_fixed();
     return fixed ? fixed : &heap->policy;
 }
 
-/* The heap whose pages these are. */
+/* The heap that contains `pages`. */
 static inline hak_heap *hak__heap_of_pages(const hak_pages *pages)
 {
     return (hak_heap *)((char *)pages - offsetof(hak_heap, pages));
 }
 
-/* Whether the heap has lists: a young one does without. */
+/* Whether the heap has lists. A young heap has none. */
 static inline bool hak__heap_has_lists(const hak_heap *heap)
 {
     return heap->pages.supers != &hak__no_superslabs;
@@ -192,7 +195,7 @@ static inline unsigned hak__heap_last_class(const hak_heap *heap)
 /* One size class of one kind of block. */
 typedef struct hak_bin_class {
     unsigned kind, index;
-    size_t size; /* of its blocks */
+    size_t size; /* bytes of a block */
 } hak_bin_class;
 
 static inline hak_bin_class hak__class_in(const hak_heap *heap, unsigned kind, unsigned index)
@@ -205,7 +208,7 @@ static inline hak_bin_class hak__class_of_slab(const hak_slab *slab)
     return (hak_bin_class){slab->block_kind, slab->size_class, slab->block_size};
 }
 
-/* The slab that a class allocates from; hak__no_slab where there is none. */
+/* The current slab of a class; hak__no_slab: it has none. */
 static inline hak_slab *hak__heap_current(const hak_heap *heap, hak_bin_class class)
 {
     const hak_bins *bins = heap->sets[class.kind];
@@ -213,19 +216,20 @@ static inline hak_slab *hak__heap_current(const hak_heap *heap, hak_bin_class cl
                                        : bins->lists->medium[class.index - HAK_MEDIUM_FIRST];
 }
 
-/* How many sets of bins the heap has. */
+/* Sets of bins in the heap. */
 static inline unsigned hak__heap_sets(const hak_heap *heap)
 {
     return heap->kinds ? HAK_KINDS : 1;
 }
 
-/* Whether `block` surely is one of this heap's in the shared region. */
+/* Whether a block of this heap lies in the range of the hot path: below the end of what the heap
+ * has held in the shared region. */
 static inline bool hak__heap_maps(const hak_heap *heap, const void *block)
 {
     return ((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT < heap->units;
 }
 
-/* Allocates: one load for the slab, one for the block, one for its successor. */
+/* Allocates: a load for the slab, one for the block, one for its successor. */
 static inline void *hak__heap_alloc(hak_heap *heap, size_t size)
 {
     if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
@@ -235,7 +239,7 @@ static inline void *hak__heap_alloc(hak_heap *heap, size_t size)
     return hak__heap_alloc_slow(heap, size);
 }
 
-/* The record of the unit in which a block lies for which that holds. */
+/* The record of the unit that a block lies in. hak__heap_maps holds for the block. */
 static inline hak_slab *hak__heap_slab_of(const hak_heap *heap, const void *block)
 {
     return &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
@@ -251,7 +255,7 @@ static inline void hak__heap_free_mapped(hak_heap *heap, void *block)
     if (HAK_UNLIKELY(hak__slab_count_free(slab))) hak__heap_free_event(heap, slab, block);
 }
 
-/* Frees any block of this heap but NULL. */
+/* Frees any block of this heap; not NULL. */
 static inline void hak__heap_free(hak_heap *heap, void *block)
 {
     if (HAK_LIKELY(hak__heap_maps(heap, block))) {
@@ -261,8 +265,8 @@ static inline void hak__heap_free(hak_heap *heap, void *block)
     }
 }
 
-/* The class whose blocks of `size` bytes lie at a multiple of `alignment`, above the granularity:
- * slabs with colours have none. */
+/* The class for `size` bytes at a multiple of `alignment` bytes, which exceeds the granularity.
+ * Slabs with colours do not align their blocks so: classes with such slabs are passed over. */
 static inline unsigned hak__heap_class_aligned(const hak_heap *heap, size_t size, size_t alignment)
 {
     if (heap->hints->coloured && size <= HAK_SMALL_MAX) size = HAK_SMALL_MAX + 1;

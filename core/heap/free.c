@@ -1,4 +1,4 @@
-/* Freeing: what the hot path leaves to others. */
+/* Freeing: the slow path. */
 #include "heap/check.h"
 #include "heap/large.h"
 #include "heap/layout.h"
@@ -6,7 +6,8 @@
 #include "heap/nest.h"
 #include "heap/retire.h"
 
-/* A free in a nest, which the fast path took for one in a slab. */
+/* A free in a nest. The hot path has pushed the block on the list of the nest's
+ * record: that is undone. */
 static void free_in_nest(hak_heap *heap, hak_slab *run, void *block)
 {
     run->free = NULL;
@@ -15,8 +16,8 @@ static void free_in_nest(hak_heap *heap, hak_slab *run, void *block)
     hak__nest_free(heap, block);
 }
 
-/* A free where no unit is in use. In a small region, huge blocks may lie below the end of what the
- * heap's slabs have reached; anything else is a mistake. */
+/* A free of an address in an unused unit. In a small region, huge blocks may lie below the end of
+ * the hot path's range. Any other address is an error of the program. */
 static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
 {
     hak_region *region = hak__region_of(block);
@@ -28,10 +29,10 @@ static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
     hak__huge_free(heap, super, block);
 }
 
-/* Ends the process if no block of a slab begins there: what the record can tell. */
+/* Aborts if no block of a slab begins there, as far as the record shows. */
 static void check_place(const hak_slab *slab, const void *block)
 {
-    if (!slab->block_size) return; /* not one of a slab */
+    if (!slab->block_size) return; /* not a slab */
     size_t offset = (size_t)((const char *)block - slab->start);
     size_t index = hak__layout_end_within(slab, offset);
     if (hak__layout_offset(slab, index) != offset)
@@ -89,7 +90,7 @@ void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
     hak_location at = hak__locate(heap, block);
     if (at.huge) return;
     if (at.slab != slab) hak__fatal("free", block, "not a block of this heap");
-    if (!slab->block_size) return; /* the others are checked by hak__heap_free_event */
+    if (!slab->block_size) return; /* not a slab: hak__heap_free_event checks it */
     check_place(slab, block);
     for (void *other = slab->free; other; other = *(void **)other) {
         if (other == block) hak__fatal("free", block, "this block is free already");

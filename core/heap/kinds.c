@@ -3,7 +3,7 @@
 _Static_assert(HAK_KINDS <= HAK_KINDS_MAX && HAK_KINDS <= 8,
                "kinds have room in statistics and nest");
 
-/* Of a kind that has no slab yet. */
+/* The bins of a kind that has no slab yet. */
 static const hak_bins no_bins = {
     .bin = {[0 ... HAK_SMALL_MAX / 8] = (hak_slab *)&hak__no_slab},
     .lists = (hak_lists *)&hak__no_lists,

@@ -1,7 +1,7 @@
 #include "heap/layout.h"
 
 #define COLOURS_MOST 8
-#define LOST_PART    128 /* of so many blocks one may be lost */
+#define LOST_PART    128 /* one block in so many may be lost */
 
 static size_t period(const hak_unit *slab)
 {
@@ -35,8 +35,8 @@ size_t hak__layout_carved_end(const hak_unit *slab)
     return hak__unit_colour(slab) + last + slab->block_size;
 }
 
-/* The sum of a number's digits, where a digit has as many values as there are colours, or some more
- * up to a power of two: as many neighbours differ, at every distance that is a power of two. */
+/* The sum of a number's digits. The base is the number of colours, rounded up to a power of two.
+ * So, at any stride that is a power of two, as many successive numbers have different sums. */
 static size_t sum_of_digits(size_t number, size_t colours)
 {
     size_t sum = 0, digit = 1;

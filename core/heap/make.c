@@ -18,7 +18,7 @@ static bool bad(void)
     return false;
 }
 
-/* Whether the options are valid; then what they ask for is known too. */
+/* Whether the options are valid. If so, sets `policy` and `given`. */
 static bool options_valid(const hak_heap_options *options, hak_profile *policy, uint32_t *given)
 {
     if (options->granularity && options->granularity != 8 && options->granularity != 16)
@@ -33,9 +33,9 @@ static bool options_valid(const hak_heap_options *options, hak_profile *policy, 
     return true;
 }
 
-/* ------------------------------------------------------------------ what its pages ask of it */
+/* ------------------------------------------------------------------ the owner of the pages */
 
-/* A young heap has no block in its nest, but lies there itself. */
+/* A young heap without a block in its nest still uses the pages that it lies in itself. */
 static size_t used(const hak_pages *pages, const hak_unit *run)
 {
     if (run == pages->single && !run->span_size)
@@ -47,7 +47,7 @@ static void reached(hak_pages *pages, size_t units)
 {
     hak_heap *heap = hak__heap_of_pages(pages);
     if (units <= heap->units) return;
-    if (!heap->slabs) { /* the region is younger than the heap */
+    if (!heap->slabs) { /* the shared region was placed after the heap */
         heap->base = hak__region_shared()->base;
         heap->slabs = hak__region_shared()->slabs;
     }
@@ -58,10 +58,10 @@ static const hak_pages_owner owner = {used, reached};
 
 /* ------------------------------------------------------------------ making and ending */
 
-/* What a heap begins with. */
+/* The first bytes of a nest. */
 typedef struct heap_head {
     hak_heap heap;
-    hak_kinds kinds; /* if it keeps them apart */
+    hak_kinds kinds; /* if the heap keeps kinds apart */
 } heap_head;
 
 static size_t head_size(bool kinds)
@@ -69,7 +69,7 @@ static size_t head_size(bool kinds)
     return ((kinds ? sizeof(heap_head) : sizeof(hak_heap)) + 15) & ~(size_t)15;
 }
 
-/* A heap in a nest of its own. */
+/* A heap in a nest. */
 static hak_heap *heap_in_nest(bool kinds)
 {
     hak_slab *nest = hak__supply_take_nest();

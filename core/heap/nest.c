@@ -8,16 +8,16 @@
 #include "pages/pages.h"
 
 #define BLOCK_MAX HAK_PAGE
-#define CUT_MIN   ((size_t)64) /* free blocks from this size on are cut for smaller ones */
+#define CUT_MIN   ((size_t)64) /* bytes; free blocks of this size and above are cut */
 
-/* Blocks that a class takes from its list before it counts as busy and moves on, and twice as many
- * before it does not come back for more. */
+/* A class that has taken BUSY blocks from its free list gets no new blocks in the nest. After 2 *
+ * BUSY it does not take from its free list either. */
 #define BUSY 1024
 
-/* A heap of that many bytes can do without a nest. */
+/* Bytes of footprint from which on an empty nest is closed. */
 #define OUTGROWN ((size_t)4 << HAK_UNIT_SHIFT)
 
-/* The first class whose blocks are worth cutting, and the bit of a class in `to_cut`. */
+/* The first class whose blocks are cut; the bit of a class in `to_cut`, 0 below that class. */
 static unsigned cut_first(const hak_heap *heap)
 {
     return hak__heap_spacing(heap)->granularity == 8 ? CUT_MIN / 8 : CUT_MIN / 16;
@@ -44,7 +44,7 @@ static void push(hak_heap *heap, size_t offset, size_t size)
     heap->nest.to_cut |= cut_bit(heap, index);
 }
 
-/* Takes the first free block of a class, which has one. */
+/* Takes the first free block of a class. There must be one. */
 static size_t pop(hak_heap *heap, unsigned index)
 {
     hak_nest *nest = &heap->nest;
@@ -56,7 +56,8 @@ static size_t pop(hak_heap *heap, unsigned index)
 
 /* ------------------------------------------------------------------ blocks */
 
-/* A heap that retains pages need not take more for its nest. */
+/* Whether the pages up to `end` would have to be touched although the heap retains
+ * as many elsewhere. */
 static bool has_pages(const hak_heap *heap, size_t end)
 {
     const hak_slab *run = heap->nest.run;
@@ -82,13 +83,14 @@ __attribute__((noinline)) static bool use_more(hak_heap *heap, size_t end)
     return true;
 }
 
-/* Brings the pages up to `end` into use. */
+/* Brings the pages up to `end` into use. False: they would pass the limit. */
 static bool use(hak_heap *heap, size_t end)
 {
     return end <= heap->nest.run->span_size || use_more(heap, hak__up(end, HAK_PAGE));
 }
 
-/* Opens the smallest free block that has `size` bytes to be cut. */
+/* Opens the smallest free block of at least `size` bytes as the gap. The gap begins at
+ * a multiple of 16. */
 __attribute__((noinline)) static bool open_gap(hak_heap *heap, size_t size)
 {
     hak_nest *nest = &heap->nest;
@@ -108,8 +110,8 @@ __attribute__((noinline)) static bool open_gap(hak_heap *heap, size_t size)
     return true;
 }
 
-/* Takes `size` bytes of the gap, which begins at a multiple of 16: what would not leave one, from
- * its end. */
+/* Takes `size` bytes of the gap: from its front if they are a multiple of 16, else from its end, so
+ * that the gap still begins at a multiple of 16. */
 static size_t cut(hak_nest *nest, size_t size)
 {
     if (hak__nest_is_odd(size)) {
@@ -123,8 +125,9 @@ static size_t cut(hak_nest *nest, size_t size)
     return offset;
 }
 
-/* Behind a block with an odd size another one, to be taken next: so that after both of them no
- * bytes are lost for a block that must not begin here. */
+/* After a block with an odd size: carves a second one and puts it on the free list. Together they
+ * end at a multiple of 16, so that no bytes are lost in front of a block that has to begin at
+ * one. */
 static void carve_twin(hak_heap *heap, size_t size)
 {
     hak_nest *nest = &heap->nest;
@@ -133,7 +136,7 @@ static void carve_twin(hak_heap *heap, size_t size)
     nest->carved = (uint32_t)end;
     hak__nest_begin_block(nest, offset);
     uint16_t *reused = &nest->reused[push_uncut(heap, offset, size)];
-    if (*reused) --*reused; /* its first use will count as one */
+    if (*reused) --*reused; /* its first use will be counted */
 }
 
 /* Takes `size` bytes behind all blocks; 0 if there is no room. */
@@ -160,7 +163,7 @@ static size_t carve(hak_heap *heap, size_t size)
 bool hak__nest_come_back(hak_heap *heap)
 {
     hak_nest *nest = &heap->nest;
-    /* It would take pages as slabs do, and the heap's own page beside them. */
+    /* It would take as many pages as slabs, and the heap's own page too. */
     if (heap->pages.super_count && nest->run && !nest->run->span_size) return false;
     bool found = nest->gap < nest->gap_end || nest->to_cut;
     for (unsigned index = 1; index < HAK_CLASSES; index++) {
@@ -192,7 +195,7 @@ bool hak__nest_give_lists(hak_heap *heap)
     return true;
 }
 
-/* A block that was not one before; NULL if there is no room. */
+/* A block that is in no free list: cut or carved. NULL: there is no room. */
 __attribute__((noinline)) static void *alloc_new(hak_heap *heap, size_t size)
 {
     hak_nest *nest = &heap->nest;
@@ -273,13 +276,13 @@ static void check_not_free(const hak_heap *heap, size_t offset, size_t size)
 }
 #endif
 
-/* Whether the heap has slabs for whatever it needs, many times the nest. */
+/* Whether the heap has slabs, and many times the nest's size. */
 static bool outgrown(const hak_heap *heap)
 {
     return heap->pages.super_count > 0 && heap->pages.footprint >= OUTGROWN;
 }
 
-/* Its last block is gone, and no class comes back for more unless memory runs out: the pages go. */
+/* Closes an empty nest: no class uses it again unless memory runs out, and its pages are purged. */
 __attribute__((noinline)) static void close_nest(hak_heap *heap)
 {
     for (unsigned index = 1; index < HAK_CLASSES; index++) heap->nest.reused[index] = 2 * BUSY;

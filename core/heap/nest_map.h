@@ -1,4 +1,4 @@
-/* Where in a nest its blocks begin: a bit for each eight bytes. */
+/* The map of a nest: a bit for each 8 bytes, set where a block begins. */
 #ifndef HAK_NEST_MAP_H
 #define HAK_NEST_MAP_H
 
@@ -7,7 +7,7 @@
 #define HAK_NEST_STEP ((size_t)8)
 #define HAK_NEST_PAIR (2 * HAK_NEST_STEP)
 
-/* Bytes that the heap's lists take. */
+/* Bytes of the heap's lists in the nest. */
 static inline uint32_t hak__nest_lists_size(const hak_heap *heap)
 {
     return (uint32_t)hak__up(hak__kinds_lists_size(heap->kinds), 2 * HAK_NEST_STEP);
@@ -23,14 +23,14 @@ static inline uint64_t hak__nest_bit(size_t offset)
     return (uint64_t)1 << offset / HAK_NEST_STEP % 64;
 }
 
-/* Whether an offset or a size is no multiple of 16. Blocks whose size is one begin at one: where
- * blocks have a member that must, C makes their size a multiple, too. */
+/* Whether an offset or a size is an odd multiple of 8. Other sizes are multiples of 16, and their
+ * blocks begin at a multiple of 16: C gives a type that needs this alignment such a size. */
 static inline bool hak__nest_is_odd(size_t n)
 {
     return n % HAK_NEST_PAIR;
 }
 
-/* Where the block behind the one at `offset` begins. */
+/* Where the block at `offset` ends. */
 static inline size_t hak__nest_end_of(const hak_nest *nest, size_t offset)
 {
     size_t word = offset / HAK_NEST_STEP / 64;
@@ -56,13 +56,14 @@ static inline size_t hak__nest_offset(const hak_heap *heap, const void *p)
     return (size_t)((const char *)p - heap->nest.start);
 }
 
-/* Where the lists are; 0: not among the blocks. */
+/* Offset of the heap's lists; 0: they do not lie among the blocks. */
 size_t hak__nest_lists_offset(const hak_heap *heap);
 
-/* Makes all room free again. The lists move in front of it. */
+/* Makes all space free; there is no live block. The lists move to the front of it. */
 void hak__nest_reset(hak_heap *heap);
 
-/* On a caller's memory: an eighth of it, when the first block is asked for. */
+/* Opens the nest on a caller's memory, with the first request: an eighth of its units, at most the
+ * bytes of a unit of the shared region. False elsewhere, or if there are no such units. */
 bool hak__nest_open_run(hak_heap *heap);
 
 #endif

@@ -1,4 +1,4 @@
-/* Opening a nest, and letting go of its pages. */
+/* Opening a nest, and giving up its pages. */
 #include <string.h>
 
 #include "heap/nest.h"

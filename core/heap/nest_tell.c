@@ -1,4 +1,4 @@
-/* What a nest has: a block's size and kind, and all blocks for statistics. */
+/* Queries: the size and kind of a block in a nest, and all blocks for statistics. */
 #include "heap/kinds.h"
 #include "heap/nest.h"
 #include "heap/nest_map.h"
@@ -27,8 +27,8 @@ unsigned hak__nest_block_kind(const hak_heap *heap, const void *block)
     return kind_at(heap, hak__nest_offset(heap, block));
 }
 
-/* A rest of a block that was cut may begin in the same step as the next one, and be taken for its
- * kind. It is free, so that it counts once and is taken away once as that. */
+/* The rest of a cut block may share its step of 32 bytes with the next block, and so have the kind
+ * of that one. Since it is free, it is counted once and subtracted once under the same kind. */
 void hak__nest_visit(const hak_heap *heap, hak_nest_visitor *visit, void *context)
 {
     const hak_nest *nest = &heap->nest;

@@ -1,4 +1,4 @@
-/* Resizing: in place where that can be, by moving pages, or into another block. */
+/* Resizing: in place, else by moving pages, else by copying into another block. */
 #include <string.h>
 
 #include "heap/adapter.h"
@@ -9,7 +9,7 @@
 #include "heap/locate.h"
 #include "heap/nest.h"
 
-/* Makes a block `size` bytes long without copying it; NULL if that cannot be done. */
+/* Resizes a block to `size` bytes without copying; NULL if it cannot. */
 static void *resize(hak_heap *heap, const hak_location *at, void *block, size_t had, size_t size)
 {
     if (at->huge) return size > HAK_MEDIUM_MAX ? hak__huge_resize(heap, at->huge, size) : NULL;
@@ -27,8 +27,8 @@ static void *resize(hak_heap *heap, const hak_location *at, void *block, size_t 
     return fits ? block : NULL;
 }
 
-/* A block to shrink into: where the heap would have to do without something for it, or do more than
- * that, the larger one may as well stay. */
+/* A smaller block to copy into. NULL if the first attempt finds none: then the
+ * block stays as it is. */
 static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
 {
     if (size > HAK_MEDIUM_MAX) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);

@@ -6,7 +6,7 @@
 #include "heap/nest.h"
 #include "heap/partial.h"
 
-/* Times that an empty slab of medium blocks retires, before its class counts as busy. */
+/* Times that an empty current slab of medium blocks retires before its class counts as busy. */
 #define IDLE_MOST 32
 
 void hak__retire(hak_heap *heap, hak_slab *slab)
@@ -17,8 +17,7 @@ void hak__retire(hak_heap *heap, hak_slab *slab)
 
 /* ------------------------------------------------------------------ current slabs */
 
-/* Leaves a class without the slab that it allocates from; if there are dry ones, one of them takes
- * its place. The slab is in no list then. */
+/* Takes a slab out of the bin of its class. A dry slab, if there is one, takes its place. */
 static void drop_current(hak_heap *heap, hak_slab *slab)
 {
     hak_slab *dry = slab->next;
@@ -30,7 +29,7 @@ static void drop_current(hak_heap *heap, hak_slab *slab)
     }
 }
 
-/* Gives back a current slab without a live block. */
+/* Retires a current slab without live blocks. */
 static void retire_current(hak_heap *heap, hak_slab *slab)
 {
     drop_current(heap, slab);
@@ -82,7 +81,7 @@ void hak__heap_detach(hak_heap *heap)
 
 /* ------------------------------------------------------------------ others */
 
-/* Gives back a slab that frees have emptied, and what there is too much then. */
+/* Retires a slab that a free has emptied, and purges what exceeds the bound then. */
 static void retire(hak_heap *heap, hak_slab *slab)
 {
     hak__retire(heap, slab);

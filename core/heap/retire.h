@@ -1,29 +1,29 @@
-/* Slabs that frees have emptied retire: their units are free for others. And what else the free at
- * the end of a slab's countdown means. */
+/* Retiring empty slabs: their units become free. Also the other events at the end of a
+ * slab's countdown. */
 #ifndef HAK_RETIRE_H
 #define HAK_RETIRE_H
 
 #include "heap/blocks.h"
 
-/* Gives back a slab without a live block, which is in no list. */
+/* Frees the units of a slab without live blocks, which is in no list. */
 void hak__retire(hak_heap *heap, hak_slab *slab);
 
-/* Retires the current slabs that are empty, and trims the nest; an empty bin is filled again on
- * demand. Returns how many. */
+/* Retires the empty current slabs and trims the nest. Empty bins are refilled on demand. Returns
+ * how many slabs retired. */
 size_t hak__retire_idle(hak_heap *heap);
 
-/* Opens a full slab that has free blocks: it has been freed from often enough to be used again. */
+/* A full slab has enough free blocks: makes it partial, or retires it if it is empty. */
 void hak__slab_reopen(hak_heap *heap, hak_slab *slab);
 
-/* A dry slab has a free block now. */
+/* A dry slab has a free block: makes it partial, or retires it if it is empty. */
 void hak__slab_moisten(hak_heap *heap, hak_slab *slab);
 
-/* The countdown of a partial slab has run out: its last block has been freed, or one that makes it
- * worth being searched again. */
+/* The countdown of a partial slab has ended: the slab is empty and retires, or may be searched for
+ * pages without a block again. */
 void hak__slab_run_down(hak_heap *heap, hak_slab *slab);
 
-/* The counter of a current slab's frees has run out. One of medium blocks is empty, and retires
- * unless this has happened to its class before, and often: the class is busy then. */
+/* The countdown of a current slab has ended. A slab of medium blocks is empty and retires, but only
+ * the first IDLE_MOST times in a class: then the class counts as busy. */
 void hak__slab_idle(hak_heap *heap, hak_slab *slab);
 
 #endif

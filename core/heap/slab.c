@@ -6,8 +6,8 @@
 
 const hak_slab hak__no_slab;
 
-/* Blocks to carve: as many as end within the pages that `bytes` more would touch, of one group. A
- * colour does not make them touch another page. */
+/* Blocks to carve: those of one group that end within the pages that `bytes` more would touch. A
+ * colour does not make them touch a further page. */
 static uint32_t carve_count(const hak_slab *slab, size_t bytes)
 {
     size_t offset = hak__layout_offset(slab, slab->carved), begin = hak__unit_colour(slab) + offset;
@@ -62,7 +62,7 @@ uint32_t hak__slab_pages(const hak_slab *slab, size_t offset)
     return ((uint32_t)2 << last) - ((uint32_t)1 << first);
 }
 
-/* The blocks that lie in a page, wholly or in part: from *first up to *end. */
+/* The carved blocks [*first, *end) that lie in a page, wholly or in part. */
 static void blocks_in_page(const hak_slab *slab, unsigned page, size_t *first, size_t *end)
 {
     size_t colour = hak__unit_colour(slab), begin = page * HAK_PAGE;
@@ -97,7 +97,7 @@ void hak__slab_restore(hak_slab *slab, uint32_t pages)
         if (end > done) end = done;
         for (size_t i = end; i-- > first;) {
             size_t offset = hak__layout_offset(slab, i);
-            /* Only the first and the last can reach into another page. */
+            /* Only the first and the last block can extend into another page. */
             bool is_inside = i > first && i < last;
             if (!is_inside && hak__slab_pages(slab, offset) & slab->purged) continue;
             *(void **)(slab->start + offset) = slab->free;
@@ -113,7 +113,8 @@ void hak__slab_sort(hak_slab *slab)
     uint64_t is_free[HAK_SLAB_BLOCKS_MAX / 64];
     size_t size = slab->block_size, words = (slab->carved + 63) / 64;
     memset(is_free, 0, words * sizeof *is_free);
-    /* Dividing by multiplying: exact for a dividend below 2^32 / size, as offsets in a unit are. */
+    /* Division by multiplication: exact for a dividend below 2^32 / size, as
+     * offsets in a unit are. */
     uint64_t inverse = ((uint64_t)1 << 32) / size + 1;
     for (void *block = slab->free; block; block = *(void **)block) {
         uint64_t offset = (uint64_t)((char *)block - slab->start);
@@ -150,7 +151,7 @@ size_t hak__slab_live(const hak_slab *slab)
     }
 }
 
-/* Whether each block that was carved is accounted for: live, free, or in a purged page. */
+/* Whether each carved block is live, free, or in a purged page. */
 static bool counts_agree(const hak_slab *slab)
 {
     return hak__slab_live(slab) + hak__slab_free_count(slab) + hak__slab_lost(slab) == slab->carved;

@@ -1,8 +1,5 @@
-/* A slab holds blocks of one size class; its record lies out of line, one cache line for each unit
- * of address space. A unit is 64 KiB in the shared region (16 in CPython's module, less on a
- * caller's memory); a slab or a span is a run of units, described by the record of the first.
- *
- * This header holds the record and what can be done knowing nothing but the record. */
+/* A slab holds blocks of one size class. It is a run of units; the record of the first unit
+ * describes it (pages/unit.h). This header has what can be done with the record alone. */
 #ifndef HAK_SLAB_H
 #define HAK_SLAB_H
 
@@ -16,22 +13,22 @@
 typedef hak_unit hak_slab;
 typedef hak_unit_state hak_slab_state;
 
-#define HAK_SLAB_BLOCKS_MAX (((size_t)1 << HAK_UNIT_SHIFT) / 8) /* in one unit */
+#define HAK_SLAB_BLOCKS_MAX (((size_t)1 << HAK_UNIT_SHIFT) / 8) /* most blocks in one unit */
 _Static_assert(HAK_SLAB_BLOCKS_MAX <= UINT16_MAX, "blocks are counted in 16 bits");
 
 #define HAK_LEFT_FAR      ((uint32_t)1 << 30)
-#define HAK_SLEEP_LIGHTLY 1 /* a full slab wakes with its first free block */
+#define HAK_SLEEP_LIGHTLY 1 /* frees after which a full slab wakes: its first */
 
-/* What an empty bin points to: a slab without blocks, never written. */
+/* What an empty bin points to: a slab without blocks. Never written. */
 extern const hak_slab hak__no_slab;
 
-/* Counts a free; true if the slow path has to look. */
+/* Counts a free. True: the slow path must look at the slab. */
 static inline bool hak__slab_count_free(hak_slab *slab)
 {
     return --slab->countdown < 0;
 }
 
-/* The frees that are left until then. */
+/* The frees that remain until then. */
 static inline uint32_t hak__slab_left(const hak_slab *slab)
 {
     return (uint32_t)slab->countdown + 1;
@@ -42,51 +39,51 @@ static inline void hak__slab_set_left(hak_slab *slab, uint32_t frees)
     slab->countdown = (int32_t)(frees - 1);
 }
 
-/* Puts the next `bytes` worth of never-used blocks, at least one, on the empty free list in the
- * order of their addresses. The caller has accounted for the pages: hak__slab_carve_end. */
+/* Carves the next `bytes` worth of blocks, at least one, onto the free list, which is empty, in the
+ * order of their addresses. The caller has accounted for the pages up to hak__slab_carve_end. */
 void hak__slab_carve(hak_slab *slab, size_t bytes);
 
-/* Where carving would end, in bytes from the start of the slab, a multiple of the page. */
+/* Where carving would end: bytes from the start of the run, rounded up to the page. */
 size_t hak__slab_carve_end(const hak_slab *slab, size_t bytes);
 
-/* Bytes at the head of a slab or span that hold, or have held, its blocks: whole pages. */
+/* Bytes from the start of a slab, span or nest that hold, or have held, its blocks: a
+ * multiple of the page. */
 size_t hak__slab_used(const hak_slab *slab);
 
-/* How many blocks of a partial slab are with the program. */
+/* Live blocks of a partial slab. */
 static inline uint32_t hak__slab_partial_live(const hak_slab *slab)
 {
     return hak__slab_left(slab) + slab->parked;
 }
 
-/* The pages that a block lies in, `offset` bytes from the first, as bits of `purged`. */
+/* The pages of the block `offset` bytes behind the first one, as bits of `purged`. */
 uint32_t hak__slab_pages(const hak_slab *slab, size_t offset);
 
-/* How many carved blocks lie in purged pages, wholly or in part: neither free nor with the program.
- */
+/* Carved blocks that lie in purged pages, wholly or in part: neither free nor live. */
 size_t hak__slab_lost_in_pages(const hak_slab *slab);
 static inline size_t hak__slab_lost(const hak_slab *slab)
 {
     return slab->purged ? hak__slab_lost_in_pages(slab) : 0;
 }
 
-/* Takes purged pages back: the blocks that are whole again join the free list, in the order of
- * their addresses. */
+/* Takes purged pages into use again. Blocks that are whole then join the free list, in the order
+ * of their addresses. */
 void hak__slab_restore(hak_slab *slab, uint32_t pages);
 
-/* Links the free list anew, in the order of the addresses; not of slabs of several units, whose
+/* Sorts the free list by address. Does nothing to slabs of several units, whose
  * blocks are large. */
 void hak__slab_sort(hak_slab *slab);
 
-/* How many blocks are in the free list. */
+/* Blocks in the free list. */
 size_t hak__slab_free_count(const hak_slab *slab);
 
-/* How many blocks are with the program of a slab that has none free. */
+/* Live blocks of a slab that has no free block. */
 static inline size_t hak__slab_dry_live(const hak_slab *slab)
 {
     return slab->carved - hak__slab_lost(slab);
 }
 
-/* Makes a slab that has none free full: it is in no list, until so many of its blocks are free. */
+/* Makes a slab without free blocks full. It is in no list until `frees` blocks have been freed. */
 static inline void hak__slab_sleep(hak_slab *slab, uint16_t frees)
 {
     slab->state = HAK_SLAB_FULL;
@@ -94,19 +91,19 @@ static inline void hak__slab_sleep(hak_slab *slab, uint16_t frees)
     hak__slab_set_left(slab, frees);
 }
 
-/* How many blocks are with the program of one that is full, but for those freed since. */
+/* Live blocks of a full slab. */
 static inline size_t hak__slab_full_live(const hak_slab *slab)
 {
     return hak__slab_dry_live(slab) - (slab->asleep - hak__slab_left(slab));
 }
 
-/* How many blocks of the slab are with the program, whatever its state. */
+/* Live blocks of a slab in any state. */
 size_t hak__slab_live(const hak_slab *slab);
 
-/* Whether the record is consistent; asserted in debug builds where slabs change hands. */
+/* Whether the record is consistent. Asserted in debug builds when a slab changes its state. */
 bool hak__slab_valid(const hak_slab *slab);
 
-/* Takes the first block of a free list that is not empty. */
+/* Takes the first free block. There must be one. */
 static inline void *hak__slab_pop(hak_slab *slab)
 {
     void *block = slab->free;

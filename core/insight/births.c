@@ -5,8 +5,8 @@
 #define FIRST       ((size_t)4096) /* entries: 24 pages */
 #define RETRY_AFTER 1024
 
-/* Where the search for a block begins: neighbours in memory lie apart (Fibonacci hashing, D. Knuth,
- * The Art of Computer Programming 3, 6.4). */
+/* The index at which the search for a block begins. Neighbours in memory get distant ones
+ * (Fibonacci hashing, D. Knuth, The Art of Computer Programming 3, 6.4). */
 static size_t home_of(const hak_births *births, uintptr_t block)
 {
     uint64_t mixed = (uint64_t)block * UINT64_C(0x9e3779b97f4a7c15);
@@ -49,7 +49,8 @@ static bool grow(hak_births *births)
     return true;
 }
 
-/* Beyond three quarters searches become long, beyond fifteen sixteenths too long. */
+/* The table grows from three quarters on. If it cannot, it takes births up to fifteen sixteenths:
+ * beyond that, searches take too long. */
 bool hak__births_add(hak_births *births, hak_birth birth)
 {
     if (births->count >= births->capacity - births->capacity / 4) {
@@ -62,13 +63,14 @@ bool hak__births_add(hak_births *births, hak_birth birth)
     return true;
 }
 
-/* Whether `index` lies in the part of the ring from behind `from` to `to`. */
+/* Whether `index` lies in the part of the ring behind `from`, up to `to`. */
 static bool between(size_t from, size_t index, size_t to)
 {
     return from <= to ? from < index && index <= to : from < index || index <= to;
 }
 
-/* Those behind that would not be found any more move up, so that no marks are left. */
+/* Entries behind the hole that would no longer be found move into it, so that no
+ * tombstones are needed. */
 void hak__births_remove(hak_births *births, hak_birth *birth)
 {
     size_t hole = (size_t)(birth - births->table);

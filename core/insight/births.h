@@ -1,5 +1,5 @@
-/* The births of live blocks, by address: when each was handed out and for how many bytes. A hash
- * table in memory of its own from the OS, never from the heap whose blocks it knows. */
+/* The births of live blocks by address: when each was handed out, and for how many bytes. A hash
+ * table in its own memory from the OS, not in the observed heap. */
 #ifndef HAK_BIRTHS_H
 #define HAK_BIRTHS_H
 
@@ -9,30 +9,29 @@
 
 typedef struct hak_birth {
     uintptr_t block;
-    uint64_t when;      /* the number of the operation, from 1 */
-    uint64_t size : 56; /* bytes asked for, then or by the last resize */
-    uint64_t slot : 8;  /* of the observer's counts */
+    uint64_t when;      /* number of the operation, from 1 */
+    uint64_t size : 56; /* bytes requested, at birth or by the last resize */
+    uint64_t slot : 8;  /* index into the observer's class_observations */
 } hak_birth;
 
-/* Zero is an empty table. */
+/* Zeroed: an empty table. */
 typedef struct hak_births {
     hak_birth *table;
-    size_t capacity; /* a power of two, or 0 */
+    size_t capacity; /* entries: a power of two, or 0 */
     size_t count;
-    size_t retry_after; /* births until the OS is asked again, which has refused */
+    size_t retry_after; /* births until the table tries to grow again after a refusal */
 } hak_births;
 
-/* The birth of `block`; NULL if it is not known. Valid until the next call that changes the table.
- */
+/* The birth of `block`; NULL: unknown. Valid until the table changes. */
 hak_birth *hak__births_find(const hak_births *births, const void *block);
 
-/* Adds one of a block that has none; false when the table is full and the OS has refused more. */
+/* Adds a birth; the block must have none. False: the table is full and the OS refuses memory. */
 bool hak__births_add(hak_births *births, hak_birth birth);
 
-/* Removes one that was found. */
+/* Removes a birth that was found. */
 void hak__births_remove(hak_births *births, hak_birth *birth);
 
-/* Gives the memory back; the table is empty then. */
+/* Unmaps the table; it is empty then. */
 void hak__births_drop(hak_births *births);
 
 /* Bytes of memory of the table. */

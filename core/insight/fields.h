@@ -1,4 +1,4 @@
-/* Tables of statistics: the fields of a structure, with their units and what they mean. */
+/* Tables of statistics: the fields of a structure with their units and descriptions. */
 #ifndef HAK_FIELDS_H
 #define HAK_FIELDS_H
 

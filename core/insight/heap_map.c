@@ -1,5 +1,5 @@
-/* A picture of a heap: one page of HTML with everything in it, superslab by superslab, a cell for
- * each unit, coloured by what is in it and filled as far as it holds blocks. */
+/* A picture of a heap: a self-contained page of HTML. Each superslab is a row, each unit a cell,
+ * coloured by its content and filled in proportion to its live blocks. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 #define put hak__file_put
 
-/* The heap's name with what HTML needs escaped. */
+/* Writes the heap's name, escaped for HTML. */
 static void put_name(hak_file *out, const char *name)
 {
     for (; *name; name++) {
@@ -22,7 +22,7 @@ static void put_name(hak_file *out, const char *name)
     }
 }
 
-/* A colour for each size class; neighbours differ. */
+/* The hue of a size class; neighbouring classes differ. */
 static unsigned hue_of(unsigned size_class)
 {
     return size_class * 67 % 360;
@@ -42,8 +42,8 @@ static void put_cell(hak_file *out, size_t unit, size_t count, const char *class
         class, unit * CELL, count * CELL, HEIGHT, what);
 }
 
-/* A slab's cell: pale as far as it is free, in full colour from below as far as blocks live there.
- */
+/* Writes the cell of a slab: pale, and in full colour from below in proportion
+ * to its live blocks. */
 static void put_slab(hak_file *out, const hak_heap *heap, size_t unit, const hak_slab *slab)
 {
     size_t live = hak__slab_live(slab), width = slab->units * CELL;
@@ -83,7 +83,7 @@ static void put_run(hak_file *out, const hak_heap *heap, size_t unit, const hak_
     case HAK_SLAB_PARTIAL:
     case HAK_SLAB_DRY:
     case HAK_SLAB_FULL: put_slab(out, heap, unit, slab); break;
-    default: break; /* drawn with the first of its run */
+    default: break; /* drawn with the first unit of its run */
     }
 }
 

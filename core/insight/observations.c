@@ -1,4 +1,4 @@
-/* Snapshots of what an observer has counted, and their names. */
+/* Snapshots of an observer's counts, and the names of their fields. */
 #include <string.h>
 
 #include "insight/fields.h"

@@ -16,7 +16,7 @@ size_t hak__observe_memory(const hak_observer *observer)
     return OWN_MEMORY + hak__births_memory(&observer->births) + hak__trace_memory(&observer->trace);
 }
 
-/* The heap goes, and its observer. */
+/* Called before the heap is destroyed: destroys the observer. */
 static void drop(hak_heap *heap)
 {
     hak_observer *observer = hak__observer_of(heap);
@@ -33,7 +33,7 @@ static size_t live_blocks(const hak_heap *heap)
     return stats.live_blocks;
 }
 
-/* The last snapshot stays: somebody may be reading it. */
+/* The last snapshot stays: it may be in use. */
 static void clear(hak_observer *observer)
 {
     hak__births_drop(&observer->births);
@@ -93,7 +93,7 @@ static void trace(hak_observer *observer, hak_event event)
     hak__trace_add(&observer->trace, event);
 }
 
-/* A block is there from now on: born now, or, after a resize, at `born`. */
+/* Notes a live block: born by operation `born`, which is the current one unless it was resized. */
 static void note_birth(hak_observer *observer, const void *block, uint64_t born, size_t size,
                        unsigned slot)
 {
@@ -108,7 +108,7 @@ static void note_birth(hak_observer *observer, const void *block, uint64_t born,
     else observer->counts.unnoted++;
 }
 
-/* A block of `slot` was handed out. */
+/* Counts a block of `slot` that was handed out. */
 static void note_request(hak_heap *heap, hak_observer *observer, const hak_probe *before,
                          size_t usable, unsigned slot)
 {
@@ -143,7 +143,7 @@ static void note_alloc(hak_heap *heap, const hak_probe *before, const void *bloc
               .block = now, .size = before->size, .kind = HAK_EVENT_ALLOC, .how = how(before)});
 }
 
-/* The birth of a block, with what is known of one whose birth is not: its size. */
+/* The birth of a block. If it is unknown: `when` 0 and the size that the block can hold. */
 static hak_birth birth_of(const hak_heap *heap, const void *block, size_t had)
 {
     const hak_birth *birth = hak__births_find(&hak__observer_of(heap)->births, block);
@@ -181,7 +181,7 @@ static void note_free(hak_heap *heap, const void *block, size_t had)
                                 .how = HAK_HOW_NONE});
 }
 
-/* A block keeps its birth wherever it goes. */
+/* A resized block keeps its birth. */
 static void note_resize(hak_heap *heap, const hak_probe *before, const void *result, size_t usable)
 {
     hak_observer *observer = hak__observer_of(heap);
@@ -246,8 +246,8 @@ hak_probe hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t
     };
 }
 
-/* An adapter passes some blocks to an allocator that was there before; these operations are not the
- * heap's. */
+/* Operations that an adapter passes to a previous allocator are not the heap's: they
+ * count as foreign. */
 void hak__observe_after(hak_heap *heap, const hak_probe *before, const void *result)
 {
     if (!hak__observing(heap)) return;

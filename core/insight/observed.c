@@ -1,6 +1,5 @@
-/* hakmem.h's functions that make heaps, hand out blocks and take them back, in an OBSERVE build:
- * each tells the observer, and does what the heap's does, which bears another name there
- * (heap/blocks.h). */
+/* hakmem.h's functions that make heaps, allocate and free, in an OBSERVE build. Each tells the
+ * observer and calls the heap's function, which has another name there (heap/blocks.h). */
 #include "insight/observe.h"
 
 #ifdef HAK_OBSERVE
@@ -30,7 +29,7 @@ void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
     return block;
 }
 
-/* A request with an alignment that is none is not counted. */
+/* A request with an invalid alignment is not counted. */
 void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 {
     hak_probe probe = hak__observe_before(heap, NULL, 0, size);

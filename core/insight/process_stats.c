@@ -1,4 +1,4 @@
-/* Statistics of the process: what each room knows, put together. */
+/* Statistics of the process, gathered from all rooms. */
 #include "heap/heap.h"
 #include "insight/fields.h"
 #include "os/os.h"
@@ -34,8 +34,8 @@ const hak_stats_field *hak_process_stats_fields(size_t *count)
 
 void hak_process_stats_read(hak_process_stats *stats)
 {
-    /* By one hold of the lock, so that a heap that is destroyed meanwhile does not count twice: as
-     * a heap, and as what it leaves. */
+    /* One hold of the lock for both: a heap that is destroyed meanwhile must not count twice, as a
+     * heap and as pooled bytes. */
     hak__region_lock();
     hak_heaps_sums heaps = hak__heaps_sums();
     hak_pages_counts counts = hak__counts();

@@ -1,4 +1,4 @@
-/* Statistics, read off the slabs. */
+/* Statistics, read from the records of slabs. */
 #include "heap/heap.h"
 #include "insight/fields.h"
 #include "os/os.h"
@@ -34,14 +34,14 @@ const hak_stats_field *hak_stats_fields(size_t *count)
     return fields;
 }
 
-/* Adds blocks to those of their kind. */
+/* Adds blocks to the sums of their kind. */
 static void add_kind(hak_stats *stats, unsigned kind, size_t blocks, size_t bytes)
 {
     stats->kind_stats[kind].live_blocks += blocks;
     stats->kind_stats[kind].live_bytes += bytes;
 }
 
-/* Adds a slab or span to the totals; classes are gathered by index first. */
+/* Adds a slab or span to the totals. `classes` is by index of the class. */
 static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *slab)
 {
     if (slab->state == HAK_SPAN) {
@@ -60,7 +60,7 @@ static void add_run(hak_stats *stats, hak_class_stats *classes, const hak_slab *
     }
 }
 
-/* What a visit to the nest gathers. */
+/* Context of a visit of the nest. */
 typedef struct nest_visit {
     const hak_heap *heap;
     hak_stats *stats;
@@ -90,7 +90,7 @@ static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak
     }
 }
 
-/* Of `footprint` bytes, the part in which nothing lives, to four places. */
+/* The part of `footprint` bytes in which no block lives, rounded to four places. */
 static double part_without_block(size_t footprint, size_t live)
 {
     if (footprint <= live) return 0;
@@ -98,7 +98,7 @@ static double part_without_block(size_t footprint, size_t live)
     return (double)(size_t)(part * 1e4 + 0.5) / 1e4;
 }
 
-/* Bytes of pages that the heap itself lies in and that are not in the footprint. */
+/* Bytes of the pages of the heap itself that are not in the footprint. */
 static size_t head_pages(const hak_heap *heap)
 {
     if (heap->pages.region)

@@ -81,8 +81,7 @@ void hak__tell_process_stats(hak_sink *sink, const hak_process_stats *stats)
 
 /* ------------------------------------------------------------------ observations
  *
- * Of a histogram, the entries with a count are told, each with the range of numbers that it stands
- * for. */
+ * Of a histogram, only entries with a count are written, each with its range of numbers. */
 
 static void tell_range(hak_sink *sink, hak_range range)
 {
@@ -107,7 +106,7 @@ static void tell_observed_class(hak_sink *sink, const hak_class_observations *cl
     size_t count;
     const hak_stats_field *fields = hak_class_observations_fields(&count);
     sink->begin(sink, NULL, HAK_SINK_OBJECT, count + 1);
-    sink->count(sink, "size", class->block_size); /* the first field, by a shorter name */
+    sink->count(sink, "size", class->block_size); /* the first field, under a shorter name */
     tell_fields(sink, class, fields + 1, count - 1);
     tell_powers(sink, "lifetimes", class->lifetimes);
     sink->end(sink);

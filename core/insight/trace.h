@@ -16,9 +16,9 @@ typedef enum hak_event_how {
     HAK_HOW_REFUSED
 } hak_event_how;
 
-/* Each operation is one event, so that its number follows from its place. */
+/* Each operation is one event, so its number follows from its index. */
 typedef struct hak_event {
-    uint64_t block; /* the operation that handed it out; 0: unknown */
+    uint64_t block; /* number of the operation that handed the block out; 0: unknown */
     uint64_t size;
     uint64_t old_size : 56;
     uint64_t kind : 4; /* hak_event_kind */
@@ -28,18 +28,18 @@ typedef struct hak_event {
 typedef struct hak_trace {
     hak_event *events;
     size_t capacity;
-    uint64_t count; /* of all there were */
+    uint64_t count; /* all events, also those overwritten */
 } hak_trace;
 
-/* Room for that many events, or, where the OS refuses it, for none. */
+/* Allocates `capacity` events; none if the OS refuses. */
 void hak__trace_open(hak_trace *trace, size_t capacity);
 
 void hak__trace_add(hak_trace *trace, hak_event event);
 
-/* How many events there are to be read. */
+/* Events that can be read. */
 size_t hak__trace_length(const hak_trace *trace);
 
-/* Writes them to a file, as lines of CSV below a header; false with errno. */
+/* Writes the events to a file as CSV with a header. False with errno. */
 bool hak__trace_write(const hak_trace *trace, const char *path);
 
 /* Bytes of memory of the ring. */
@@ -48,7 +48,7 @@ static inline size_t hak__trace_memory(const hak_trace *trace)
     return (trace->capacity * sizeof(hak_event) + 4095) & ~(size_t)4095;
 }
 
-/* Gives the memory back. */
+/* Unmaps the ring. */
 void hak__trace_drop(hak_trace *trace);
 
 #endif

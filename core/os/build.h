@@ -1,5 +1,5 @@
-/* Which build this is, as its flags say: see hak_build. What counts on every call is named first,
- * since its times are nobody's speed. */
+/* The name of the build, from its flags: see hak_build. Builds that count or check on every call
+ * come first, since their times do not represent hakmem's speed. */
 #ifndef HAK_BUILD_H
 #define HAK_BUILD_H
 

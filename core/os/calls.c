@@ -30,11 +30,11 @@
 #define ACCESS (PROT_READ | PROT_WRITE)
 #define FLAGS  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
-#define POINTER_BITS 47 /* at most */
+#define POINTER_BITS 47 /* most bits of an address */
 
 static struct {
     atomic_uint_fast64_t mmap, madvise, mremap, munmap, failed;
-    atomic_uint_fast64_t madvise_enomem, madvise_other; /* of those that failed */
+    atomic_uint_fast64_t madvise_enomem, madvise_other; /* of the failed ones */
 } counts;
 
 static bool counted(atomic_uint_fast64_t *kind, bool done)
@@ -50,7 +50,7 @@ static void *map(void *at, size_t size, int flags)
     return counted(&counts.mmap, p != MAP_FAILED) ? p : NULL;
 }
 
-/* Callers of the allocator see its errno, never one of a system call. */
+/* errno is restored: callers of the allocator see its errno, never one of a system call. */
 void *hak__os_map(size_t size)
 {
     int saved = errno;
@@ -105,8 +105,8 @@ size_t hak__os_address_limit(void)
     return (size_t)limit.rlim_cur;
 }
 
-/* The stack that the kernel has made lies at the upper end, and what it tells a program lies there;
- * the stack of a thread or a coroutine may lie anywhere. */
+/* AT_RANDOM points into the stack made by the kernel, at the upper end of the addresses. The stack
+ * of a thread or a coroutine may lie anywhere. */
 size_t hak__os_address_end(void)
 {
     char here;
@@ -128,7 +128,7 @@ uint64_t hak__os_random(void)
     return number;
 }
 
-/* 0, or why the OS refused. */
+/* 0, or errno if the OS refused. */
 static int advise(void *start, size_t size, int advice)
 {
     int saved = errno, why = 0;
@@ -151,7 +151,7 @@ bool hak__os_purge_lazily(void *start, size_t size)
     return advise(start, size, MADV_FREE) == 0;
 }
 
-/* A byte is written to each page: the same that is there. */
+/* Writes a zero to each page, which reads as zero. */
 static void touch_each(char *start, size_t size)
 {
     for (size_t at = 0; at < size; at += hak__os_page()) ((volatile char *)start)[at] = 0;
@@ -159,7 +159,7 @@ static void touch_each(char *start, size_t size)
 
 bool hak__os_touch(void *start, size_t size)
 {
-    static atomic_bool unknown; /* to the kernel */
+    static atomic_bool unknown; /* the kernel does not know the advice */
     if (!atomic_load_explicit(&unknown, memory_order_relaxed)) {
         int why = advise(start, size, MADV_POPULATE_WRITE);
         if (why != EINVAL) return why == 0;
@@ -175,8 +175,9 @@ static bool remap(void *from, size_t size, void *to, int flags)
     return counted(&counts.mremap, p != MAP_FAILED);
 }
 
-/* Why a move was refused, as errno says. A refused call may have unmapped the target first: it is
- * mapped again, unless another thread's mapping has taken it. One that is mapped still is ours. */
+/* Why a move was refused: by errno. A refused call may have unmapped the target first. Then the
+ * target is mapped again, unless another thread has mapped there. If it is still mapped, it is
+ * ours. */
 static hak_moved not_moved(void *to, size_t size)
 {
     bool is_not_one = errno == EFAULT;
@@ -194,7 +195,7 @@ hak_moved hak__os_move(void *from, size_t size, void *to)
     return result;
 }
 
-/* Before Linux 5.7, which does not know the flag, no part is moved. */
+/* Linux before 5.7 does not know the flag: no part is moved. */
 hak_moved hak__os_move_part(void *from, size_t size, void *to)
 {
     int saved = errno;
@@ -230,7 +231,7 @@ void hak__os_calls(hak_os_calls *calls)
     calls->total = calls->mmap + calls->madvise + calls->mremap + calls->munmap;
 }
 
-/* Reads the beginning of a file into a text of zeros; false where it cannot be read. */
+/* Reads the beginning of a file into `text`, which is zeroed. False: it cannot be read. */
 static bool read_file(const char *path, char *text, size_t size)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -250,7 +251,7 @@ bool hak__os_huge_pages(void)
     return always;
 }
 
-/* The pages that the process has resident. */
+/* Resident pages of the process. */
 static size_t resident_pages(void)
 {
     char text[128] = "";

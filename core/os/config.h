@@ -1,4 +1,4 @@
-/* What everything here is built on: sizes that the build fixes, and invariants. */
+/* The base of all rooms: sizes fixed by the build, and assertions. */
 #ifndef HAK_CONFIG_H
 #define HAK_CONFIG_H
 
@@ -6,24 +6,24 @@
 
 #include "os/report.h"
 
-#define HAK_PAGE ((size_t)4096) /* the step of carving and of all accounts */
+#define HAK_PAGE ((size_t)4096) /* bytes; the step of carving and of all accounts */
 #ifndef HAK_UNIT_SHIFT
 #define HAK_UNIT_SHIFT 16
 #endif
 
-/* A name that says the size of a unit, and with it how records lie: hak__layout_16 for 64 KiB. The
- * core defines it. An adapter that was compiled for another size needs another name, and does not
- * link with this core. */
+/* A symbol named after the size of a unit, which determines the layout of records: hak__layout_16
+ * for 64 KiB. The core defines it. An adapter compiled for another size needs another symbol, and
+ * so does not link with this core. */
 #define HAK_LAYOUT_OF(shift)    HAK_LAYOUT_NAMED(shift)
 #define HAK_LAYOUT_NAMED(shift) hak__layout_##shift
 #define HAK_LAYOUT              HAK_LAYOUT_OF(HAK_UNIT_SHIFT)
 extern const char HAK_LAYOUT;
 
-/* For one file of each adapter. */
+/* To be used in one file of each adapter. */
 #define HAK_ADAPTER_NEEDS_LAYOUT \
     __attribute__((used)) static const char *const layout_needed = &HAK_LAYOUT
 
-/* States an invariant. Checked in debug and test builds only. */
+/* Asserts an invariant. Checked only in debug and test builds. */
 #ifdef HAK_DEBUG
 #define HAK_ASSERT(holds) ((holds) ? (void)0 : hak__fatal("broken invariant", 0, #holds))
 #else

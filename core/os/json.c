@@ -15,7 +15,7 @@ __attribute__((format(printf, 2, 3))) static void put(hak_json *out, const char 
     if (n > 0) out->length += (size_t)n;
 }
 
-/* The length of the UTF-8 sequence at `s`, 1 to 4; 0 if it is none. */
+/* The length of the UTF-8 sequence at `s`, 1 to 4; 0: it is not one. */
 static size_t utf8_length(const unsigned char *s)
 {
     static const struct {
@@ -50,7 +50,7 @@ static void put_string(hak_json *out, const char *string)
     put(out, "\"");
 }
 
-/* What stands before the value of an entry. */
+/* Writes the separator and the name of an entry. */
 static void put_name(hak_json *out, const char *name)
 {
     if (!out->is_first) put(out, ", ");
@@ -84,7 +84,7 @@ static void add_count(hak_sink *sink, const char *name, uint64_t count)
 static void add_part(hak_sink *sink, const char *name, double part)
 {
     put_name((hak_json *)sink, name);
-    unsigned places = (unsigned)(part * 1e4 + 0.5); /* by itself: a locale may have a comma */
+    unsigned places = (unsigned)(part * 1e4 + 0.5); /* not by printf: a locale may have a comma */
     put((hak_json *)sink, "%u.%04u", places / 10000, places % 10000);
 }
 

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE ((size_t)256) /* bytes at most, with its end */
+#define LINE ((size_t)256) /* most bytes of a line, with the newline */
 
-/* Appends `text` to the line, as far as it fits before the end. */
+/* Appends `text` to the line, cut to its end. */
 static size_t add(char *line, size_t length, const char *text)
 {
     size_t n = strlen(text), room = LINE - 1 - length;

@@ -1,5 +1,5 @@
-/* Where numbers and texts with names go. Whoever has some to tell walks over them once and calls
- * the functions of a sink; what becomes of them, JSON or the tables of a script, is the sink's. */
+/* A destination for numbers and texts with names. The source walks over them once and calls the
+ * functions of the sink, which makes JSON or the tables of a script. */
 #ifndef HAK_SINK_H
 #define HAK_SINK_H
 
@@ -7,17 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How many objects and lists may lie in each other. */
+/* Most objects and lists nested in each other. */
 #define HAK_SINK_DEPTH 8
 
 typedef enum hak_sink_type { HAK_SINK_OBJECT, HAK_SINK_LIST } hak_sink_type;
 
-/* A sink's own structure begins with this one. `name` is that of the entry in the object that is
- * open, and NULL in a list and for the outermost object. The walk begins and ends with that object.
- * A function of a script's sink may leave by that script's way of raising errors. */
+/* A sink's own structure begins with this one. `name` is the name of the entry in the open object;
+ * NULL in a list and for the outermost object. The walk begins and ends with that object. A
+ * function of a script's sink may raise an error of the script. */
 typedef struct hak_sink hak_sink;
 struct hak_sink {
-    /* Opens an object or a list of about so many entries, and closes the one opened last. */
+    /* begin opens an object or a list of about `entries` entries; end closes
+     * the one opened last. */
     void (*begin)(hak_sink *sink, const char *name, hak_sink_type type, size_t entries);
     void (*end)(hak_sink *sink);
 

@@ -1,4 +1,4 @@
-/* Which hakmem this is. */
+/* The version and the build. */
 #include "hakmem.h"
 #include "os/build.h"
 #include "os/config.h"

@@ -1,26 +1,27 @@
-/* Words as people write them: in any case, misspelt, or of a length that no message can show. */
+/* Words as typed by users: in any case, misspelt, or too long for a message. */
 #ifndef HAK_WORDS_H
 #define HAK_WORDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HAK_WORD_MOST  40 /* letters of a word that others are compared with, with its end */
-#define HAK_WORD_SHOWN 40 /* bytes of what is shown of a text, with its end */
+#define HAK_WORD_MOST  40 /* most bytes of a word that texts are compared with, with its end */
+#define HAK_WORD_SHOWN 40 /* most bytes of a text in a message, with its end */
 
-/* As ASCII has them, whatever the locale says. */
+/* ASCII case conversion, whatever the locale. */
 char hak__word_lower(char letter);
 char hak__word_upper(char letter);
 
-/* Whether a text is one of `count` words, in any case; then `*place` is which. */
+/* Whether a text is one of `count` words, in any case. If so, `*place` is its index. */
 bool hak__word_among(const char *const *words, size_t count, const char *text, size_t length,
                      size_t *place);
 
-/* How many letters must be added, left out, changed or exchanged with their neighbour to make
- * `word`, of less than HAK_WORD_MOST letters, of a text (the optimal string alignment distance). */
+/* The letters that must be added, removed, changed or exchanged with their neighbour to turn a
+ * text into `word`, which has less than HAK_WORD_MOST letters (the optimal string alignment
+ * distance). */
 size_t hak__word_distance(const char *text, size_t length, const char *word);
 
-/* A text for a message: its beginning, on one line, in `shown`. */
+/* The beginning of a text for a message, on one line, in `shown`. */
 const char *hak__word_shown(const char *text, size_t length, char shown[HAK_WORD_SHOWN]);
 
 #endif

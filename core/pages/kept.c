@@ -5,13 +5,13 @@
 #include "pages/reaper.h"
 #include "pages/superslabs.h"
 
-#define LOOK_AT    16                  /* blocks of a list that may be large enough */
-#define SMALLEST   18                  /* log2 of the bytes that the second list begins with … */
-#define STEP       3                   /* … and of how many times as many the next one does */
-#define GROWS_TO   64                  /* times its size, at most, where a block is to grow */
-#define LEAST_LEFT ((size_t)64 * 1024) /* a block cut below this goes whole */
+#define LOOK_AT    16                  /* blocks of a list examined for one that is large enough */
+#define SMALLEST   18                  /* log2 of the least bytes in list 1 */
+#define STEP       3                   /* log2 of that size's ratio from list to list */
+#define GROWS_TO   64                  /* a growing block takes at most that many times its size */
+#define LEAST_LEFT ((size_t)64 * 1024) /* bytes; a block is not cut to less */
 
-/* Which list is for blocks of `size` bytes. */
+/* The list for blocks of `size` bytes. */
 static unsigned list_for(size_t size)
 {
     unsigned log = 63 - (unsigned)__builtin_clzll(size);
@@ -32,7 +32,7 @@ void hak__kept_put(hak_pages *pages, hak_superslab *huge)
     hak__superslab_push(list_of(pages, huge), huge);
 }
 
-/* The smallest block that will do, among the first of the lists that may have one. */
+/* The smallest sufficient block among the first LOOK_AT of a list. */
 static hak_superslab *find(const hak_pages *pages, size_t size, size_t align)
 {
     for (unsigned list = list_for(size); list < HAK_KEPT; list++) {
@@ -46,7 +46,7 @@ static hak_superslab *find(const hak_pages *pages, size_t size, size_t align)
     return NULL;
 }
 
-/* The largest, likewise. */
+/* The largest such block. */
 static hak_superslab *find_largest(const hak_pages *pages, size_t size)
 {
     for (unsigned list = HAK_KEPT; list-- > list_for(size);) {
@@ -59,8 +59,8 @@ static hak_superslab *find_largest(const hak_pages *pages, size_t size)
     return NULL;
 }
 
-/* Gives the end of a block back, so that `size` bytes are left, a multiple of the page; returns how
- * many. The block is in no list. */
+/* Purges the end of a block down to `size` bytes, a multiple of the page; returns the bytes purged.
+ * The block is in no list. */
 static size_t cut(hak_pages *pages, hak_superslab *huge, size_t size)
 {
     size_t rest = huge->huge_size - size;
@@ -90,7 +90,7 @@ static void set_spare(hak_superslab *huge, size_t size, size_t spare)
     huge->huge_spare = spare;
 }
 
-/* Gives the last `bytes` of the spare back; returns how many, which is none or all. */
+/* Purges the last `bytes` of the spare; returns the bytes purged: all of them, or 0 on refusal. */
 static size_t give_spare(hak_pages *pages, size_t bytes)
 {
     if (!hak__kept_spare(pages)) return 0;
@@ -108,8 +108,7 @@ bool hak__kept_drop_spare(hak_pages *pages, const hak_superslab *huge)
     return !huge->huge_spare || give_spare(pages, SIZE_MAX) > 0;
 }
 
-/* One of which the block may use most. Not where there is a limit, which what waits is not part of.
- */
+/* A block from waiting.h. Not with a limit: what waits does not count for it. */
 static hak_superslab *take_waiting(hak_pages *pages, size_t size)
 {
     if (pages->limit != SIZE_MAX || hak__kept_spare(pages)) return NULL;
@@ -152,7 +151,7 @@ void hak__kept_ungrow(hak_pages *pages, hak_superslab *huge, size_t bytes)
 
 /* ------------------------------------------------------------------ giving back */
 
-/* It may wait for so many milliseconds. */
+/* Gives up a kept block, after `wait` milliseconds if a thread can be had; returns its bytes. */
 static size_t give(hak_pages *pages, hak_superslab *huge, size_t wait)
 {
     size_t size = huge->huge_size;

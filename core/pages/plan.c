@@ -5,17 +5,17 @@
 #include "os/os.h"
 
 #define SPAN_MOST     ((size_t)1 << 40)
-#define SPAN_PART     8 /* of the address space, at most one in so many */
+#define SPAN_PART     8 /* the region is at most 1/SPAN_PART of the address space */
 #define TRIES         16
-#define STEP          ((size_t)64 * 1024) /* bytes of records that are mapped at a time */
+#define STEP          ((size_t)64 * 1024) /* bytes of records mapped at a time */
 #define SUPERS_A_STEP (STEP / sizeof(hak_superslab))
 #define STEPS_MOST    (SPAN_MOST / HAK_SUPERSLAB_SIZE / SUPERS_A_STEP)
-#define UNITS_BYTES   (HAK_SUPERSLAB_UNITS * sizeof(hak_unit)) /* records of a superslab's units */
+#define UNITS_BYTES   (HAK_SUPERSLAB_UNITS * sizeof(hak_unit)) /* unit records of a superslab */
 
-/* Bit set for each step of the superslabs' records that is mapped. */
+/* Bit set for each mapped step of superslab records. */
 static atomic_uint_fast64_t mapped_steps[STEPS_MOST / 64];
 
-/* The records of a region, one behind the other, in bytes. */
+/* Bytes of the three tables of records, in the order of their addresses. */
 typedef struct tables {
     size_t room, supers, units;
 } tables;
@@ -53,7 +53,8 @@ static bool has_step(size_t step)
     return atomic_load_explicit(&mapped_steps[step / 64], memory_order_acquire) >> step % 64 & 1;
 }
 
-/* Maps the room, the first superslabs' records behind it, and the first units'. */
+/* Maps the room, the first step of superslab records behind it, and the first
+ * step of unit records. */
 static hak_mapped map_first(char *room, const tables *size)
 {
     hak_mapped mapped = hak__os_map_at(room, size->room + STEP);

@@ -10,14 +10,14 @@
 #include "pages/supply.h"
 #include "pages/waiting.h"
 
-#define TICK_MS    50 /* how often it looks */
-#define IDLE_TICKS 40 /* without anything that waits, before it ends */
+#define TICK_MS    50 /* from one scan to the next */
+#define IDLE_TICKS 40 /* without anything waiting, before the thread ends */
 #define STACK_SIZE ((size_t)64 * 1024)
 
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER; /* held to make or stop the thread */
 static pthread_t thread;
-static bool made;    /* it has to be joined, even if it has ended; under `starting` */
-static bool running; /* it will look again; under the region's lock */
+static bool made;    /* the thread must be joined, even if it has ended; under `starting` */
+static bool running; /* the thread will scan again; under the region's lock */
 
 static pthread_mutex_t sleeping = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake;
@@ -25,7 +25,7 @@ static bool stop; /* under `sleeping` */
 
 /* ------------------------------------------------------------------ giving back */
 
-/* Gives one back; the lock is held. */
+/* Purges the oldest one; returns its bytes. The region's lock is held. */
 static size_t give_first(bool only_over)
 {
     hak_superslab *super = hak__waiting_take_first(only_over);
@@ -36,7 +36,8 @@ static size_t give_first(bool only_over)
     return bytes;
 }
 
-/* The lock is let go in between, since each takes a while. */
+/* Purges all that waits, or all that is due. Releases the lock after each,
+ * since each takes long. */
 static size_t give(bool only_over)
 {
     size_t given = 0, bytes;
@@ -65,7 +66,7 @@ size_t hak__reaper_flush(void)
 
 /* ------------------------------------------------------------------ the thread */
 
-/* Sleeps for a tick; false when it is to stop. */
+/* Sleeps for a tick. False: the thread is to stop. */
 static bool sleep_a_tick(void)
 {
     struct timespec until;
@@ -80,7 +81,7 @@ static bool sleep_a_tick(void)
     return goes_on;
 }
 
-/* False when nothing has waited for so long that the thread is not worth having. */
+/* Counts a tick. False: nothing has waited for IDLE_TICKS, the thread ends. */
 static bool tick(unsigned *idle)
 {
     hak__region_lock();
@@ -111,7 +112,7 @@ static bool make_thread(void)
     stop = false;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    sigfillset(&all); /* signals are the program's */
+    sigfillset(&all); /* signals go to the program's threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool is_made = pthread_create(&thread, &attributes, reap, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -126,7 +127,7 @@ static void set_running(bool now)
     hak__region_unlock();
 }
 
-/* The thread is gone then; `starting` is held. */
+/* Stops and joins the thread, if there is one; `starting` is held. */
 static void end_thread(void)
 {
     if (!made) return;
@@ -170,7 +171,7 @@ static bool is_running(void)
     return now;
 }
 
-/* It runs then, unless no thread can be made. */
+/* Starts the thread unless it runs. */
 static void ensure_thread(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

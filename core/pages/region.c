@@ -19,11 +19,11 @@ static const char __libc_single_threaded;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
-hak_region hak__shared; /* superslabs == 0: there is no place for it */
+hak_region hak__shared; /* superslabs == 0: no place was found */
 static atomic_bool shared_ready;
 
-/* The spill regions. Where each lies is kept here and not in the region, so that a search may pass
- * over one that another thread is releasing. */
+/* The spill regions. Base and size are here, not in the region, so that a search never reads a
+ * region that another thread is unmapping. */
 static struct {
     _Atomic(hak_region *) region;
     atomic_uintptr_t base;
@@ -31,7 +31,7 @@ static struct {
 } spills[SPILLS_MAX];
 static atomic_size_t spill_slots; /* slots that have ever been used */
 
-static size_t spill_count, spill_records; /* for statistics: regions made, bytes */
+static size_t spill_count, spill_records; /* for statistics: regions made; bytes of records */
 static atomic_size_t purges_elsewhere;
 
 /* ------------------------------------------------------------------ the lock */
@@ -56,9 +56,9 @@ void hak__region_respect_fork(void)
     pthread_once(&fork_once, register_handlers);
 }
 
-/* A fork must never find the lock held by a thread that the child does not have. While the process
- * has one thread, that cannot be; and libc registers no handlers while another thread forks. So
- * handlers are registered as late as this, since they cost 50 KiB of libc's pages. */
+/* fork() must not copy a held lock. With one thread it cannot, so the handlers, which cost 50 KiB
+ * of libc's pages, are registered only once there are threads. libc registers none while another
+ * thread forks. */
 void hak__region_lock(void)
 {
     if (!__libc_single_threaded) hak__region_respect_fork();
@@ -77,7 +77,7 @@ static bool is_ready(void)
     return HAK_LIKELY(atomic_load_explicit(&shared_ready, memory_order_acquire));
 }
 
-/* Where no address space is left, there may be some later. */
+/* HAK_REFUSED is not final: there may be address space later. */
 void hak__region_start(void)
 {
     if (is_ready()) return;
@@ -97,7 +97,7 @@ hak_region *hak__region_next(size_t *slot)
     return NULL;
 }
 
-/* Maps a region of so many superslabs with its records in front of them. */
+/* Maps a region with its records in front of it. */
 static hak_region *map_region(size_t superslabs)
 {
     size_t supers = superslabs * sizeof(hak_superslab);
@@ -155,7 +155,7 @@ hak_region *hak__region_spill(size_t superslabs, bool dedicated)
     return region;
 }
 
-/* Gives spill regions back that have no superslab mapped. */
+/* Unmaps the records of spill regions without a mapped superslab. */
 static void release_unmapped(void)
 {
     size_t slots = atomic_load_explicit(&spill_slots, memory_order_relaxed);
@@ -164,7 +164,7 @@ static void release_unmapped(void)
         if (!region || region->mapped > 0) continue;
         atomic_store_explicit(&spills[slot].region, NULL, memory_order_release);
         spill_records -= region->records;
-        hak__os_unmap(region->supers, region->records); /* the region lies within them */
+        hak__os_unmap(region->supers, region->records); /* the hak_region lies within them */
     }
 }
 
@@ -174,7 +174,7 @@ const hak_region *hak__region_shared(void)
     return is_ready() ? &hak__shared : &none;
 }
 
-/* Whether `p`, which lies within the region, is ours: what is not mapped may have become others',
+/* Whether `p`, within the region, is mapped by us. What is not mapped may have become others',
  * behind the end of a huge block too. */
 static bool is_mapped(const hak_region *region, const void *p)
 {
@@ -198,8 +198,8 @@ hak_region *hak__region_of(const void *p)
         uintptr_t base = atomic_load_explicit(&spills[slot].base, memory_order_relaxed);
         size_t size = atomic_load_explicit(&spills[slot].size, memory_order_relaxed);
         if (!region || (uintptr_t)p - base >= size) continue;
-        /* The owner of `p` keeps its region alive; if the slot has changed hands, this is not it.
-         */
+        /* The owner of `p` keeps its region alive. If the slot has changed hands,
+         * `p` is not in it. */
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region &&
             is_mapped(region, p)) {
@@ -248,8 +248,8 @@ void hak__region_lose(hak_region *region, size_t index, size_t count)
     hak__room_mark(&region->room, index, count, true);
 }
 
-/* None of its free superslabs is mapped. Where something else is, the next place is tried, twice as
- * far away each time. */
+/* Maps the first free superslab of a region that has no free one mapped. If something else is
+ * mapped there, skips 1, 2, 4 … superslabs. */
 static hak_superslab *take_from(hak_region *region, size_t units)
 {
     for (size_t lost = 1;;) {
@@ -281,8 +281,8 @@ static hak_superslab *take_from_spill(size_t units)
     return NULL;
 }
 
-/* One that is mapped comes first. Where no address space is left, free superslabs that only huge
- * blocks can take may hold some. */
+/* Prefers a free superslab that is still mapped. If there is no address space, unmaps free
+ * superslabs beyond the unit records, which only huge blocks can take, and tries again. */
 hak_superslab *hak__region_take_free(size_t units)
 {
     hak_superslab *super = hak__mapping_take();

@@ -1,11 +1,11 @@
-/* A region on a caller's memory: laid out once, with all its records, and never asking the OS. */
+/* A region on a caller's memory: laid out once with all its records. Makes no system call. */
 #include <string.h>
 
 #include "pages/region.h"
 
-#define UNITS_A_LEAF ((size_t)1) /* words of units */
+#define UNITS_A_LEAF ((size_t)1) /* a word is 64 units */
 
-/* A step of 4 KiB units for small memories, so that each size class can have its slab. */
+/* Small memories get units of 4 KiB, so that each size class can have a slab. */
 static unsigned memory_unit_shift(size_t size)
 {
     unsigned shift = 12;

@@ -2,14 +2,14 @@
 
 #include "os/os.h"
 
-#define WORD HAK_BITS /* places */
+#define WORD HAK_BITS /* places of a word */
 
-/* The free runs of a piece of the row. */
+/* The free runs of a piece of the row: at its beginning, at its end, the longest one. */
 typedef struct runs {
     size_t length, first, last, longest;
 } runs;
 
-/* Those of two neighbours together. */
+/* The free runs of two adjacent pieces together. */
 static runs join(runs left, runs right)
 {
     size_t across = left.last + right.first;
@@ -46,7 +46,7 @@ static size_t leaves_for(size_t places, size_t leaf_words)
     return leaves;
 }
 
-/* Nodes come first, so that a row used at its beginning takes few pages. */
+/* Nodes lie before words, so that a row used at its beginning touches few pages. */
 static size_t nodes_size(size_t leaves)
 {
     return (2 * leaves * sizeof(hak_room_node) + 7) & ~(size_t)7;
@@ -108,7 +108,7 @@ static void note_leaf(hak_room *room, size_t leaf)
     note_node(room, room->leaves + leaf, all);
 }
 
-/* The leaves [first, last], and all nodes above them. */
+/* Updates leaves [first, last] and all nodes above them. */
 static void note_leaves(hak_room *room, size_t first, size_t last)
 {
     for (size_t leaf = first; leaf <= last; leaf++) note_leaf(room, leaf);
@@ -148,12 +148,12 @@ bool hak__room_is_free(const hak_room *room, size_t first, size_t count)
     return true;
 }
 
-/* What a search has passed: `run` free places lie before `at`. */
+/* A search for `count` places: it is at place `at`, and the `run` places before it are free. */
 typedef struct search {
     size_t at, run, count;
 } search;
 
-/* Passes a piece, unless the run ends in it; then false. */
+/* Passes a piece. False, and no change, if the wanted run ends in it. */
 static bool pass(search *s, runs piece)
 {
     if (s->run + piece.first >= s->count || piece.longest >= s->count) return false;
@@ -162,8 +162,8 @@ static bool pass(search *s, runs piece)
     return true;
 }
 
-/* Passes the words that are left of a leaf, of the first of them only the places from `from` on.
- * Where the run ends in one, returns where it begins. */
+/* Passes the remaining words of a leaf; places before `from` count as taken. Returns the first
+ * place of the wanted run if it ends here. */
 static size_t find_in_leaf(const hak_room *room, search *s, size_t from)
 {
     do {
@@ -181,8 +181,8 @@ static size_t find_in_leaf(const hak_room *room, search *s, size_t from)
     return HAK_ROOM_NOWHERE;
 }
 
-/* Passes all nodes in which the run does not end, the largest that begin there; then the search is
- * at the leaf in which it does. False: at the end of the row. */
+/* Passes nodes, each time the largest that begins here, until the leaf in which the wanted run
+ * ends. False: the end of the row. */
 static bool find_leaf(const hak_room *room, search *s)
 {
     size_t node = room->leaves + s->at / leaf_places(room), length = leaf_places(room);

@@ -1,8 +1,8 @@
 #include "pages/waiting.h"
 
-#define LOOK_AT 16 /* huge blocks, for one of the right size */
+#define LOOK_AT 16 /* huge blocks examined for one of the right size */
 
-static hak_superslab_line slabs, huge; /* in the order in which they came */
+static hak_superslab_line slabs, huge; /* oldest first */
 static size_t waiting_bytes;
 static uint32_t tick;
 
@@ -11,7 +11,7 @@ static hak_superslab_line *line_of(const hak_superslab *super)
     return super->type == HAK_SUPERSLAB_HUGE ? &huge : &slabs;
 }
 
-/* `pooled` and `huge_size` are one. */
+/* `pooled` and `huge_size` share their place in a record: for a huge block `bytes` is its size. */
 void hak__waiting_put(hak_superslab *super, size_t bytes, unsigned ticks)
 {
     super->pooled = bytes;

@@ -11,12 +11,13 @@
 #include "policy/values.h"
 
 hak_environment hak__environment[HAK_OPTIONS];
-static const hak_profile *environment_profile; /* NULL: none that is accepted */
-static const char *unknown_profile;            /* what it names that is none */
+static const hak_profile *environment_profile; /* NULL: not set, or not accepted */
+static const char *unknown_profile;            /* the value of HAKMEM_PROFILE if it is not a
+                                                * profile */
 static bool ignores_environment;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* A profile by its name in any case, as people write variables. */
+/* A profile by its name, in any case. */
 static const hak_profile *profile_of(const char *text)
 {
     char small[32], large[sizeof small];
@@ -41,19 +42,19 @@ static void warn_of_build(const char *variable)
 
 #define PREFIX "HAKMEM_"
 
-/* What else the project reads: the switch of CPython's startup file. */
+/* Other variables of the project: the switch of CPython's startup file. */
 static const char *const others[] = {PREFIX "PYTHON"};
 
 enum { NAME_SIZE = HAK_WORD_MOST, VARIABLES = 2 * HAK_OPTIONS + sizeof others / sizeof *others };
 
-/* The names of variables, by number: of each option the one of the table, and the one that its name
- * makes, which are often the same; then the others. */
+/* The names of variables, by number. For each option there are two, often the same: the one in the
+ * table, and the one made of the option's name. The others follow. */
 static const char *variable_name(size_t number, char name[NAME_SIZE])
 {
     if (number >= 2 * HAK_OPTIONS) return others[number - 2 * HAK_OPTIONS];
     const hak_option_entry *option = &hak__option_table[number / 2];
     if (number % 2 == 0) return option->variable;
-    /* snprintf would touch 128 KiB of libc in each process. */
+    /* not by snprintf, which would touch 128 KiB of libc in each process */
     strcat(strcpy(name, PREFIX), option->name);
     for (char *letter = name; *letter; letter++) *letter = hak__word_upper(*letter);
     return name;
@@ -63,7 +64,7 @@ static void read_profile(const char *variable, size_t index, const char *text)
 {
     const hak_profile *profile = profile_of(text);
     if (!profile) {
-        unknown_profile = text; /* warned of where it is used */
+        unknown_profile = text; /* reported when the profile is used */
     } else if (hak__profile_against_build(profile)) {
         warn_of_build(variable);
     } else {
@@ -114,7 +115,7 @@ static bool is_known(const char *variable, size_t length)
     return false;
 }
 
-/* The number of the variable whose name is like that one the most. */
+/* The number of the variable whose name is nearest to `variable`. */
 static size_t nearest_to(const char *variable, size_t length)
 {
     char name[NAME_SIZE];
@@ -128,7 +129,7 @@ static size_t nearest_to(const char *variable, size_t length)
     return nearest;
 }
 
-/* Warns of a variable that has our prefix and no meaning. */
+/* Warns of a variable with our prefix that does not exist. */
 static void check_name(const char *variable, size_t length)
 {
     char what[96], why[128], begin[HAK_WORD_SHOWN], name[NAME_SIZE];

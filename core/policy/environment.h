@@ -1,28 +1,28 @@
-/* What the environment says of options: its variables are read once, and what is wrong with them is
- * told once. */
+/* The options of the environment: its variables are read once, and each error in them
+ * is reported once. */
 #ifndef HAK_ENVIRONMENT_H
 #define HAK_ENVIRONMENT_H
 
 #include "policy/option_table.h"
 
 typedef struct hak_environment {
-    const char *value; /* NULL: nothing, or nothing that is accepted */
+    const char *value; /* NULL: not set, or not accepted */
     size_t number;
 } hak_environment;
 
-/* By number of the option. */
+/* By index in hak__option_table. */
 extern hak_environment hak__environment[HAK_OPTIONS];
 
-/* The number of the option of that name; NULL: there is none. */
+/* The number of the option `name`; NULL: there is no such option. */
 size_t *hak__environment_number(const char *name);
 
-/* It will not be read. To be called before anything else here. */
+/* Makes the environment be ignored. To be called before any other function here. */
 void hak__environment_ignore(void);
 
-/* Reads it, the first time. */
+/* Reads the environment, once. Any thread may call it. */
 void hak__environment_read(void);
 
-/* What a heap has that names no profile. */
+/* The profile of heaps that name none. */
 const hak_profile *hak__environment_profile(void);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "os/os.h"
 
-#define WARM_SUPERSLAB ((size_t)4 << 20) /* what the warm pool counts in */
+#define WARM_SUPERSLAB ((size_t)4 << 20) /* bytes; the unit of the option warm_pool */
 
 #define NUMBER_OF(name) HAK_FIELD(name), sizeof(((hak_profile *)0)->name)
 

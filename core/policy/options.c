@@ -40,7 +40,7 @@ size_t hak__options_trace(void)
     return for_process("trace");
 }
 
-/* ------------------------------------------------------------------ a heap's own */
+/* ------------------------------------------------------------------ options of a heap */
 
 __attribute__((format(printf, 4, 5))) static bool refuse(int error, char *message, size_t size,
                                                          const char *format, ...)
@@ -152,7 +152,7 @@ bool hak__options_may_follow(const hak_profile *from, const hak_profile *to, cha
                   from->kinds);
 }
 
-/* ------------------------------------------------------------------ telling */
+/* ------------------------------------------------------------------ listing */
 
 static const char *origin_of(size_t index, uint32_t given, const hak_option_entry *option)
 {

@@ -1,5 +1,5 @@
-/* Profiles: one table of what a heap trades between speed and memory. Read only where slabs change
- * hands. A build may fix one of them at compile time. */
+/* Profiles: the settings that trade speed against memory. Read only on slow paths. A build may fix
+ * one profile at compile time. */
 #ifndef HAK_PROFILE_H
 #define HAK_PROFILE_H
 
@@ -8,33 +8,34 @@
 
 /* How pages go back to the OS. */
 typedef enum hak_decommit {
-    HAK_DECOMMIT_OFF,     /* only when the program asks for it, or memory would be refused */
-    HAK_DECOMMIT_FREE,    /* when the OS wants them (MADV_FREE); they count as resident till then */
+    HAK_DECOMMIT_OFF,     /* only on request, or before memory is refused */
+    HAK_DECOMMIT_FREE,    /* when the OS wants them (MADV_FREE); resident until then */
     HAK_DECOMMIT_DONTNEED /* at once (MADV_DONTNEED) */
 } hak_decommit;
 
-/* A table describes the numbers (option_table.c): the large ones are size_t, the others uint32_t,
- * since every heap has one of these. */
+/* option_table.c describes these numbers. Large ones are size_t, the others uint32_t, since every
+ * heap has a profile. A heap may retain retain_least bytes, what was learned (at most retain_busy
+ * in all), and retain_part hundredths of its recent peak. */
 typedef struct hak_profile {
     const char *name;
-    size_t retain_least;  /* bytes of free memory a heap may always keep, … */
-    size_t retain_busy;   /* up to so many while what it gave back is soon needed again, … */
-    size_t pool;          /* bytes of destroyed heaps' memory kept for the next heaps */
-    size_t warm_pool;     /* what the option of this name set; HAK_UNSET: nothing */
-    size_t decay;         /* milliseconds that what is beyond waits before it goes, whole
-                           * superslabs and huge blocks; HAK_UNSET: as hak_hints says */
-    size_t carve;         /* bytes of blocks carved at a time, a multiple of the page */
-    uint32_t retain_part; /* … and beside them this many hundredths of what was recently in use */
-    uint32_t wake;        /* a full slab is used again when 1/2^wake of it is free … */
-    uint32_t wake_in_order; /* … or this, in a heap that sorts it first */
+    size_t retain_least;    /* bytes of free memory that a heap may always retain */
+    size_t retain_busy;     /* bytes, at most, while purged pages are soon used again */
+    size_t pool;            /* bytes of destroyed heaps that the process keeps for new ones */
+    size_t warm_pool;       /* value of the option of this name; HAK_UNSET: not set */
+    size_t decay;           /* milliseconds that whole superslabs and huge blocks beyond that wait
+                             * before they are purged; HAK_UNSET: as hak_hints says */
+    size_t carve;           /* bytes of blocks carved at a time, a multiple of the page */
+    uint32_t retain_part;   /* hundredths of the recent peak in use */
+    uint32_t wake;          /* a full slab is used again when 1/2^wake of it is free */
+    uint32_t wake_in_order; /* the same for a heap that sorts slabs */
     uint32_t decommit;      /* hak_decommit */
     uint32_t mem_lean;      /* 1: the option of this name was set */
-    uint32_t kinds;         /* 1: kinds of block lie apart; the same as long as a heap lives */
+    uint32_t kinds;         /* 1: kinds of block have their own slabs; fixed for a heap's life */
 } hak_profile;
 
 #define HAK_UNSET SIZE_MAX
 
-/* The profiles but for their names. Macros, so that one can be a constant for the compiler. */
+/* The profiles without their names. Macros, so that one can be a constant for the compiler. */
 #define HAK__KIB << 10
 #define HAK__MIB << 20
 /* clang-format off */
@@ -57,8 +58,8 @@ typedef struct hak_profile {
     .decommit = HAK_DECOMMIT_DONTNEED, .warm_pool = HAK_UNSET
 /* clang-format on */
 
-/* The profile that every heap of this build has; NULL: each has its own. With -DHAK_FAST it is
- * balanced, or what -DHAK_FAST_PROFILE=speed or lean says. */
+/* The profile of all heaps of this build; NULL: each heap has its own. With -DHAK_FAST it is
+ * balanced, or the one named by -DHAK_FAST_PROFILE=speed or lean. */
 #ifdef HAK_FAST
 #ifndef HAK_FAST_PROFILE
 #define HAK_FAST_PROFILE balanced
@@ -81,8 +82,8 @@ static inline const hak_profile *hak__profile_fixed(void)
 }
 #endif
 
-/* The profile of that name, or of its alias; NULL when there is none. "custom" is what a heap's
- * profile is called once options of its own refine it; to begin with, it is speed. */
+/* The profile of that name, or of its alias; NULL: there is none. "custom" is the name of a heap's
+ * profile that its own options have refined. By itself it is balanced. */
 const hak_profile *hak__profile_named(const char *name);
 
 #endif

@@ -31,7 +31,7 @@ static bool parse_flag(const char *text, size_t length, size_t *value)
     return known;
 }
 
-/* How far a unit of bytes shifts a number: k, kb and kib are all 1,024. */
+/* The shift for a unit of bytes: k, kb and kib are all 1,024. */
 static bool parse_unit(const char *text, size_t length, size_t *shift)
 {
     static const char *const units[] = {"k", "m", "g", "kb", "mb", "gb", "kib", "mib", "gib"};
@@ -40,7 +40,7 @@ static bool parse_unit(const char *text, size_t length, size_t *shift)
     return known;
 }
 
-/* A whole number; of bytes, a unit may follow. */
+/* A whole number; for bytes, a unit may follow. */
 static bool parse_number(const hak_option_entry *option, const char *text, size_t length,
                          size_t *value)
 {

@@ -1,13 +1,13 @@
-/* Values of options, as people write them and as they are told. */
+/* Values of options as text: parsing and printing. */
 #ifndef HAK_VALUES_H
 #define HAK_VALUES_H
 
 #include "policy/option_table.h"
 
-/* What is accepted. */
+/* The accepted values of an option, as text. */
 void hak__value_range(const hak_option_entry *option, char *text, size_t size);
 
-/* Whether a text is a value of the option; then which. */
+/* Whether a text is a valid value of the option. If so, sets `*value`. */
 bool hak__value_parse(const hak_option_entry *option, const char *text, size_t length,
                       size_t *value);
 

@@ -3,16 +3,16 @@
     import hakmem
     hakmem.install()
 
-From then on, new objects and buffers come from a heap of hakmem; what exists
-stays with the allocator it came from. All functions are called with the GIL
-held, from any thread of the main interpreter.
+From then on, new objects and buffers come from a heap of hakmem. Existing
+blocks stay with the allocator that they came from. The functions may be called
+from any thread of the main interpreter; they hold the GIL.
 """
 
 import gc as _gc
 import os as _os
 import sys as _sys
 
-if "_hakmem" in _sys.builtin_module_names:  # the program that embeds Python has hakmem
+if "_hakmem" in _sys.builtin_module_names:  # the program that embeds Python contains hakmem
     import _hakmem
 else:
     from . import _hakmem
@@ -90,7 +90,7 @@ _previous_getallocatedblocks = _sys.getallocatedblocks
 
 
 def _getallocatedblocks():
-    """Return the number of memory blocks currently allocated: hakmem's and others."""
+    """Return the number of memory blocks currently allocated, by hakmem and others."""
     return _previous_getallocatedblocks() + _hakmem.live_blocks()
 
 
@@ -106,17 +106,19 @@ def _debugmallocstats():
 
 
 def install(domains=("obj", "mem"), profile=None, limit=None):
-    """Take CPython's allocation domains over.
+    """Take over CPython's allocation domains.
 
-    domains: "obj" (objects) and "mem" (buffers), one or both.
+    domains: "obj" (objects), "mem" (buffers), or both.
     profile: "speed", "balanced", "lean" or "custom"; by default the environment's
         HAKMEM_PROFILE, else "balanced".
-    limit: bytes the heap's pages may take, at least 65536; 0 for no limit.
+    limit: bytes that the heap's pages may take, at least 65536; 0 for no limit.
 
-    Returns True if something was taken over, False if all was before: then a
-    profile and a limit that are given still take effect. Raises ValueError for
-    a wrong argument or a limit below what is in use, and RuntimeError, with the
-    reason, where hakmem cannot be installed safely; then nothing has changed.
+    Returns True if a domain was taken over, False if all of them were before. A
+    profile and a limit that are given take effect in both cases.
+
+    Raises ValueError for a wrong argument or a limit below the bytes in use.
+    Raises RuntimeError with the reason if hakmem cannot be installed safely.
+    After an error nothing has changed.
     """
     bits = _domain_bits(domains)
     _check_profile(profile)
@@ -135,7 +137,7 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
 def uninstall():
     """Let new blocks come from the previous allocators again.
 
-    Blocks of hakmem are still known, and freed where they belong.
+    Blocks of hakmem are still recognized and freed in its heap.
     """
     _hakmem.uninstall()
     if _hakmem.after_collection in _gc.callbacks:
@@ -143,21 +145,21 @@ def uninstall():
 
 
 def installed():
-    """The domains that are taken over, as a tuple; empty when none is."""
+    """Return the domains taken over, as a tuple; empty if there are none."""
     bits = _hakmem.installed()
     return tuple(name for name, bit in _DOMAINS.items() if bits & bit)
 
 
 def stats():
-    """A snapshot of the heap, a dict: see the reference for each entry and its unit.
+    """Return a snapshot of the heap as a dict; the reference has each entry and its unit.
 
-    Before any install() all numbers are 0, and there is no size class and no kind.
+    Before any install() all numbers are 0, and the lists of classes and kinds are empty.
     """
     return _hakmem.stats() if _hakmem.has_heap() else _hakmem.empty_stats()
 
 
 def stats_json():
-    """The snapshot as JSON text; before any install() with zeros."""
+    """Return the snapshot as JSON text. Before any install() all numbers are 0."""
     if _hakmem.has_heap():
         return _hakmem.stats_json()
     from json import dumps
@@ -166,20 +168,21 @@ def stats_json():
 
 
 def process_stats():
-    """What all heaps of the process have, and what the OS tells of it."""
+    """Return statistics of all heaps of the process, and of the process itself, as a dict."""
     return _hakmem.process_stats()
 
 
 def process_stats_json():
-    """The same as JSON text."""
+    """Return process_stats() as JSON text."""
     return _hakmem.process_stats_json()
 
 
 def profile(name=None):
-    """Switch to a profile, if one is named; return the name of the current one.
+    """Switch to a profile, if a name is given; return the name of the current one.
 
-    Before any install() that is the one that install() would take, and to switch
-    is a RuntimeError. ValueError for an unknown name; then nothing has changed.
+    Raises ValueError for an unknown name; then nothing has changed. Before any
+    install(), returns the profile that install() would use, and raises RuntimeError
+    for a switch.
     """
     if name is None:
         return _hakmem.profile() if _hakmem.has_heap() else options()["profile"]["value"]
@@ -188,11 +191,13 @@ def profile(name=None):
 
 
 def configure(**settings):
-    """Refine the heap's profile, which is called "custom" from then on.
+    """Refine the heap's profile. It is called "custom" from then on.
 
     settings: options of options() by name, such as retain_least=1 << 20 or
-        decommit="OFF"; bytes may be text too, such as "64k". ValueError for a
-        name or value that is not accepted; then nothing has changed.
+        decommit="OFF"; bytes may be text too, such as "64k".
+
+    Raises ValueError for a name or a value that is not accepted; then nothing has
+    changed.
     """
     text = " ".join(
         f"{name}={int(value) if isinstance(value, bool) else value}"
@@ -202,10 +207,10 @@ def configure(**settings):
 
 
 def options():
-    """Every option with the value in effect: a dict of dicts, by name.
+    """Return every option with the value in effect: a dict of dicts, by name.
 
-    Each has the variable of the environment, which is read once, and the type,
-    range, help, value and origin: "default", "profile", "environment" or "heap".
+    Entries: the variable of the environment, which is read once; type; range; help;
+    value; and its origin: "default", "profile", "environment", "heap" or "build".
     """
     return {each.pop("name"): each for each in _hakmem.options()}
 
@@ -213,7 +218,7 @@ def options():
 class using_profile:
     """Use a profile for the duration of a with statement."""
 
-    # Not by contextlib, whose import takes longer than all of hakmem's.
+    # Without contextlib: importing it takes longer than all of hakmem's imports.
 
     def __init__(self, name):
         _check_profile(name)
@@ -230,9 +235,9 @@ class using_profile:
 def limit(bytes=None):
     """Set the limit in bytes (0: none), if one is given; return the limit.
 
-    An allocation that would pass it raises MemoryError. ValueError if more is
-    in use already. Before any install() there is none, and to set one is a
-    RuntimeError.
+    An allocation that would pass the limit raises MemoryError. Raises ValueError if
+    more bytes are in use already. Before any install() there is no limit, and
+    setting one raises RuntimeError.
     """
     if bytes is None:
         return _hakmem.limit() if _hakmem.has_heap() else 0
@@ -241,34 +246,34 @@ def limit(bytes=None):
 
 
 def prewarm(bytes):
-    """Touch memory ahead of use and keep it until a trim; return how many bytes."""
+    """Touch bytes of memory ahead of use and retain them until a trim; return how many."""
     _check_limit(bytes)
     return _hakmem.prewarm(bytes)
 
 
 def trim():
-    """Give all pages without a block back to the OS; return how many bytes.
+    """Return all pages without a block to the OS; return how many bytes.
 
-    Before any install() there is nothing to give back: 0.
+    Before any install() it returns 0.
     """
     return _hakmem.trim() if _hakmem.has_heap() else 0
 
 
 def heap_name():
-    """The name of the heap in statistics, "python"."""
+    """Return the name of the heap in statistics, "python"."""
     return _hakmem.heap_name() if _hakmem.has_heap() else "python"
 
 
 def _metrics():
-    """The statistics of the heap and of the process, each with a list of its numbers, and what
-    the information says beside them."""
+    """The statistics of the heap and of the process, each with the list of its fields; and a dict
+    of version, build, profile and whether hakmem is installed."""
     about = {"version": version, "build": build, "profile": profile()}
     about["installed"] = bool(installed())
     return (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields()), about
 
 
 def _writable(path):
-    """A path to write to, as text; OSError if that cannot be done."""
+    """The path as text, after emptying the file; OSError if it cannot be written."""
     path = _os.fspath(path)
     with open(path, "wb"):
         pass
@@ -276,14 +281,14 @@ def _writable(path):
 
 
 def heap_map(path):
-    """Write a picture of the heap to a file: a page of HTML that stands alone."""
+    """Write a picture of the heap to a file: a self-contained page of HTML."""
     _hakmem.heap_map(_writable(path))
 
 
 def observe(on=True):
-    """Begin to count and trace every allocation, anew, or end it; return whether it was on before.
+    """Begin to count and trace every allocation, from zero, or end it; return whether it was on.
 
-    By exchanging the functions that CPython calls: without it nothing is counted.
+    It exchanges the functions that CPython calls: an unobserved heap counts nothing.
     """
     if not isinstance(on, bool):
         raise TypeError(f"observe takes True or False, not {type(on).__name__}")
@@ -291,37 +296,36 @@ def observe(on=True):
 
 
 def observing():
-    """Whether it is on; False before any install()."""
+    """Return whether the heap is observed; False before any install()."""
     return _hakmem.has_heap() and _hakmem.observing()
 
 
 def observations():
-    """What has been counted since observing began, a dict: see the reference.
+    """Return what was counted since observing began, as a dict; see the reference.
 
-    ValueError before any observe(), RuntimeError before any install().
+    Raises ValueError before any observe(), RuntimeError before any install().
     """
     return _hakmem.observations()
 
 
 def observations_json():
-    """The same as JSON text."""
+    """Return observations() as JSON text."""
     return _hakmem.observations_json()
 
 
 def trace(path):
-    """Write the last events that were observed to a file, as CSV."""
-    _hakmem.observing()  # the error comes first
+    """Write the last events of the observed heap to a file, as CSV."""
+    _hakmem.observing()  # raises before the file is emptied
     _hakmem.trace(_writable(path))
 
 
 def openmetrics(labels=None):
-    """The statistics of the heap and of the process as OpenMetrics text.
+    """Return the statistics of the heap and of the process as OpenMetrics text.
 
-    labels: for every sample, a dict such as {"worker": "3"}, so that workers can be
-        told apart. ValueError for a name that cannot be one, TypeError for what is
-        no dict of text.
+    labels: a dict for every sample, such as {"worker": "3"}, to distinguish workers.
 
-    Where hakmem is not installed, its numbers are 0, hakmem_installed too.
+    Raises ValueError for a name that is not accepted, TypeError if labels is not a
+    dict of text. If hakmem is not installed, its numbers and hakmem_installed are 0.
     """
     from . import _openmetrics
 

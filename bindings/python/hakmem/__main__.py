@@ -11,7 +11,7 @@ usage: python -m hakmem [-q] script.py [args]
   -q  without the summary at exit"""
 
 
-# Whether this version gives every __main__ an empty dict of them.
+# Whether this version gives each module __main__ an empty __annotations__.
 _HAS_ANNOTATIONS = "__annotations__" in globals()
 
 
@@ -30,7 +30,7 @@ def _summary():
 
 
 def _fresh_main(**attributes):
-    """A new module __main__, as the interpreter makes it."""
+    """Makes a module __main__ as the interpreter does; returns its namespace."""
     main = types.ModuleType("__main__")
     main.__dict__.update(__builtins__=sys.modules["builtins"], **attributes)
     if _HAS_ANNOTATIONS:
@@ -83,7 +83,7 @@ def _without_our_frames(traceback):
 
 
 def _fail(error):
-    """Ends as the interpreter does after an exception that nobody caught."""
+    """Ends the process as the interpreter does after an uncaught exception."""
     error = error.with_traceback(_without_our_frames(error.__traceback__))
     sys.excepthook(type(error), error, error.__traceback__)
     if isinstance(error, KeyboardInterrupt):
@@ -101,7 +101,7 @@ def _usage_error():
 
 
 def main(arguments):
-    """Runs what the command line asks for; returns only when that has ended."""
+    """Runs the command line; returns when the program has ended."""
     quiet = arguments[:1] == ["-q"]
     if quiet:
         arguments = arguments[1:]

@@ -1,6 +1,6 @@
-"""Installs hakmem at the start of an interpreter: what the file of hakmem.startup calls.
+"""Installs hakmem at the start of an interpreter. The file of hakmem.startup calls begin().
 
-A module of its own, so that `python -m hakmem.startup` finds hakmem.startup not imported yet.
+In its own module, so that `python -m hakmem.startup` finds hakmem.startup not imported yet.
 """
 
 import os as _os
@@ -9,18 +9,18 @@ import sys as _sys
 ON = ("1", "yes", "on", "true", "force")
 OFF = ("", "0", "no", "off", "false")
 
-# PYTHONMALLOC with one of these asks for no allocator by name.
+# Values of PYTHONMALLOC that name no allocator.
 _NO_ALLOCATOR = ("", "default", "debug")
 
 
 def _say(why):
-    # There is no stderr in a program without a console.
+    # A program without a console has no stderr.
     if _sys.stderr is not None:
         print("hakmem: not installed:", why, file=_sys.stderr)
 
 
 def _reason_not_to(switch):
-    """Why the environment wants another allocator than hakmem; None where it does not."""
+    """Why the environment asks not to install hakmem; None if it does not."""
     if switch not in ON:
         return (
             f"HAKMEM_PYTHON is {switch[:40]!r}, accepted are {', '.join(ON)}"
@@ -36,10 +36,10 @@ def _reason_not_to(switch):
 
 
 def begin():
-    """Installs hakmem, once for all interpreters; a reason not to is one line on stderr.
+    """Installs hakmem, once for all interpreters. A reason not to is one line on stderr.
 
-    Does nothing where HAKMEM_PYTHON is switched off, or Python ignores the environment (-E, -I).
-    Raises nothing. From the main interpreter, at its start.
+    Does nothing if HAKMEM_PYTHON is off or Python ignores the environment (-E, -I). To be called
+    from the main interpreter, at its start. Raises nothing.
     """
     switch = _os.environ.get("HAKMEM_PYTHON", "1").strip().lower()
     if _sys.flags.ignore_environment or switch in OFF:

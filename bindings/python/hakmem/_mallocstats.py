@@ -1,10 +1,10 @@
-"""What sys._debugmallocstats() says of the heap, in the words it uses for pymalloc."""
+"""The heap's part of sys._debugmallocstats(), in the words that it uses for pymalloc."""
 
 import os
 
 
 def text(stats, threshold):
-    """A table of the size classes, and the totals; `threshold`: the largest block of slabs."""
+    """A table of the size classes, and the totals. `threshold`: the largest block in slabs."""
     lines = [
         f"Small block threshold = {threshold}, in {len(stats['classes'])} size classes in use.",
         "",
@@ -23,5 +23,5 @@ def text(stats, threshold):
 
 
 def write(stats, threshold):
-    """To the file descriptor that CPython writes to, whatever sys.stderr is."""
+    """Writes to the file descriptor that CPython uses, whatever sys.stderr is."""
     os.write(2, text(stats, threshold).encode())

@@ -1,6 +1,6 @@
 """The statistics as metric families, and as OpenMetrics text (the exposition format, version 1.0)."""
 
-# What our samples have by themselves.
+# Labels that our samples have anyway.
 _OWN_LABELS = ("build", "call", "profile", "size", "version")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
@@ -12,7 +12,7 @@ def _is_label(name):
 
 
 def check_labels(labels):
-    """Labels for all samples, a dict of text; ValueError or TypeError for what cannot be one."""
+    """The labels as a dict of text. ValueError for a bad name, TypeError for a bad type."""
     if labels is None:
         return {}
     if not isinstance(labels, dict):
@@ -46,9 +46,9 @@ def _by_field(prefix, stats, fields):
 def families(heap, process, about):
     """Yields (name, kind, unit, help, [(labels, number), …]) for each family.
 
-    `heap` and `process` are statistics with (name, unit, help) for each number by
-    itself; `about` has what the information says, and whether hakmem is installed.
-    The samples of a family have labels of the same names.
+    heap, process: pairs of statistics and their fields, [(name, unit, help), …].
+    about: the labels of the info sample, and whether hakmem is `installed`.
+    All samples of a family have the same names of labels.
     """
     about = dict(about)
     installed = about.pop("installed")
@@ -98,7 +98,7 @@ def _labels_text(labels):
 
 
 def text(metrics, labels):
-    """All families as text, each sample with `labels` too; `metrics` is what families() takes."""
+    """All families as text, with `labels` in each sample. `metrics`: arguments of families()."""
     lines = []
     for name, kind, unit, help, samples in families(*metrics):
         lines.append(f"# TYPE {name} {kind}")

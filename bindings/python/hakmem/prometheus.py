@@ -1,4 +1,4 @@
-"""A collector for prometheus_client, where that package is installed."""
+"""A collector for the package prometheus_client, if that is installed."""
 
 import hakmem
 
@@ -8,15 +8,15 @@ from . import _openmetrics
 class Collector:
     """Reads the heap's statistics whenever metrics are collected.
 
-    labels: for every sample, a dict such as {"worker": "3"}. ValueError for a name
-        that cannot be one, TypeError for what is no dict of text.
+    labels: a dict for every sample, such as {"worker": "3"}. Raises ValueError for a
+        name that is not accepted, TypeError if labels is not a dict of text.
     """
 
     def __init__(self, labels=None):
         self._labels = _openmetrics.check_labels(labels)
 
     def collect(self):
-        """Yields the metric families that hakmem.openmetrics() writes. In any thread."""
+        """Yields the metric families of hakmem.openmetrics(). Any thread may call it."""
         from prometheus_client.core import (
             CounterMetricFamily,
             GaugeMetricFamily,
@@ -41,13 +41,13 @@ class Collector:
 def register(registry=None, labels=None):
     """Registers a collector with `registry`, by default prometheus_client's own.
 
-    labels: for every sample, a dict such as {"worker": "3"}, so that workers can be
-        told apart.
+    labels: a dict for every sample, such as {"worker": "3"}, to distinguish workers.
 
-    Returns the collector, for registry.unregister. Where hakmem is not installed,
-    its numbers are 0, hakmem_installed too; once it is, they follow. ImportError
-    where prometheus_client is missing, ValueError or TypeError for labels that
-    cannot be, ValueError too where one is registered already. In any thread.
+    Returns the collector, for registry.unregister. While hakmem is not installed,
+    its numbers and hakmem_installed are 0. Any thread may call it.
+
+    Raises ImportError if prometheus_client is missing, ValueError if a collector is
+    registered already, ValueError or TypeError for labels that are not accepted.
     """
     try:
         from prometheus_client.core import REGISTRY
@@ -59,6 +59,6 @@ def register(registry=None, labels=None):
         ) from error
 
     collector = Collector(labels)
-    hakmem._metrics()  # so that what can fail fails here, and not in the server that is asked
+    hakmem._metrics()  # an error is raised here, not later in the metrics server
     (REGISTRY if registry is None else registry).register(collector)
     return collector

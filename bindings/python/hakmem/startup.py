@@ -2,11 +2,13 @@
 
     python -m hakmem.startup enable|disable|status
 
-`enable` places a file in this environment's site-packages that installs hakmem
-at the start of every Python of it, if HAKMEM_PYTHON=1 is in the environment;
-otherwise it does nothing but look. Where PYTHONMALLOC names an allocator, that
-is used, after one line on stderr, unless HAKMEM_PYTHON=force. Python's -E and -I
-ignore the variable, as they do PYTHONMALLOC.
+`enable` places a file in the site-packages of this environment. At the start of
+each Python of the environment, the file installs hakmem if HAKMEM_PYTHON=1 is
+set. Otherwise it only reads the variable.
+
+If PYTHONMALLOC names an allocator, that one is used, after one line on stderr;
+HAKMEM_PYTHON=force installs hakmem all the same. Python's -E and -I ignore the
+variable, as they ignore PYTHONMALLOC.
 """
 
 import os
@@ -17,10 +19,11 @@ from ._begin import begin
 __all__ = ["LINE", "NAME", "PROGRAM", "begin", "disable", "enable", "main", "status"]
 
 NAME = "hakmem-startup.pth"
-# What the file runs, for every interpreter of a process, and once in each: in a
-# venv, site reads the file twice. The extension module cannot be imported in those
-# with a GIL of their own; the first has done it. Nothing is imported where hakmem is
-# switched off. A switch whose name is misspelt would be silence: it is looked for.
+# The program of the file. Every interpreter of a process runs it once: in a venv,
+# site reads the file twice. Interpreters with their own GIL cannot import the
+# extension module, but the first one has installed hakmem. Nothing is imported if
+# hakmem is switched off. A misspelt name of the variable is reported, since it would
+# have no effect otherwise.
 PROGRAM = """\
 import os, sys
 def say(*why):
@@ -50,20 +53,20 @@ LINE = (
 
 
 def _path():
-    import sysconfig  # here, since begin() should not pay for it
+    import sysconfig  # not at the top: begin() should not pay for it
 
     return os.path.join(sysconfig.get_path("purelib"), NAME)
 
 
 def enable():
-    """Places the file; returns its path. OSError where that may not be written."""
+    """Places the file; returns its path. OSError if it cannot be written."""
     with open(_path(), "w", encoding="ascii") as file:
         file.write(LINE)
     return _path()
 
 
 def disable():
-    """Removes the file; returns whether there was one. OSError where that may not be done."""
+    """Removes the file; returns whether there was one. OSError if it cannot be removed."""
     try:
         os.remove(_path())
     except FileNotFoundError:
@@ -72,7 +75,7 @@ def disable():
 
 
 def status():
-    """Whether the file is there."""
+    """Whether the file exists."""
     return os.path.exists(_path())
 
 
@@ -89,7 +92,7 @@ def _status_text():
 
 
 def main(arguments):
-    """The command; returns the exit status."""
+    """Runs the command; returns the exit status."""
     actions = ("enable", "disable", "status")
     if len(arguments) != 1 or arguments[0] not in actions:
         print("usage: python -m hakmem.startup enable|disable|status", file=sys.stderr)
