@@ -67,7 +67,7 @@ help: ## this list
 everything: libs modules python bench-programs
 run-demo:
 	PYTHON=$(PYTHON) scripts/demo.sh
-run-tests: test-rooms test-core test-lua test-python test-bench test-docs test-fuzz
+run-tests: test-rooms test-core test-lua test-python test-bench test-docs test-fuzz test-sanitize
 
 # ------------------------------------------------------------------ the allocator
 
