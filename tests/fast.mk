@@ -56,7 +56,8 @@ WRAPPING := test_os_failure_is_survived test_observer_does_without_memory \
 	test_reports_are_lines test_pages_wait
 $(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=madvise \
 	-Wl,--wrap=mremap -Wl,--wrap=munmap
-$(F)/%/test_prewarmed_pages_stay $(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise
+$(F)/%/test_prewarmed_pages_stay: WRAP := -Wl,--wrap=madvise
+$(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise -Wl,--wrap=munmap
 $(F)/%/test_reports_are_lines: WRAP := -Wl,--wrap=write
 $(F)/%/test_pages_wait: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 $(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
