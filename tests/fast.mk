@@ -63,6 +63,10 @@ $(F)/%/test_pages_wait: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_joi
 $(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
 $(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap
 
+# What they share. The linker takes what a test needs.
+SHARED := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
+	$(wildcard tests/core/*/test_*.c),$(wildcard tests/core/*.c tests/core/*/*.c)))
+
 vpath test_%.c $(wildcard tests/core/*/)
 
 # $(1): the build
@@ -80,19 +84,21 @@ $(F)/$(1)/test_%.o: test_%.c
 
 $(F)/$(1)/%.o: tests/core/%.c
 	mkdir -p $$(@D)
-	$(CC) $(F_CFLAGS) $(F_$(1)) -c $$< -o $$@
+	$(CC) $(F_CFLAGS) $(F_$(1)) -Itests/core -c $$< -o $$@
+
+$(F)/$(1)/libsupport.a: $(SHARED:%=$(F)/$(1)/%)
+	rm -f $$@; ar rcs $$@ $$^
 
 $(F)/$(1)/libcore.so: $(CORE:%.c=$(F)/$(1)/%.o)
 	$(CC) $(F_$(1)) -shared -Wl,-soname,libcore.so $$^ -o $$@ -pthread
 
-$(WRAPPING:%=$(F)/$(1)/%): $(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o $(CORE:%.c=$(F)/$(1)/%.o)
+$(WRAPPING:%=$(F)/$(1)/%): $(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/libsupport.a $(CORE:%.c=$(F)/$(1)/%.o)
 	$(CC) $$^ -o $$@ $$(WRAP) -lcmocka -pthread
 
 $(filter-out $(WRAPPING:%=$(F)/$(1)/%),$(T_$(1):%=$(F)/$(1)/%)): \
-		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o | $(F)/$(1)/libcore.so
+		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/libsupport.a | $(F)/$(1)/libcore.so
 	$(CC) $(F_$(1)) $$^ -o $$@ -L$(F)/$(1) -lcore -Wl,-rpath,'$$$$ORIGIN' -lcmocka -pthread
 endef
-$(F)/release/test_costs_do_not_grow $(F)/release/test_destroy_releases_all: $(F)/release/steps.o
 $(foreach build,release debug cpython observe thread fixed,$(eval $(call core_group,$(build))))
 
 # ------------------------------------------------------------------ Lua
@@ -191,4 +197,4 @@ list:
 	$(foreach group,$(GROUPS),$(foreach name,$(T_$(group)),echo $(group) $(name);))
 
 .SECONDARY:
--include $(wildcard $(F)/*/*.d $(F)/*/core/*/*.d $(F)/python/*/*.d)
+-include $(wildcard $(F)/*/*.d $(F)/*/*/*.d $(F)/*/core/*/*.d $(F)/python/*/*.d)

@@ -45,6 +45,11 @@ CT_FOR_FAST := test_blocks_fit_and_align test_growth_moves_pages test_limit_hold
 CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_misuse_is_reported test_model_agrees \
 	test_os_failure_is_survived test_realloc_keeps_contents test_refusal_changes_nothing
 
+# What they share, for all rooms or beside the tests of one. The linker takes what a test needs.
+CT_HEADERS := $(wildcard tests/core/*.h tests/core/*/*.h)
+CT_SHARED  := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
+	$(wildcard tests/core/*/test_*.c),$(wildcard tests/core/*.c tests/core/*/*.c)))
+
 vpath test_%.c $(wildcard tests/core/*/)
 
 # $(1): the build; $(CT_$(1)) are its flags.
@@ -53,15 +58,18 @@ $(CT)/$(1)/core/%.o: core/%.c $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -fvisibility=hidden -c $$< -o $$@
 
-$(CT)/$(1)/test_%.o: test_%.c $$(wildcard tests/core/*.h) $$(HEADERS) Makefile tests/core/core.mk
+$(CT)/$(1)/test_%.o: test_%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
-$(CT)/$(1)/%.o: tests/core/%.c $$(wildcard tests/core/*.h) $$(HEADERS) Makefile tests/core/core.mk
+$(CT)/$(1)/%.o: tests/core/%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
-$(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CT)/$(1)/steps.o $(CORE:%.c=$(CT)/$(1)/%.o)
+$(CT)/$(1)/libsupport.a: $(CT_SHARED:%=$(CT)/$(1)/%)
+	@rm -f $$@; ar rcs $$@ $$^
+
+$(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/libsupport.a $(CORE:%.c=$(CT)/$(1)/%.o)
 	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(CT_LINK) -lcmocka -pthread
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
