@@ -28,25 +28,26 @@ F_fixed   := -O1 -DHAK_FAST -DHAK_FAST_PROFILE=speed
 # ------------------------------------------------------------------ the core
 
 T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_releases_all \
-	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
-	test_large_kernel_pages_are_refused test_order_is_kept \
+	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent \
+	test_large_kernel_pages_are_refused test_misuse_is_reported test_order_is_kept \
 	test_prewarmed_pages_stay test_purging_is_paid_for test_size_classes \
 	test_steady_state_is_quiet test_structures_keep_their_size test_trim_gives_back
 T_debug   := test_births_are_known test_blocks_fit_and_align test_broken_units_are_found \
 	test_callers_memory_suffices test_colours_tell_blocks_apart test_environment_is_read \
-	test_heaps_are_small test_huge_blocks_are_kept test_invariants_are_asked \
-	test_invariants_are_found test_kinds_are_counted test_limit_holds \
-	test_many_mappings_are_spared test_map_shows_the_heap test_memory_is_used_again \
-	test_misuse_is_reported test_model_agrees test_options_take_effect \
-	test_os_failure_is_survived test_ownership_is_known test_pages_wait test_policy_in_numbers \
-	test_pool_is_exact test_realloc_keeps_contents test_refusal_changes_nothing \
-	test_refused_purges_pause test_region_grows test_reports_are_lines test_room_is_found \
-	test_runs_of_bits_are_found test_settings_are_checked test_slabs_agree \
-	test_statistics_are_exact test_superslabs_are_found test_what_waits_goes_in_order \
-	test_words_are_compared test_zalloc_zeroes
-T_cpython := test_blocks_fit_and_align test_callers_memory_suffices test_heaps_are_small \
-	test_limit_holds test_memory_is_used_again test_misuse_is_reported test_model_agrees \
-	test_order_is_kept test_pages_are_accounted_for
+	test_grace_lifts_the_limit test_heaps_are_small test_huge_blocks_are_kept \
+	test_invariants_are_asked test_invariants_are_found test_kinds_are_counted \
+	test_limit_can_be_changed test_limit_holds test_many_mappings_are_spared \
+	test_map_shows_the_heap test_memory_is_used_again test_misuse_is_reported test_model_agrees \
+	test_options_take_effect test_os_failure_is_survived test_ownership_is_known test_pages_wait \
+	test_policy_in_numbers test_pool_is_exact test_realloc_keeps_contents \
+	test_refusal_changes_nothing test_refused_purges_pause test_region_grows \
+	test_reports_are_lines test_room_is_found test_runs_of_bits_are_found \
+	test_settings_are_checked test_slabs_agree test_statistics_are_exact \
+	test_superslabs_are_found test_what_waits_goes_in_order test_words_are_compared \
+	test_zalloc_zeroes
+T_cpython := test_blocks_fit_and_align test_callers_memory_suffices test_grace_lifts_the_limit \
+	test_heaps_are_small test_limit_can_be_changed test_limit_holds test_memory_is_used_again \
+	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
 T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
 T_thread  := test_heaps_are_independent
 T_fixed   := test_profile_is_fixed
