@@ -285,9 +285,9 @@ void support_check_live(const hak_heap *heap, size_t blocks, size_t bytes)
 hak_heap *support_fresh_heap(const char *profile)
 {
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = profile});
-    assert_non_null(heap);
+    REQUIRE(heap);
     hak_heap_trim(heap);
-    assert_int_equal(support_stats(heap).footprint, 0);
+    REQUIRE(support_stats(heap).footprint == 0);
     return heap;
 }
 
