@@ -51,7 +51,8 @@ CT_FOR_FAST := test_blocks_fit_and_align test_callers_memory_suffices test_fulle
 CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_misuse_is_reported test_model_agrees \
 	test_os_failure_is_survived test_realloc_keeps_contents test_refusal_changes_nothing
 
-# What they share, for all rooms or beside the tests of one. The linker takes what a test needs.
+# What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by its
+# names, of which no two are alike.
 CT_HEADERS := $(wildcard tests/core/*.h tests/core/*/*.h)
 CT_SHARED  := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
 	$(wildcard tests/core/*/test_*.c),$(wildcard tests/core/*.c tests/core/*/*.c)))

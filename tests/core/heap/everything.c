@@ -7,7 +7,7 @@
 
 #define MANY ((size_t)40 * 1024)
 
-hak_heap *heap;
+hak_heap *victim;
 char *span, *small_span, *huge, *medium;
 
 hak_slab *record_of(const void *block)
@@ -18,7 +18,7 @@ hak_slab *record_of(const void *block)
 
 hak_slab *unit_that_is(hak_slab_state state, bool touched, bool punched)
 {
-    for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
+    for (hak_superslab *super = victim->pages.supers->owned; super; super = super->next_owned) {
         for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
             hak_slab *unit = &hak__superslab_slabs(super)[i];
             if (unit->state == state && !unit->touched == !touched && !unit->purged == !punched)
@@ -43,47 +43,47 @@ static void fill(void)
 {
     static char *blocks[MANY];
     size_t slab = 0;
-    for (size_t i = 0; i < MANY; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
+    for (size_t i = 0; i < MANY; i++) REQUIRE(blocks[i] = hak_heap_alloc(victim, SIZE));
     for (size_t i = 1; i < MANY; i++) {
         slab += (uintptr_t)blocks[i] / UNIT != (uintptr_t)blocks[i - 1] / UNIT;
-        if (!stays(slab, (uintptr_t)blocks[i] % UNIT)) hak_heap_free(heap, blocks[i]);
+        if (!stays(slab, (uintptr_t)blocks[i] % UNIT)) hak_heap_free(victim, blocks[i]);
     }
-    hak_heap_trim(heap);
+    hak_heap_trim(victim);
 }
 
 /* A page of a slab that is found, and not given back. */
 static void find_a_hole(void)
 {
     char *slab = unit_that_is(HAK_SLAB_PARTIAL, true, false)->start;
-    for (size_t at = SIZE; at < PAGE; at += 2 * SIZE) hak_heap_free(heap, slab + at);
-    hak__holes_find(heap, false);
-    REQUIRE(heap->vacant_pages == 1);
+    for (size_t at = SIZE; at < PAGE; at += 2 * SIZE) hak_heap_free(victim, slab + at);
+    hak__holes_find(victim, false);
+    REQUIRE(victim->vacant_pages == 1);
 }
 
-int setup(void **state)
+int everything_setup(void **state)
 {
     (void)state;
-    heap = hak_heap_new(NULL);
+    victim = hak_heap_new(NULL);
     fill();
-    span = hak_heap_alloc(heap, 200000);
-    void *rest = hak_heap_alloc(heap, 150000);
-    void *kept = hak_heap_alloc(heap, 5 * MIB);
-    huge = hak_heap_alloc(heap, 9 * MIB);
-    medium = hak_heap_alloc(heap, 5000);
-    hak_heap_free(heap, hak_heap_alloc(heap, 5000));
-    small_span = hak_heap_alloc(heap, 30000);
-    REQUIRE(rest && kept && small_span && hak_heap_alloc(heap, 9 * MIB));
-    REQUIRE(hak_heap_realloc(heap, span, 150000) == span);
-    hak_heap_free(heap, rest);
-    hak_heap_free(heap, kept);
+    span = hak_heap_alloc(victim, 200000);
+    void *rest = hak_heap_alloc(victim, 150000);
+    void *kept = hak_heap_alloc(victim, 5 * MIB);
+    huge = hak_heap_alloc(victim, 9 * MIB);
+    medium = hak_heap_alloc(victim, 5000);
+    hak_heap_free(victim, hak_heap_alloc(victim, 5000));
+    small_span = hak_heap_alloc(victim, 30000);
+    REQUIRE(rest && kept && small_span && hak_heap_alloc(victim, 9 * MIB));
+    REQUIRE(hak_heap_realloc(victim, span, 150000) == span);
+    hak_heap_free(victim, rest);
+    hak_heap_free(victim, kept);
     find_a_hole();
     return 0;
 }
 
-int teardown(void **state)
+int everything_teardown(void **state)
 {
     (void)state;
-    hak_heap_destroy(heap);
+    hak_heap_destroy(victim);
     return 0;
 }
 
@@ -110,7 +110,7 @@ hak_slab *partial(void)
 
 hak_slab *current(void)
 {
-    return hak__heap_current(heap, hak__class_of_slab(full()));
+    return hak__heap_current(victim, hak__class_of_slab(full()));
 }
 
 hak_slab *unused(bool touched)
@@ -127,7 +127,7 @@ static void break_and_check(void *breaks)
 {
     void (*const *body)(void) = breaks;
     (*body)();
-    hak__heap_check(heap);
+    hak__heap_check(victim);
 }
 
 void check_found(const breakage *all, size_t count)

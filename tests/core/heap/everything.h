@@ -13,11 +13,11 @@
 #define SIZE ((size_t)64) /* of its small blocks */
 #define UNIT ((size_t)1 << HAK_UNIT_SHIFT)
 
-extern hak_heap *heap;
+extern hak_heap *victim;
 extern char *span, *small_span, *huge, *medium; /* blocks of it */
 
-int setup(void **state);
-int teardown(void **state);
+int everything_setup(void **state);
+int everything_teardown(void **state);
 
 /* ------------------------------------------------------------------ what there is in it */
 

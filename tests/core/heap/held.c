@@ -55,7 +55,7 @@ void thin_out(hak_heap *heap, held *all, size_t part)
     }
 }
 
-void check_and_free(hak_heap *heap, held *all, size_t size)
+void held_end(hak_heap *heap, held *all, size_t size)
 {
     for (size_t i = 0; i < all->count; i++) {
         if (!all->blocks[i]) continue;

@@ -29,6 +29,6 @@ held hold_bytes(hak_heap *heap, size_t bytes, size_t size);
 /* Frees all of `all` but one in `part`. */
 void thin_out(hak_heap *heap, held *all, size_t part);
 
-void check_and_free(hak_heap *heap, held *all, size_t size);
+void held_end(hak_heap *heap, held *all, size_t size);
 
 #endif

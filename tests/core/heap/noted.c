@@ -24,7 +24,7 @@ void note(hak_heap *heap, void *start, size_t size, size_t alignment)
     blocks[block_count++] = (noted){start, usable};
 }
 
-void check_and_free(hak_heap *heap)
+void noted_end(hak_heap *heap)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < block_count; i++) bytes += blocks[i].usable;
@@ -39,7 +39,7 @@ void check_and_free(hak_heap *heap)
     block_count = 0;
 }
 
-int forget(void **state)
+int noted_forget(void **state)
 {
     (void)state;
     block_count = 0;
@@ -55,8 +55,8 @@ void aligned_fits(hak_heap *heap, size_t most, size_t largest, size_t together)
                 void *block = hak_heap_aligned_alloc(heap, alignment, sizes[i]);
                 note(heap, block, sizes[i], alignment);
             }
-            if (block_count >= together) check_and_free(heap);
+            if (block_count >= together) noted_end(heap);
         }
-        check_and_free(heap);
+        noted_end(heap);
     }
 }

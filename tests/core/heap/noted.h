@@ -19,12 +19,12 @@ extern size_t block_count;
 void note(hak_heap *heap, void *start, size_t size, size_t alignment);
 
 /* No two of the blocks overlap; their number and bytes are the heap's. Frees them all. */
-void check_and_free(hak_heap *heap);
+void noted_end(hak_heap *heap);
 
 /* All powers of two up to `most`, at all sizes up to `largest`, `together` blocks alive at once. */
 void aligned_fits(hak_heap *heap, size_t most, size_t largest, size_t together);
 
 /* What a test that failed has left. For the setup of the next. */
-int forget(void **state);
+int noted_forget(void **state);
 
 #endif

@@ -18,7 +18,7 @@ static void alloc_fits(size_t granularity)
             note(heap, hak_heap_zalloc(heap, 1, sizes[i]), sizes[i], granularity);
             note(heap, hak_heap_realloc(heap, NULL, sizes[i]), sizes[i], granularity);
         }
-        check_and_free(heap);
+        noted_end(heap);
     }
     hak_heap_destroy(heap);
 }
@@ -40,7 +40,7 @@ static void the_default_granularity_is_16(void **state)
     (void)state;
     hak_heap *heap = hak_heap_new(NULL);
     for (size_t size = 1; size <= 1024; size++) note(heap, hak_heap_alloc(heap, size), size, 16);
-    check_and_free(heap);
+    noted_end(heap);
     hak_heap_destroy(heap);
 }
 
@@ -54,7 +54,7 @@ static void slab_blocks_waste_an_eighth_at_most(void **state)
             size_t waste = blocks[block_count - 1].usable - size;
             assert_true(waste < granularity || waste <= size / 8);
         }
-        check_and_free(heap);
+        noted_end(heap);
         hak_heap_destroy(heap);
     }
 }
@@ -73,7 +73,7 @@ static void size_0_gives_distinct_blocks_of_the_smallest_class(void **state)
             note(heap, hak_heap_zalloc(heap, i, 0), 0, granularity);
             note(heap, hak_heap_zalloc(heap, 0, i), 0, granularity);
         }
-        check_and_free(heap);
+        noted_end(heap);
         hak_heap_destroy(heap);
         /* Where a heap begins, there is no more room: from slabs of two classes. */
         heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
@@ -86,7 +86,7 @@ static void size_0_gives_distinct_blocks_of_the_smallest_class(void **state)
         }
         hak_stats stats = support_stats(heap);
         assert_true(stats.class_stats[0].slabs > 0 && stats.class_stats[1].slabs > 0);
-        check_and_free(heap);
+        noted_end(heap);
         hak_heap_destroy(heap);
     }
 }
@@ -224,7 +224,7 @@ static void an_aligned_block_is_reallocated_like_any_other(void **state)
     hak_heap_destroy(heap);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, forget)
+#define TEST(name) cmocka_unit_test_setup(name, noted_forget)
 
 int main(void)
 {

@@ -6,8 +6,8 @@
 static void unit_has_half_a_page(void)
 {
     unused(true)->touched -= 8;
-    heap->pages.footprint -= 8;
-    heap->pages.retained -= 8;
+    victim->pages.footprint -= 8;
+    victim->pages.retained -= 8;
 }
 
 static void unit_has_more_than_it_can(void)
@@ -15,9 +15,9 @@ static void unit_has_more_than_it_can(void)
     hak_slab *unit = unused(true);
     size_t more = UNIT + PAGE - unit->touched;
     unit->touched += (uint32_t)more;
-    heap->pages.footprint += more;
-    heap->pages.footprint_peak += more;
-    heap->pages.retained += more;
+    victim->pages.footprint += more;
+    victim->pages.footprint_peak += more;
+    victim->pages.retained += more;
 }
 
 static void clean_unit_says_dirty(void)
@@ -86,32 +86,32 @@ static void superslab_is_in_the_wrong_list(void)
 {
     hak_superslab *super = superslab_of(span);
     int list = super->list, other = list ? 0 : 1;
-    REQUIRE(heap->pages.supers->with_room[list] == super && !super->next);
-    heap->pages.supers->with_room[list] = NULL;
-    heap->pages.supers->with_room[other] = super;
+    REQUIRE(victim->pages.supers->with_room[list] == super && !super->next);
+    victim->pages.supers->with_room[list] = NULL;
+    victim->pages.supers->with_room[other] = super;
     super->list = (int8_t)other;
 }
 
 static void superslab_is_in_no_list(void)
 {
-    heap->pages.supers->with_room[superslab_of(span)->list] = NULL;
+    victim->pages.supers->with_room[superslab_of(span)->list] = NULL;
 }
 
 static void tails_are_in_no_list(void)
 {
-    heap->pages.supers->tailed = NULL;
+    victim->pages.supers->tailed = NULL;
 }
 
 static void free_unit_says_tailed(void)
 {
     hak_superslab *super = superslab_of(start_of(unused(true)));
-    hak__superslabs_set_tails(&heap->pages, super, bit_of(unused(true)));
+    hak__superslabs_set_tails(&victim->pages, super, bit_of(unused(true)));
 }
 
 static void tail_is_not_said(void)
 {
     hak_superslab *super = superslab_of(span);
-    hak__superslabs_clear_tails(&heap->pages, super, super->tails);
+    hak__superslabs_clear_tails(&victim->pages, super, super->tails);
 }
 
 static void huge_block_is_nobodys(void)
@@ -130,27 +130,28 @@ static void huge_block_says_retained(void)
 static void huge_block_has_half_a_page(void)
 {
     superslab_of(huge)->huge_size -= 8;
-    heap->pages.footprint -= 8;
+    victim->pages.footprint -= 8;
 }
 
 static void kept_block_says_live(void)
 {
     for (unsigned list = 0; list < HAK_KEPT; list++) {
-        if (heap->pages.supers->kept[list]) heap->pages.supers->kept[list]->huge_retained = false;
+        if (victim->pages.supers->kept[list])
+            victim->pages.supers->kept[list]->huge_retained = false;
     }
 }
 
 static void nest_is_none(void)
 {
-    heap->nest.run->state = HAK_SPAN;
+    victim->nest.run->state = HAK_SPAN;
 }
 static void nest_has_a_free_block(void)
 {
-    heap->nest.run->free = heap;
+    victim->nest.run->free = victim;
 }
 static void nest_has_more_than_was_touched(void)
 {
-    heap->nest.run->touched = 0;
+    victim->nest.run->touched = 0;
 }
 
 static void page_is_resident_that_was_not_touched(void)
@@ -216,5 +217,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_is_broken_is_found),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, everything_setup, everything_teardown);
 }

@@ -60,7 +60,7 @@ static void blocks_fit_in_the_callers_memory(void **state)
                 }
                 /* A single block of an eighth of the memory must have room. */
                 if (block_count == 0) assert_true(sizes[i] > in.size / 8);
-                check_and_free(heap);
+                noted_end(heap);
             }
             hak_heap_destroy(heap);
             arena_end(&in);
@@ -171,7 +171,7 @@ static void the_callers_memory_needs_no_os_call(void **state)
     support_in_child(live_on_the_callers_memory, NULL, 30);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, forget)
+#define TEST(name) cmocka_unit_test_setup(name, noted_forget)
 
 int main(void)
 {

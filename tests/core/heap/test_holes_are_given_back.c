@@ -57,8 +57,8 @@ static void pages_inside_a_slab_are_given_back(void **state)
         held again = hold_bytes(heap, 4 * MIB, size);
         assert_true(support_stats(heap).footprint <= full);
         support_check_stats(heap);
-        check_and_free(heap, &again, size);
-        check_and_free(heap, &all, size);
+        held_end(heap, &again, size);
+        held_end(heap, &all, size);
         trim(heap);
         assert_int_equal(support_stats(heap).footprint, 0);
         hak_heap_destroy(heap);
@@ -81,7 +81,7 @@ static void a_peak_is_not_the_sum_of_what_was(void **state)
     hak_stats stats = support_stats(heap);
     REQUIRE_THAT(stats.footprint_peak < COUNT(sizes) * bytes / 2, "%zu", stats.footprint_peak);
     support_check_stats(heap);
-    for (size_t i = 0; i < COUNT(sizes); i++) check_and_free(heap, &all[i], sizes[i]);
+    for (size_t i = 0; i < COUNT(sizes); i++) held_end(heap, &all[i], sizes[i]);
     hak_heap_destroy(heap);
 }
 
@@ -102,7 +102,7 @@ static void a_large_block_takes_the_place_of_holes(void **state)
     REQUIRE_THAT(after.footprint_peak <= full.footprint_peak + 64 * KIB, "%zu, then %zu",
                  full.footprint_peak, after.footprint_peak);
     assert_true(after.purges > full.purges);
-    check_and_free(heap, &all, 500);
+    held_end(heap, &all, 500);
     hak_heap_destroy(heap);
 }
 
@@ -169,7 +169,7 @@ static void pages_come_back_within_the_limit(void **state)
         block = *last;
         hak_heap_free(heap, last);
     }
-    check_and_free(heap, &all, 1000);
+    held_end(heap, &all, 1000);
     hak_heap_destroy(heap);
 }
 

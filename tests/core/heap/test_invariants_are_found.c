@@ -49,31 +49,31 @@ static void full_slab_says_searched(void)
 }
 static void loose_is_wrong(void)
 {
-    heap->loose += PAGE;
+    victim->loose += PAGE;
 }
 static void unsearched_is_wrong(void)
 {
-    heap->unsearched++;
+    victim->unsearched++;
 }
 static void vacant_pages_are_wrong(void)
 {
-    heap->vacant_pages++;
+    victim->vacant_pages++;
 }
 static void footprint_is_wrong(void)
 {
-    heap->pages.footprint -= PAGE;
+    victim->pages.footprint -= PAGE;
 }
 static void peak_is_below(void)
 {
-    heap->pages.footprint_peak = heap->pages.footprint - 1;
+    victim->pages.footprint_peak = victim->pages.footprint - 1;
 }
 static void retained_is_wrong(void)
 {
-    heap->pages.retained += PAGE;
+    victim->pages.retained += PAGE;
 }
 static void superslabs_are_miscounted(void)
 {
-    heap->pages.super_count++;
+    victim->pages.super_count++;
 }
 
 static void full_slab_has_a_block_uncounted(void)
@@ -86,14 +86,14 @@ static void full_slab_has_a_block_uncounted(void)
 static void page_with_blocks_says_vacant(void)
 {
     partial()->vacant |= 2;
-    heap->vacant_pages++;
+    victim->vacant_pages++;
 }
 
 static void absent_page_says_vacant(void)
 {
     hak_slab *slab = unit_that_is(HAK_SLAB_PARTIAL, true, true);
     slab->vacant |= (uint16_t)(slab->purged & -slab->purged);
-    heap->vacant_pages++;
+    victim->vacant_pages++;
 }
 
 static void partial_slab_counts_too_many(void)
@@ -104,25 +104,25 @@ static void partial_slab_counts_too_many(void)
 static void current_slab_is_in_no_bin(void)
 {
     hak_slab *slab = current();
-    heap->bin[slab->block_size / 8] = (hak_slab *)&hak__no_slab;
+    victim->bin[slab->block_size / 8] = (hak_slab *)&hak__no_slab;
 }
 
 static void partial_slab_is_in_no_list(void)
 {
-    hak_slab **first = &heap->bins.lists->partial[partial()->size_class], *last = (*first)->prev;
+    hak_slab **first = &victim->bins.lists->partial[partial()->size_class], *last = (*first)->prev;
     *first = (*first)->next;
     (*first)->prev = last;
 }
 
 static void partial_slabs_are_linked_one_way(void)
 {
-    hak_slab *first = heap->bins.lists->partial[partial()->size_class];
+    hak_slab *first = victim->bins.lists->partial[partial()->size_class];
     first->next->prev = first->next;
 }
 
 static void first_does_not_know_the_last(void)
 {
-    hak_slab *first = heap->bins.lists->partial[partial()->size_class];
+    hak_slab *first = victim->bins.lists->partial[partial()->size_class];
     first->prev = first;
 }
 
@@ -152,7 +152,7 @@ static void list_has_a_slab_of_another_kind(void)
 static void whole_heap_passes(void **state)
 {
     (void)state;
-    hak__heap_check(heap);
+    hak__heap_check(victim);
     /* Of pages that the OS may take when it wants to nobody can tell. */
     hak_heap *lazy =
         hak_heap_new(&(hak_heap_options){.settings = "decommit=FREE retain_least=0 retain_part=0"});
@@ -207,5 +207,5 @@ int main(void)
         cmocka_unit_test(whole_heap_passes),
         cmocka_unit_test(whatever_is_broken_is_found),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, everything_setup, everything_teardown);
 }

@@ -137,7 +137,7 @@ static void a_burst_with_survivors_is_given_back(void **state)
                      stats.footprint);
         REQUIRE_THAT(stats.purges < 4000, "%zu", stats.purges);
         support_check_stats(heap);
-        check_and_free(heap, &all, 1000);
+        held_end(heap, &all, 1000);
         hak_heap_destroy(heap);
     }
 }

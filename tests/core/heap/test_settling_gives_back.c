@@ -28,7 +28,7 @@ static void settling_gives_back_what_a_profile_does_not_retain(void **state)
         hak_heap_settle(heap);
         assert_int_equal(hak_heap_settle(heap), 0);
         support_check_stats(heap);
-        check_and_free(heap, &all, 1000);
+        held_end(heap, &all, 1000);
         hak_heap_destroy(heap);
     }
 }
