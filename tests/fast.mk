@@ -50,7 +50,9 @@ T_cpython := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_
 	test_grace_lifts_the_limit test_growing_blocks_take_pages_over test_heaps_are_small \
 	test_limit_can_be_changed test_limit_holds test_memory_is_used_again test_misuse_is_reported \
 	test_model_agrees test_order_is_kept test_pages_are_accounted_for
-T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
+T_observe := test_misuse_is_reported test_observations_are_exact test_observations_are_json \
+	test_observer_does_without_memory test_observers_memory_is_told \
+	test_single_operations_are_observed
 T_thread  := test_heaps_are_independent
 T_fixed   := test_profile_is_fixed
 

@@ -5,7 +5,9 @@ CT       := $(B)/tests/core
 
 # What there is to test only in one build; the others run in all.
 CT_OF_FAST  := test_profile_is_fixed
-CT_OBSERVED := test_observations_are_exact test_observer_does_without_memory
+CT_OBSERVED := test_observations_are_exact test_observations_are_json \
+	test_observer_does_without_memory test_observers_memory_is_told \
+	test_single_operations_are_observed
 CT_RELEASED := test_costs_do_not_grow
 CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED) $(CT_RELEASED), \
 	$(basename $(notdir $(sort $(wildcard tests/core/*/test_*.c)))))
@@ -51,8 +53,8 @@ CT_FOR_FAST := test_blocks_fit_and_align test_callers_memory_suffices test_fulle
 CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_misuse_is_reported test_model_agrees \
 	test_os_failure_is_survived test_realloc_keeps_contents test_refusal_changes_nothing
 
-# What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by its
-# names, of which no two are alike.
+# What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by
+# its names, of which no two are alike.
 CT_HEADERS := $(wildcard tests/core/*.h tests/core/*/*.h)
 CT_SHARED  := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
 	$(wildcard tests/core/*/test_*.c),$(wildcard tests/core/*.c tests/core/*/*.c)))
