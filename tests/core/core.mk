@@ -27,9 +27,9 @@ CT_thread   := -O1 -fsanitize=thread
 # memory, limit the address space or take its calls away, which the sanitizers need for themselves.
 CT_SANITIZED := test_blocks_fit_and_align test_callers_memory_suffices test_grace_lifts_the_limit \
 	test_kinds_are_counted test_limit_can_be_changed test_limit_holds test_misuse_is_reported \
-	test_model_agrees test_ownership_is_known test_realloc_keeps_contents \
-	test_refusal_changes_nothing test_settings_are_checked test_statistics_are_exact \
-	test_zalloc_zeroes
+	test_model_agrees test_ownership_is_known test_process_is_summed_up \
+	test_realloc_keeps_contents test_refusal_changes_nothing test_settings_are_checked \
+	test_statistics_are_exact test_statistics_are_json test_zalloc_zeroes
 CT_THREADED  := test_heaps_are_independent test_pages_wait
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
@@ -39,9 +39,9 @@ CT_FOR_CPYTHON := test_blocks_fit_and_align test_callers_memory_suffices \
 	test_heaps_are_small test_holes_are_given_back test_kinds_are_counted \
 	test_limit_can_be_changed test_limit_holds test_memory_is_used_again test_misuse_is_reported \
 	test_model_agrees test_order_is_kept test_os_failure_is_survived test_ownership_is_known \
-	test_pages_are_accounted_for test_realloc_keeps_contents test_retained_memory_is_bounded \
-	test_settling_gives_back test_slabs_agree test_statistics_are_exact test_trim_gives_back \
-	test_zalloc_zeroes
+	test_pages_are_accounted_for test_process_is_summed_up test_realloc_keeps_contents \
+	test_retained_memory_is_bounded test_settling_gives_back test_slabs_agree \
+	test_statistics_are_exact test_statistics_are_json test_trim_gives_back test_zalloc_zeroes
 
 # What runs against the build with a fixed profile. The others choose one.
 CT_FOR_FAST := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
