@@ -37,9 +37,10 @@ CT_THREADED  := test_heaps_are_independent test_pages_wait
 CT_FOR_CPYTHON := test_blocks_fit_and_align test_callers_memory_suffices \
 	test_fuller_slabs_go_first test_grace_lifts_the_limit test_growing_blocks_take_pages_over \
 	test_heaps_are_small test_holes_are_given_back test_kinds_are_counted \
-	test_limit_can_be_changed test_limit_holds test_memory_is_used_again test_misuse_is_reported \
-	test_model_agrees test_order_is_kept test_os_failure_is_survived test_ownership_is_known \
-	test_pages_are_accounted_for test_process_is_summed_up test_realloc_keeps_contents \
+	test_limit_can_be_changed test_limit_holds test_lost_addresses_are_nobodys \
+	test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept \
+	test_os_failure_is_survived test_ownership_is_known test_pages_are_accounted_for \
+	test_process_is_summed_up test_realloc_keeps_contents test_refused_moves_are_survived \
 	test_retained_memory_is_bounded test_settling_gives_back test_slabs_agree \
 	test_statistics_are_exact test_statistics_are_json test_trim_gives_back test_zalloc_zeroes
 
@@ -50,8 +51,9 @@ CT_FOR_FAST := test_blocks_fit_and_align test_callers_memory_suffices test_fulle
 	test_realloc_keeps_contents test_zalloc_zeroes
 
 # What runs against the core that observes: what it observes, and that it changes nothing else.
-CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_misuse_is_reported test_model_agrees \
-	test_os_failure_is_survived test_realloc_keeps_contents test_refusal_changes_nothing
+CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_lost_addresses_are_nobodys \
+	test_misuse_is_reported test_model_agrees test_os_failure_is_survived \
+	test_realloc_keeps_contents test_refusal_changes_nothing test_refused_moves_are_survived
 
 # What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by
 # its names, of which no two are alike.
@@ -87,7 +89,8 @@ $(foreach build,release debug cpython fast fast_lean observe sanitize thread,$(e
 
 # Refuses the core's system calls, one after the other.
 CT_CALLS := mmap madvise mremap munmap
-$(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
+$(CT)/%/test_os_failure_is_survived $(CT)/%/test_refused_moves_are_survived \
+	$(CT)/%/test_lost_addresses_are_nobodys: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
 # Refuse some of them.
 $(CT)/%/test_prewarmed_pages_stay: CT_LINK := -Wl,--wrap=madvise
