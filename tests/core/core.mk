@@ -30,7 +30,8 @@ CT_SANITIZED := test_blocks_fit_and_align test_callers_memory_suffices test_grac
 	test_model_agrees test_ownership_is_known test_process_is_summed_up \
 	test_realloc_keeps_contents test_refusal_changes_nothing test_settings_are_checked \
 	test_statistics_are_exact test_statistics_are_json test_zalloc_zeroes
-CT_THREADED  := test_heaps_are_independent test_pages_wait
+CT_THREADED  := test_heaps_are_independent test_pages_wait test_reaper_is_in_nobodys_way \
+	test_what_waits_is_used_again
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
@@ -98,7 +99,7 @@ $(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munm
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
 $(CT)/%/test_process_is_read_at_once: CT_LINK := -Wl,--wrap=pthread_mutex_unlock
-$(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
+$(CT)/%/test_reaper_is_in_nobodys_way: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 
 # Refuses the observer's.
 $(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap
