@@ -43,11 +43,11 @@ T_debug   := test_births_are_known test_blocks_fit_and_align test_broken_units_a
 	test_os_failure_is_survived test_ownership_is_known test_pages_wait test_policy_in_numbers \
 	test_pool_is_exact test_process_is_summed_up test_realloc_keeps_contents \
 	test_reaper_is_in_nobodys_way test_refusal_changes_nothing test_refused_moves_are_survived \
-	test_refused_purges_pause test_region_grows test_reports_are_lines test_room_is_found \
-	test_runs_of_bits_are_found test_settings_are_checked test_slabs_agree \
-	test_statistics_are_exact test_statistics_are_json test_superslabs_are_found \
-	test_what_waits_goes_in_order test_what_waits_is_used_again test_words_are_compared \
-	test_zalloc_zeroes
+	test_refused_pages_stay_pooled test_refused_purges_pause test_region_grows \
+	test_reports_are_lines test_room_is_found test_runs_of_bits_are_found \
+	test_settings_are_checked test_slabs_agree test_statistics_are_exact test_statistics_are_json \
+	test_superslabs_are_found test_what_waits_goes_in_order test_what_waits_is_used_again \
+	test_words_are_compared test_zalloc_zeroes
 T_cpython := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
 	test_grace_lifts_the_limit test_growing_blocks_take_pages_over test_heaps_are_small \
 	test_limit_can_be_changed test_limit_holds test_memory_is_used_again test_misuse_is_reported \
@@ -61,13 +61,14 @@ T_fixed   := test_profile_is_fixed
 # Linked with the objects, since the linker puts functions in place of the core's system calls.
 WRAPPING := test_large_kernel_pages_are_refused test_lost_addresses_are_nobodys \
 	test_observer_does_without_memory test_os_failure_is_survived test_prewarmed_pages_stay \
-	test_reaper_is_in_nobodys_way test_refused_moves_are_survived test_refused_purges_pause \
-	test_reports_are_lines
+	test_reaper_is_in_nobodys_way test_refused_moves_are_survived test_refused_pages_stay_pooled \
+	test_refused_purges_pause test_reports_are_lines
 $(F)/%/test_os_failure_is_survived $(F)/%/test_refused_moves_are_survived \
 		$(F)/%/test_lost_addresses_are_nobodys: WRAP := -Wl,--wrap=mmap -Wl,--wrap=madvise \
 	-Wl,--wrap=mremap -Wl,--wrap=munmap
 $(F)/%/test_prewarmed_pages_stay: WRAP := -Wl,--wrap=madvise
-$(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise -Wl,--wrap=munmap
+$(F)/%/test_refused_purges_pause $(F)/%/test_refused_pages_stay_pooled: \
+		WRAP := -Wl,--wrap=madvise -Wl,--wrap=munmap
 $(F)/%/test_reports_are_lines: WRAP := -Wl,--wrap=write
 $(F)/%/test_reaper_is_in_nobodys_way: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 $(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize

@@ -57,7 +57,7 @@ CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_lost_addresses_are_n
 	test_realloc_keeps_contents test_refusal_changes_nothing test_refused_moves_are_survived
 
 # What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by
-# its names, of which no two are alike.
+# its names, of which no two are alike but those of functions that wrap.
 CT_HEADERS := $(wildcard tests/core/*.h tests/core/*/*.h)
 CT_SHARED  := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
 	$(wildcard tests/core/*/test_*.c),$(wildcard tests/core/*.c tests/core/*/*.c)))
@@ -95,7 +95,8 @@ $(CT)/%/test_os_failure_is_survived $(CT)/%/test_refused_moves_are_survived \
 
 # Refuse some of them.
 $(CT)/%/test_prewarmed_pages_stay: CT_LINK := -Wl,--wrap=madvise
-$(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munmap
+$(CT)/%/test_refused_purges_pause $(CT)/%/test_refused_pages_stay_pooled: \
+	CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munmap
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
 $(CT)/%/test_process_is_read_at_once: CT_LINK := -Wl,--wrap=pthread_mutex_unlock

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #define RECORDS (64 * KIB) /* are mapped at a time */
-#define SPARES  (32 * MIB) /* of superslabs never used, which a spill region has, may stay mapped \
-                            */
+#define SPARES  (32 * MIB) /* of superslabs that a spill region has never used may stay mapped */
 
 /* ------------------------------------------------------------------ blocks */
 
