@@ -29,10 +29,11 @@ F_fixed   := -O1 -DHAK_FAST -DHAK_FAST_PROFILE=speed
 
 T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_releases_all \
 	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent \
-	test_heaps_learn_what_to_keep test_holes_are_given_back test_large_kernel_pages_are_refused \
-	test_misuse_is_reported test_order_is_kept test_prewarmed_pages_stay test_purging_is_paid_for \
-	test_retained_memory_is_bounded test_settling_gives_back test_size_classes \
-	test_steady_state_is_quiet test_structures_keep_their_size test_trim_gives_back
+	test_heaps_learn_what_to_keep test_holes_are_given_back test_huge_blocks_lie_apart \
+	test_large_kernel_pages_are_refused test_misuse_is_reported test_order_is_kept \
+	test_prewarmed_pages_stay test_purging_is_paid_for test_retained_memory_is_bounded \
+	test_settling_gives_back test_size_classes test_steady_state_is_quiet \
+	test_structures_keep_their_size test_trim_gives_back
 T_debug   := test_births_are_known test_blocks_fit_and_align test_broken_units_are_found \
 	test_callers_memory_suffices test_colours_tell_blocks_apart test_environment_is_read \
 	test_fuller_slabs_go_first test_grace_lifts_the_limit test_growing_blocks_take_pages_over \
