@@ -1,7 +1,7 @@
 # The tests of the Lua side: what each interpreter and each version of the host API must do.
 
 LT         := $(B)/tests/lua
-LT_SUPPORT := tests/lua/support.h bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
+LT_SUPPORT := $(wildcard tests/lua/*.h) bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
 LT_EACH    := test_close test_company test_kinds test_observe test_state test_threads run_state
 
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
@@ -23,7 +23,7 @@ $(foreach d,$(lua_dirs),$(eval $(call lua_tests,$(d),$(call lua_pc,$(d)),hakmem_
 $(foreach d,$(lua_dirs),$(eval $(call lua_test_target,$(d),$(call lua_pc,$(d)))))
 
 # The adapter's function knows no version: once is enough.
-test-lua-5.4: $(LT)/5.4/test_alloc
+test-lua-5.4: $(LT)/5.4/test_alloc $(LT)/5.4/test_before
 
 # LuaJIT is what Lua 5.1 says it is.
 test-lua-5.1: $(LT)/5.1/test_luajit
