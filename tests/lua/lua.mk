@@ -2,7 +2,7 @@
 
 LT         := $(B)/tests/lua
 LT_SUPPORT := $(wildcard tests/lua/*.h) bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
-LT_EACH    := test_close test_company test_kinds test_observe test_state test_threads run_state
+LT_EACH    := test_close test_company test_kinds test_leaks test_observe test_state test_threads run_state
 
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
 define lua_tests
@@ -29,10 +29,11 @@ test-lua-5.4: $(LT)/5.4/test_alloc $(LT)/5.4/test_before
 test-lua-5.1: $(LT)/5.1/test_luajit
 
 # LuaJIT with the module and the adapter for Lua 5.1, which an installation gives it.
+LT_JIT := test_close test_company test_kinds test_leaks
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1
 test-lua: test-lua-jit-5.1
-test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(LT)/jit-5.1/test_company $(LT)/jit-5.1/test_kinds $(B)/lua/5.1/hakmem.so
+test-lua-jit-5.1: $(LT_JIT:%=$(LT)/jit-5.1/%) $(B)/lua/5.1/hakmem.so
 	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1 tests/lua/test_control.lua \
 		tests/lua/test_install.lua tests/lua/test_kinds.lua tests/lua/test_observe.lua
 

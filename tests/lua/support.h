@@ -112,6 +112,19 @@ static inline lua_State *make_stock(void)
     return luaL_newstate();
 }
 
+/* A stock state that hakmem has taken over, by these options or by none. */
+static inline lua_State *make_installed_by(const hak_heap_options *options)
+{
+    lua_State *L = luaL_newstate();
+    if (L && !hak_lua_install(L, options)) abort();
+    return L;
+}
+
+static inline lua_State *make_installed(void)
+{
+    return make_installed_by(NULL);
+}
+
 /* An allocator that counts, checks the sizes Lua passes back, and can be made to refuse. */
 typedef struct counted {
     size_t live, bytes;

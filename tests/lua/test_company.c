@@ -14,13 +14,6 @@ static size_t heaps(void)
     return stats.heaps;
 }
 
-static lua_State *make_installed(void)
-{
-    lua_State *L = luaL_newstate();
-    if (L && !hak_lua_install(L, NULL)) abort();
-    return L;
-}
-
 static lua_State *(*const makers[])(void) = {make_hakmem, make_installed, make_with_kinds};
 static void (*const enders[])(lua_State *) = {lua_close, hak_lua_close};
 
