@@ -169,6 +169,13 @@ static inline int try_run(lua_State *L, const char *code)
     return status ? status : lua_pcall(L, 0, 0, 0);
 }
 
+/* 5.1 and LuaJIT try no collection when memory runs out, nor does the buffer of 5.3. */
+static inline void drop_garbage(lua_State *L)
+{
+    lua_settop(L, 0);
+    if (LUA_VERSION_NUM < 504) lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
 /* The value of a global number. */
 static inline double global_number(lua_State *L, const char *name)
 {
