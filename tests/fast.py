@@ -53,8 +53,16 @@ LUA_LONG = {
     ],
 }
 LUA_SCRIPTS = {
-    "5.4": ["test_control", "test_kinds", "test_observe", "test_install", "test_limit"],
-    "5.1": ["test_control"],
+    "5.4": [
+        "test_control",
+        "test_kinds",
+        "test_observe",
+        "test_options",
+        "test_stats",
+        "test_install",
+        "test_limit",
+    ],
+    "5.1": ["test_control", "test_options", "test_stats"],
 }
 STRESS = """
 expected=$({lua} tests/lua/stress.lua eager) &&

@@ -30,13 +30,13 @@ test-lua-5.4: $(LT)/5.4/test_alloc $(LT)/5.4/test_before
 test-lua-5.1: $(LT)/5.1/test_luajit
 
 # LuaJIT with the module and the adapter for Lua 5.1, which an installation gives it.
-LT_JIT := test_close test_company test_kinds test_leaks test_wrapped
+LT_JIT         := test_close test_company test_kinds test_leaks test_wrapped
+LT_JIT_SCRIPTS := test_control test_install test_kinds test_observe test_options test_stats
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1
 test-lua: test-lua-jit-5.1
 test-lua-jit-5.1: $(LT_JIT:%=$(LT)/jit-5.1/%) $(B)/lua/5.1/hakmem.so
-	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1 tests/lua/test_control.lua \
-		tests/lua/test_install.lua tests/lua/test_kinds.lua tests/lua/test_observe.lua
+	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1 $(LT_JIT_SCRIPTS:%=tests/lua/%.lua)
 
 # The fast path's length, compiled as the module is.
 LT_FAST := tests/lua/instructions.c $(filter-out %/lua_control.c %/lua_metrics.c,$(LUA_C)) $(CORE)
