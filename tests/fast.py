@@ -42,8 +42,8 @@ LUA_VERSIONS = ("5.4", "5.1")
 # Takes long and finds little that the others do not.
 LUA_LONG = {
     "test_install": ["100_mb"],
+    "test_pace": ["TestForever"],
     "test_limit": [
-        "TestForever",
         "TestPlaces",
         "generational",
         "table_of_strings",
@@ -60,7 +60,9 @@ LUA_SCRIPTS = {
         "test_options",
         "test_stats",
         "test_install",
+        "test_endings",
         "test_limit",
+        "test_pace",
     ],
     "5.1": ["test_control", "test_options", "test_stats"],
 }

@@ -31,7 +31,7 @@ test-lua-5.1: $(LT)/5.1/test_luajit
 
 # LuaJIT with the module and the adapter for Lua 5.1, which an installation gives it.
 LT_JIT         := test_close test_company test_kinds test_leaks test_wrapped
-LT_JIT_SCRIPTS := test_control test_install test_kinds test_observe test_options test_stats
+LT_JIT_SCRIPTS := test_control test_endings test_install test_kinds test_observe test_options test_stats
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1
 test-lua: test-lua-jit-5.1
