@@ -73,7 +73,12 @@ expected=$({lua} tests/lua/stress.lua eager) &&
 """
 
 PYTHON_TESTS = {
-    "adapter": ["test_install.py", "test_company.py", "test_observe.py"],
+    "adapter": [
+        "test_install.py",
+        "test_control.py",
+        "test_company.py",
+        "test_observe.py",
+    ],
     "program": [
         "test_embedding.py",
         "test_heap_map.py",
