@@ -129,7 +129,7 @@ install-core: core ## copy what `make core` builds
 	$(call install_pc,hakmem.pc.in,hakmem.pc)
 
 SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c \
-	tests/*/*.[ch] tests/core/*/*.c)
+	tests/*/*.[ch] tests/core/*/*.[ch])
 format: ## lay the C sources out by clang-format
 	scripts/deps.sh clang-format
 	clang-format -i $(SOURCES)

@@ -28,40 +28,57 @@ F_fixed   := -O1 -DHAK_FAST -DHAK_FAST_PROFILE=speed
 # ------------------------------------------------------------------ the core
 
 T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_releases_all \
-	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent test_misuse_is_reported \
-	test_large_kernel_pages_are_refused test_order_is_kept \
-	test_prewarmed_pages_stay test_purging_is_paid_for test_size_classes \
-	test_steady_state_is_quiet test_structures_keep_their_size test_trim_gives_back
-T_debug   := test_births_are_known test_blocks_fit_and_align test_colours_tell_blocks_apart \
-	test_environment_is_read \
-	test_heaps_are_small test_huge_blocks_are_kept test_invariants_are_asked test_invariants_are_found \
-	test_kinds_are_counted test_limit_holds test_many_mappings_are_spared test_map_shows_the_heap \
-	test_memory_is_used_again \
+	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent \
+	test_heaps_learn_what_to_keep test_holes_are_given_back test_huge_blocks_lie_apart \
+	test_large_kernel_pages_are_refused test_misuse_is_reported test_order_is_kept \
+	test_prewarmed_pages_stay test_purging_is_paid_for test_retained_memory_is_bounded \
+	test_settling_gives_back test_size_classes test_steady_state_is_quiet \
+	test_structures_keep_their_size test_trim_gives_back
+T_debug   := test_births_are_known test_blocks_fit_and_align test_broken_units_are_found \
+	test_callers_memory_suffices test_colours_tell_blocks_apart test_environment_is_read \
+	test_fuller_slabs_go_first test_grace_lifts_the_limit test_growing_blocks_take_pages_over \
+	test_heaps_are_small test_huge_blocks_are_kept test_invariants_are_asked \
+	test_invariants_are_found test_kinds_are_counted test_limit_can_be_changed test_limit_holds \
+	test_limit_is_reckoned test_looks_are_worth_it test_lost_addresses_are_nobodys \
+	test_many_mappings_are_spared test_map_shows_the_heap test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_options_take_effect \
 	test_os_failure_is_survived test_ownership_is_known test_pages_wait test_policy_in_numbers \
-	test_pool_is_exact test_realloc_keeps_contents test_refusal_changes_nothing \
-	test_refused_purges_pause test_region_grows test_reports_are_lines test_room_is_found \
-	test_runs_of_bits_are_found test_settings_are_checked test_slabs_agree test_statistics_are_exact \
-	test_superslabs_are_found test_what_waits_goes_in_order test_words_are_compared \
-	test_zalloc_zeroes
-T_cpython := test_blocks_fit_and_align test_heaps_are_small test_limit_holds test_memory_is_used_again \
-	test_misuse_is_reported test_model_agrees test_order_is_kept test_pages_are_accounted_for
-T_observe := test_observations_are_exact test_observer_does_without_memory test_misuse_is_reported
+	test_pool_is_exact test_process_is_summed_up test_realloc_keeps_contents \
+	test_reaper_is_in_nobodys_way test_refusal_changes_nothing test_refused_moves_are_survived \
+	test_refused_pages_stay_pooled test_refused_purges_pause test_region_grows \
+	test_reports_are_lines test_room_is_found test_runs_of_bits_are_found \
+	test_settings_are_checked test_slabs_agree test_statistics_are_exact test_statistics_are_json \
+	test_superslabs_are_found test_what_waits_goes_in_order test_what_waits_is_used_again \
+	test_words_are_compared test_zalloc_zeroes
+T_cpython := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
+	test_grace_lifts_the_limit test_growing_blocks_take_pages_over test_heaps_are_small \
+	test_limit_can_be_changed test_limit_holds test_memory_is_used_again test_misuse_is_reported \
+	test_model_agrees test_order_is_kept test_pages_are_accounted_for
+T_observe := test_misuse_is_reported test_observations_are_exact test_observations_are_json \
+	test_observer_does_without_memory test_observers_memory_is_told \
+	test_single_operations_are_observed
 T_thread  := test_heaps_are_independent
 T_fixed   := test_profile_is_fixed
 
 # Linked with the objects, since the linker puts functions in place of the core's system calls.
-WRAPPING := test_os_failure_is_survived test_observer_does_without_memory \
-	test_large_kernel_pages_are_refused test_prewarmed_pages_stay test_refused_purges_pause \
-	test_reports_are_lines test_pages_wait
-$(F)/%/test_os_failure_is_survived: WRAP := -Wl,--wrap=mmap -Wl,--wrap=madvise \
+WRAPPING := test_large_kernel_pages_are_refused test_lost_addresses_are_nobodys \
+	test_observer_does_without_memory test_os_failure_is_survived test_prewarmed_pages_stay \
+	test_reaper_is_in_nobodys_way test_refused_moves_are_survived test_refused_pages_stay_pooled \
+	test_refused_purges_pause test_reports_are_lines
+$(F)/%/test_os_failure_is_survived $(F)/%/test_refused_moves_are_survived \
+		$(F)/%/test_lost_addresses_are_nobodys: WRAP := -Wl,--wrap=mmap -Wl,--wrap=madvise \
 	-Wl,--wrap=mremap -Wl,--wrap=munmap
 $(F)/%/test_prewarmed_pages_stay: WRAP := -Wl,--wrap=madvise
-$(F)/%/test_refused_purges_pause: WRAP := -Wl,--wrap=madvise -Wl,--wrap=munmap
+$(F)/%/test_refused_purges_pause $(F)/%/test_refused_pages_stay_pooled: \
+		WRAP := -Wl,--wrap=madvise -Wl,--wrap=munmap
 $(F)/%/test_reports_are_lines: WRAP := -Wl,--wrap=write
-$(F)/%/test_pages_wait: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
+$(F)/%/test_reaper_is_in_nobodys_way: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 $(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
 $(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap
+
+# What they share. The linker takes what a test needs.
+SHARED := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
+	$(wildcard tests/core/*/test_*.c),$(wildcard tests/core/*.c tests/core/*/*.c)))
 
 vpath test_%.c $(wildcard tests/core/*/)
 
@@ -80,19 +97,21 @@ $(F)/$(1)/test_%.o: test_%.c
 
 $(F)/$(1)/%.o: tests/core/%.c
 	mkdir -p $$(@D)
-	$(CC) $(F_CFLAGS) $(F_$(1)) -c $$< -o $$@
+	$(CC) $(F_CFLAGS) $(F_$(1)) -Itests/core -c $$< -o $$@
+
+$(F)/$(1)/libsupport.a: $(SHARED:%=$(F)/$(1)/%)
+	rm -f $$@; ar rcs $$@ $$^
 
 $(F)/$(1)/libcore.so: $(CORE:%.c=$(F)/$(1)/%.o)
 	$(CC) $(F_$(1)) -shared -Wl,-soname,libcore.so $$^ -o $$@ -pthread
 
-$(WRAPPING:%=$(F)/$(1)/%): $(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o $(CORE:%.c=$(F)/$(1)/%.o)
+$(WRAPPING:%=$(F)/$(1)/%): $(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/libsupport.a $(CORE:%.c=$(F)/$(1)/%.o)
 	$(CC) $$^ -o $$@ $$(WRAP) -lcmocka -pthread
 
 $(filter-out $(WRAPPING:%=$(F)/$(1)/%),$(T_$(1):%=$(F)/$(1)/%)): \
-		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/support.o | $(F)/$(1)/libcore.so
+		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/libsupport.a | $(F)/$(1)/libcore.so
 	$(CC) $(F_$(1)) $$^ -o $$@ -L$(F)/$(1) -lcore -Wl,-rpath,'$$$$ORIGIN' -lcmocka -pthread
 endef
-$(F)/release/test_costs_do_not_grow $(F)/release/test_destroy_releases_all: $(F)/release/steps.o
 $(foreach build,release debug cpython observe thread fixed,$(eval $(call core_group,$(build))))
 
 # ------------------------------------------------------------------ Lua
@@ -130,8 +149,9 @@ $(addprefix $(F)/lua$(1)/,run_state $(T_lua$(1))): $(F)/lua$(1)/%: $(F)/lua$(1)/
 	$(CC) $$^ $(F)/lua$(1)/hakmem.so -o $$@ -Wl,-rpath,'$$$$ORIGIN' \
 		$(shell pkg-config --libs lua$(1)) -lcmocka -pthread
 endef
-T_lua5.4 := test_alloc test_close test_kinds test_observe test_state test_threads
-T_lua5.1 := test_close test_luajit test_observe test_state
+T_lua5.4 := test_alloc test_before test_close test_kinds test_leaks test_observe test_state \
+	test_takeover test_threads test_unprotected
+T_lua5.1 := test_close test_leaks test_luajit test_observe test_state test_takeover test_unprotected
 $(eval $(call lua_group,5.4))
 $(eval $(call lua_group,5.1))
 
@@ -191,4 +211,4 @@ list:
 	$(foreach group,$(GROUPS),$(foreach name,$(T_$(group)),echo $(group) $(name);))
 
 .SECONDARY:
--include $(wildcard $(F)/*/*.d $(F)/*/core/*/*.d $(F)/python/*/*.d)
+-include $(wildcard $(F)/*/*.d $(F)/*/*/*.d $(F)/*/core/*/*.d $(F)/python/*/*.d)

@@ -42,8 +42,8 @@ LUA_VERSIONS = ("5.4", "5.1")
 # Takes long and finds little that the others do not.
 LUA_LONG = {
     "test_install": ["100_mb"],
+    "test_pace": ["TestForever"],
     "test_limit": [
-        "TestForever",
         "TestPlaces",
         "generational",
         "table_of_strings",
@@ -53,8 +53,18 @@ LUA_LONG = {
     ],
 }
 LUA_SCRIPTS = {
-    "5.4": ["test_control", "test_kinds", "test_observe", "test_install", "test_limit"],
-    "5.1": ["test_control"],
+    "5.4": [
+        "test_control",
+        "test_kinds",
+        "test_observe",
+        "test_options",
+        "test_stats",
+        "test_install",
+        "test_endings",
+        "test_limit",
+        "test_pace",
+    ],
+    "5.1": ["test_control", "test_options", "test_stats"],
 }
 STRESS = """
 expected=$({lua} tests/lua/stress.lua eager) &&
@@ -63,7 +73,12 @@ expected=$({lua} tests/lua/stress.lua eager) &&
 """
 
 PYTHON_TESTS = {
-    "adapter": ["test_install.py", "test_company.py", "test_observe.py"],
+    "adapter": [
+        "test_install.py",
+        "test_control.py",
+        "test_company.py",
+        "test_observe.py",
+    ],
     "program": [
         "test_embedding.py",
         "test_heap_map.py",

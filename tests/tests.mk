@@ -31,7 +31,8 @@ test-sanitize: test-python-sanitize
 test-python-sanitize:
 	$(MAKE) --no-print-directory python B=$(B)/sanitize OPT=-O1 CFLAGS="$(PY_SANITIZE)"
 	HAK_BUILD=$(B)/sanitize HAK_SANITIZER=$$($(CC) -print-file-name=libasan.so) PYTHON=$(PYTHON) \
-		$(PYTEST) -q tests/python/test_install.py tests/python/test_company.py
+		$(PYTEST) -q tests/python/test_install.py tests/python/test_control.py \
+		tests/python/test_company.py
 
 SECONDS ?= 600
 soak-python: python ## threads, install and uninstall, checked contents, for SECONDS=600 on $(PYTHON)

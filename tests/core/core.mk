@@ -5,7 +5,9 @@ CT       := $(B)/tests/core
 
 # What there is to test only in one build; the others run in all.
 CT_OF_FAST  := test_profile_is_fixed
-CT_OBSERVED := test_observations_are_exact test_observer_does_without_memory
+CT_OBSERVED := test_observations_are_exact test_observations_are_json \
+	test_observer_does_without_memory test_observers_memory_is_told \
+	test_single_operations_are_observed
 CT_RELEASED := test_costs_do_not_grow
 CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED) $(CT_RELEASED), \
 	$(basename $(notdir $(sort $(wildcard tests/core/*/test_*.c)))))
@@ -23,27 +25,42 @@ CT_thread   := -O1 -fsanitize=thread
 
 # What runs under the sanitizers: contracts and the model, and what threads do. The others measure
 # memory, limit the address space or take its calls away, which the sanitizers need for themselves.
-CT_SANITIZED := test_blocks_fit_and_align test_kinds_are_counted test_limit_holds \
-	test_misuse_is_reported test_model_agrees test_ownership_is_known test_realloc_keeps_contents \
-	test_refusal_changes_nothing test_settings_are_checked test_statistics_are_exact \
-	test_zalloc_zeroes
-CT_THREADED  := test_heaps_are_independent test_pages_wait
+CT_SANITIZED := test_blocks_fit_and_align test_callers_memory_suffices test_grace_lifts_the_limit \
+	test_kinds_are_counted test_limit_can_be_changed test_limit_holds test_misuse_is_reported \
+	test_model_agrees test_ownership_is_known test_process_is_summed_up \
+	test_realloc_keeps_contents test_refusal_changes_nothing test_settings_are_checked \
+	test_statistics_are_exact test_statistics_are_json test_zalloc_zeroes
+CT_THREADED  := test_heaps_are_independent test_pages_wait test_reaper_is_in_nobodys_way \
+	test_what_waits_is_used_again
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
-CT_FOR_CPYTHON := test_blocks_fit_and_align test_heaps_are_small test_kinds_are_counted test_limit_holds \
+CT_FOR_CPYTHON := test_blocks_fit_and_align test_callers_memory_suffices \
+	test_fuller_slabs_go_first test_grace_lifts_the_limit test_growing_blocks_take_pages_over \
+	test_heaps_are_small test_holes_are_given_back test_kinds_are_counted \
+	test_limit_can_be_changed test_limit_holds test_lost_addresses_are_nobodys \
 	test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept \
-	test_os_failure_is_survived test_pages_are_accounted_for \
-	test_ownership_is_known test_realloc_keeps_contents test_slabs_agree test_statistics_are_exact \
-	test_trim_gives_back test_zalloc_zeroes
+	test_os_failure_is_survived test_ownership_is_known test_pages_are_accounted_for \
+	test_process_is_summed_up test_realloc_keeps_contents test_refused_moves_are_survived \
+	test_retained_memory_is_bounded test_settling_gives_back test_slabs_agree \
+	test_statistics_are_exact test_statistics_are_json test_trim_gives_back test_zalloc_zeroes
 
 # What runs against the build with a fixed profile. The others choose one.
-CT_FOR_FAST := test_blocks_fit_and_align test_growth_moves_pages test_limit_holds \
-	test_memory_is_used_again test_model_agrees test_realloc_keeps_contents test_zalloc_zeroes
+CT_FOR_FAST := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
+	test_grace_lifts_the_limit test_growing_blocks_take_pages_over test_growth_moves_pages \
+	test_limit_can_be_changed test_limit_holds test_memory_is_used_again test_model_agrees \
+	test_realloc_keeps_contents test_zalloc_zeroes
 
 # What runs against the core that observes: what it observes, and that it changes nothing else.
-CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_misuse_is_reported test_model_agrees \
-	test_os_failure_is_survived test_realloc_keeps_contents test_refusal_changes_nothing
+CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_lost_addresses_are_nobodys \
+	test_misuse_is_reported test_model_agrees test_os_failure_is_survived \
+	test_realloc_keeps_contents test_refusal_changes_nothing test_refused_moves_are_survived
+
+# What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by
+# its names, of which no two are alike but those of functions that wrap.
+CT_HEADERS := $(wildcard tests/core/*.h tests/core/*/*.h)
+CT_SHARED  := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
+	$(wildcard tests/core/*/test_*.c),$(wildcard tests/core/*.c tests/core/*/*.c)))
 
 vpath test_%.c $(wildcard tests/core/*/)
 
@@ -53,15 +70,18 @@ $(CT)/$(1)/core/%.o: core/%.c $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -fvisibility=hidden -c $$< -o $$@
 
-$(CT)/$(1)/test_%.o: test_%.c $$(wildcard tests/core/*.h) $$(HEADERS) Makefile tests/core/core.mk
+$(CT)/$(1)/test_%.o: test_%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
-$(CT)/$(1)/%.o: tests/core/%.c $$(wildcard tests/core/*.h) $$(HEADERS) Makefile tests/core/core.mk
+$(CT)/$(1)/%.o: tests/core/%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
-$(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/support.o $(CT)/$(1)/steps.o $(CORE:%.c=$(CT)/$(1)/%.o)
+$(CT)/$(1)/libsupport.a: $(CT_SHARED:%=$(CT)/$(1)/%)
+	@rm -f $$@; ar rcs $$@ $$^
+
+$(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/libsupport.a $(CORE:%.c=$(CT)/$(1)/%.o)
 	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(CT_LINK) -lcmocka -pthread
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
@@ -70,15 +90,17 @@ $(foreach build,release debug cpython fast fast_lean observe sanitize thread,$(e
 
 # Refuses the core's system calls, one after the other.
 CT_CALLS := mmap madvise mremap munmap
-$(CT)/%/test_os_failure_is_survived: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
+$(CT)/%/test_os_failure_is_survived $(CT)/%/test_refused_moves_are_survived \
+	$(CT)/%/test_lost_addresses_are_nobodys: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
 
 # Refuse some of them.
 $(CT)/%/test_prewarmed_pages_stay: CT_LINK := -Wl,--wrap=madvise
-$(CT)/%/test_refused_purges_pause: CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munmap
+$(CT)/%/test_refused_purges_pause $(CT)/%/test_refused_pages_stay_pooled: \
+	CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munmap
 $(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
 $(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
 $(CT)/%/test_process_is_read_at_once: CT_LINK := -Wl,--wrap=pthread_mutex_unlock
-$(CT)/%/test_pages_wait: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
+$(CT)/%/test_reaper_is_in_nobodys_way: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
 
 # Refuses the observer's.
 $(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap

@@ -282,6 +282,15 @@ void support_check_live(const hak_heap *heap, size_t blocks, size_t bytes)
 
 /* ------------------------------------------------------------------ shapes of heaps */
 
+hak_heap *support_fresh_heap(const char *profile)
+{
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = profile});
+    REQUIRE(heap);
+    hak_heap_trim(heap);
+    REQUIRE(support_stats(heap).footprint == 0);
+    return heap;
+}
+
 size_t support_punched_slab(hak_heap *heap, void *blocks[SUPPORT_PUNCHED_MOST])
 {
     enum { NEST = 1100, IN_A_PAGE = 64, SIZE = 64 }; /* more blocks than the nest holds */

@@ -113,6 +113,9 @@ void support_check_live(const hak_heap *heap, size_t blocks, size_t bytes);
 
 /* ------------------------------------------------------------------ shapes of heaps */
 
+/* A heap of that profile, and nothing left of what destroyed heaps have pooled. */
+hak_heap *support_fresh_heap(const char *profile);
+
 #define SUPPORT_PUNCHED_MOST ((size_t)16 * 1024) /* blocks of support_punched_slab */
 
 /* Brings a heap that retains nothing to where the only page of a slab that it allocates from has

@@ -1,8 +1,9 @@
 # The tests of the Lua side: what each interpreter and each version of the host API must do.
 
 LT         := $(B)/tests/lua
-LT_SUPPORT := tests/lua/support.h bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
-LT_EACH    := test_close test_company test_kinds test_observe test_state test_threads run_state
+LT_SUPPORT := $(wildcard tests/lua/*.h) bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
+LT_EACH    := test_close test_company test_kinds test_leaks test_observe test_state test_takeover \
+	test_threads test_unprotected test_wrapped run_state
 
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
 define lua_tests
@@ -23,18 +24,19 @@ $(foreach d,$(lua_dirs),$(eval $(call lua_tests,$(d),$(call lua_pc,$(d)),hakmem_
 $(foreach d,$(lua_dirs),$(eval $(call lua_test_target,$(d),$(call lua_pc,$(d)))))
 
 # The adapter's function knows no version: once is enough.
-test-lua-5.4: $(LT)/5.4/test_alloc
+test-lua-5.4: $(LT)/5.4/test_alloc $(LT)/5.4/test_before
 
 # LuaJIT is what Lua 5.1 says it is.
 test-lua-5.1: $(LT)/5.1/test_luajit
 
 # LuaJIT with the module and the adapter for Lua 5.1, which an installation gives it.
+LT_JIT         := test_close test_company test_kinds test_leaks test_wrapped
+LT_JIT_SCRIPTS := test_control test_endings test_install test_kinds test_observe test_options test_stats
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1
 test-lua: test-lua-jit-5.1
-test-lua-jit-5.1: $(LT)/jit-5.1/test_close $(LT)/jit-5.1/test_company $(LT)/jit-5.1/test_kinds $(B)/lua/5.1/hakmem.so
-	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1 tests/lua/test_control.lua \
-		tests/lua/test_install.lua tests/lua/test_kinds.lua tests/lua/test_observe.lua
+test-lua-jit-5.1: $(LT_JIT:%=$(LT)/jit-5.1/%) $(B)/lua/5.1/hakmem.so
+	tests/lua/run.sh luajit $(B)/lua/5.1 $(LT)/jit-5.1 $(LT_JIT_SCRIPTS:%=tests/lua/%.lua)
 
 # The fast path's length, compiled as the module is.
 LT_FAST := tests/lua/instructions.c $(filter-out %/lua_control.c %/lua_metrics.c,$(LUA_C)) $(CORE)

@@ -112,6 +112,19 @@ static inline lua_State *make_stock(void)
     return luaL_newstate();
 }
 
+/* A stock state that hakmem has taken over, by these options or by none. */
+static inline lua_State *make_installed_by(const hak_heap_options *options)
+{
+    lua_State *L = luaL_newstate();
+    if (L && !hak_lua_install(L, options)) abort();
+    return L;
+}
+
+static inline lua_State *make_installed(void)
+{
+    return make_installed_by(NULL);
+}
+
 /* An allocator that counts, checks the sizes Lua passes back, and can be made to refuse. */
 typedef struct counted {
     size_t live, bytes;
@@ -154,6 +167,13 @@ static inline int try_run(lua_State *L, const char *code)
 {
     int status = luaL_loadstring(L, code);
     return status ? status : lua_pcall(L, 0, 0, 0);
+}
+
+/* 5.1 and LuaJIT try no collection when memory runs out, nor does the buffer of 5.3. */
+static inline void drop_garbage(lua_State *L)
+{
+    lua_settop(L, 0);
+    if (LUA_VERSION_NUM < 504) lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
 /* The value of a global number. */

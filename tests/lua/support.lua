@@ -77,6 +77,22 @@ end
 
 support.quoted = quoted
 
+-- Fails unless f(...) is an error that says so. (Children that do not need it do not load luaunit.)
+function support.fails_with(pattern, f, ...)
+  local luaunit = require "luaunit"
+  local ok, message = pcall(f, ...)
+  luaunit.assertFalse(ok)
+  luaunit.assertStrMatches(message, ".*" .. pattern .. ".*")
+end
+
+-- Fails unless it is a whole number from 0 on, and an integer where there are any.
+function support.assert_count(value, what)
+  local luaunit = require "luaunit"
+  luaunit.assertIsNumber(value, what)
+  luaunit.assertTrue(value >= 0 and value == math.floor(value), what)
+  if support.has_integers then luaunit.assertEquals(math.type(value), "integer", what) end
+end
+
 -- Decodes JSON. Numbers become what tonumber makes of them; null is not known here.
 function support.decode_json(text)
   local at = 1

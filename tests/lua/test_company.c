@@ -1,47 +1,9 @@
-/* What else has to do with a state's allocator: libraries that take memory by it, hosts that have
- * one of their own, or set a function before ours, and scripts with another copy of the library. In
- * each case every block ends where it is from, and nothing is left of a state that is closed. */
+/* What else has to do with a state's allocator: libraries that take memory by it, scripts that
+ * install over a host's own, or with another copy of the library, and whatever ends the process.
+ * In each case every block ends where it is from, and nothing is left of a state that is closed. */
 #include <sys/wait.h>
 
-#include "support.h"
-
-/* ------------------------------------------------------------------ lives */
-
-static size_t heaps(void)
-{
-    hak_process_stats stats;
-    hak_process_stats_read(&stats);
-    return stats.heaps;
-}
-
-static lua_State *make_installed(void)
-{
-    lua_State *L = luaL_newstate();
-    if (L && !hak_lua_install(L, NULL)) abort();
-    return L;
-}
-
-static lua_State *(*const makers[])(void) = {make_hakmem, make_installed, make_with_kinds};
-static void (*const enders[])(lua_State *) = {lua_close, hak_lua_close};
-
-enum { MAKERS = 3, ENDERS = 2 };
-
-/* Where a module of this version lies, for scripts that load a copy of their own. */
-static void set_cpath(lua_State *L)
-{
-    char path[512];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    assert_true(length > 0);
-    path[length] = 0;
-    *strrchr(path, '/') = 0;
-    char *version = strrchr(path, '/');
-    *version++ = 0;
-    if (strncmp(version, "jit-", 4) == 0) version += 4;
-    lua_getglobal(L, "package");
-    lua_pushfstring(L, "%s/../../lua/%s/?.so", path, version);
-    lua_setfield(L, -2, "cpath");
-    lua_pop(L, 1);
-}
+#include "lives.h"
 
 /* ------------------------------------------------------------------ libraries */
 
@@ -210,141 +172,24 @@ static void userdata_are_aligned_as_in_a_stock_state(void **unused)
     }
 }
 
-/* ------------------------------------------------------------------ hosts with a function of their
- * own */
-
-typedef struct wrapper {
-    lua_Alloc alloc;
-    void *ud;
-    long blocks;
-} wrapper;
-
-static void *count_blocks(void *ud, void *block, size_t old_size, size_t new_size)
-{
-    wrapper *w = ud;
-    void *result = w->alloc(w->ud, block, old_size, new_size);
-    if (!block && result) w->blocks++;
-    if (block && new_size == 0) w->blocks--;
-    return result;
-}
-
-static void wrap(lua_State *L, wrapper *w)
-{
-    w->blocks = 0;
-    w->alloc = lua_getallocf(L, &w->ud);
-    lua_setallocf(L, count_blocks, w);
-}
-
-static void a_heap_ends_although_its_function_was_wrapped(void **unused)
-{
-    (void)unused;
-    size_t before = heaps(), resident = 0;
-    wrapper w;
-    for (size_t round = 0; round < 300; round++) {
-        if (round == 30) resident = rss();
-        for (size_t make = 0; make < MAKERS; make++) {
-            lua_State *L = makers[make]();
-            hak_heap *heap = hak_lua_heap(L);
-            wrap(L, &w);
-            luaL_openlibs(L);
-            run(L, "t = {} for i = 1, 300 do t[i] = {i} end u = ('x'):rep(50000)");
-            assert_ptr_equal(hak_lua_heap(L), heap);
-            assert_ptr_equal(hak_lua_install(L, NULL), heap);
-            assert_true(lua_getallocf(L, NULL) == count_blocks);
-            enders[round % 2](L);
-            assert_int_equal(heaps(), before);
-        }
-    }
-    assert_true(rss() <= resident + MIB);
-}
-
-/* What finalizers do until then works. */
-static void finalizers_of_a_wrapped_state_may_allocate(void **unused)
-{
-    (void)unused;
-    size_t before = heaps();
-    for (size_t make = 0; make < MAKERS; make++) {
-        wrapper w;
-        lua_State *L = makers[make]();
-        wrap(L, &w);
-        luaL_openlibs(L);
-        run(L,
-            "local function f() local t = {} for i = 1, 20000 do t[i] = {i, tostring(i)} end\n"
-            "  assert(t[20000][2] == '20000') end\n"
-            "for i = 1, 5 do if newproxy then local p = newproxy(true) getmetatable(p).__gc = f\n"
-            "  _G['k' .. i] = p else _G['k' .. i] = setmetatable({}, {__gc = f}) end end");
-        hak_lua_close(L);
-        assert_int_equal(heaps(), before);
-    }
-}
-
-static size_t footprint_after_a_burst(bool wrapped)
-{
-    wrapper w;
-    lua_State *L = hak_lua_newstate(&(hak_heap_options){.profile = "lean"});
-    hak_heap *heap = hak_lua_heap(L);
-    if (wrapped) wrap(L, &w);
-    luaL_openlibs(L);
-    run(L, "t = {} for i = 1, 60000 do t[i] = {i, {}, tostring(i)} end\n"
-           "for i = 1, 60000 do if i % 100 ~= 0 then t[i] = false end end\n"
-           "collectgarbage() for i = 1, 3000 do local s = {} end collectgarbage()\n"
-           "for i = 1, 3000 do local s = {} end");
-    hak_stats stats;
-    hak_heap_stats(heap, &stats);
-    lua_close(L);
-    return stats.footprint;
-}
-
-static void cycles_are_noticed_in_a_wrapped_state(void **unused)
-{
-    (void)unused;
-    size_t plain = footprint_after_a_burst(false), wrapped = footprint_after_a_burst(true);
-    if (wrapped > plain + plain / 16) fail_msg("%zu bytes, wrapped %zu", plain, wrapped);
-}
-
-static void a_wrapped_state_is_not_observed(void **unused)
-{
-    (void)unused;
-    wrapper w;
-    lua_State *L = make_hakmem();
-    luaL_openlibs(L);
-    lua_pushcfunction(L, luaopen_hakmem);
-    assert_int_equal(0, lua_pcall(L, 0, 1, 0));
-    lua_setglobal(L, "hakmem");
-    wrap(L, &w);
-    assert_false(hak_lua_observe(L, true));
-    assert_true(lua_getallocf(L, NULL) == count_blocks);
-    run(L, "local ok, message = pcall(hakmem.observe, true)\n"
-           "assert(not ok and message:find('stands before'), message)\n"
-           "assert(hakmem.installed() and hakmem.stats().live_blocks > 0)");
-    hak_lua_close(L);
-}
-
-/* A heap of the host's goes on when its state is closed, with nothing in it. */
-static void a_heap_of_the_hosts_outlives_its_state(void **unused)
-{
-    (void)unused;
-    for (size_t wrapped = 0; wrapped < 2; wrapped++) {
-        wrapper w;
-        hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
-        for (size_t round = 0; round < 20; round++) {
-            lua_State *L = lua_newstate(hak_lua_alloc, heap);
-            if (!L) skip();
-            assert_ptr_equal(hak_lua_install(L, NULL), heap);
-            if (wrapped) wrap(L, &w);
-            luaL_openlibs(L);
-            run(L, "t = {} for i = 1, 20000 do t[i] = {i} end t = nil collectgarbage()");
-            enders[round % 2](L);
-            hak_stats stats;
-            hak_heap_stats(heap, &stats);
-            assert_int_equal(stats.live_blocks, 0);
-            hak_heap_free(heap, hak_heap_alloc(heap, 100));
-        }
-        hak_heap_destroy(heap);
-    }
-}
-
 /* ------------------------------------------------------------------ scripts that install */
+
+/* Where a module of this version lies, for scripts that load a copy of their own. */
+static void set_cpath(lua_State *L)
+{
+    char path[512];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    assert_true(length > 0);
+    path[length] = 0;
+    *strrchr(path, '/') = 0;
+    char *version = strrchr(path, '/');
+    *version++ = 0;
+    if (strncmp(version, "jit-", 4) == 0) version += 4;
+    lua_getglobal(L, "package");
+    lua_pushfstring(L, "%s/../../lua/%s/?.so", path, version);
+    lua_setfield(L, -2, "cpath");
+    lua_pop(L, 1);
+}
 
 static const char script_installs[] =
     "local hakmem = ...\n"
@@ -479,11 +324,6 @@ int main(void)
         cmocka_unit_test(what_a_block_holds_is_not_what_its_caller_says),
         cmocka_unit_test(nor_is_what_a_block_from_before_holds),
         cmocka_unit_test(userdata_are_aligned_as_in_a_stock_state),
-        cmocka_unit_test(a_heap_ends_although_its_function_was_wrapped),
-        cmocka_unit_test(finalizers_of_a_wrapped_state_may_allocate),
-        cmocka_unit_test(cycles_are_noticed_in_a_wrapped_state),
-        cmocka_unit_test(a_wrapped_state_is_not_observed),
-        cmocka_unit_test(a_heap_of_the_hosts_outlives_its_state),
         cmocka_unit_test(a_script_leaves_its_hosts_allocator_alone),
         cmocka_unit_test(the_hosts_limit_goes_on_to_hold),
         cmocka_unit_test(loading_auto_says_so_on_stderr),

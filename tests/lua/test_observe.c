@@ -243,7 +243,7 @@ static void it_is_begun_and_ended_a_thousand_times_under_load(void **unused)
     hak_lua_close(L);
 }
 
-static lua_State *make_installed(void)
+static lua_State *make_installed_with_libraries(void)
 {
     lua_State *L = luaL_newstate();
     luaL_openlibs(L);
@@ -258,8 +258,8 @@ static void an_observed_state_ends_as_any_other(void **unused)
     static const life lives[] = {
         {"newstate, hak_lua_close", make_hakmem, hak_lua_close},
         {"newstate, lua_close", make_hakmem, lua_close},
-        {"install, hak_lua_close", make_installed, hak_lua_close},
-        {"install, lua_close", make_installed, lua_close},
+        {"install, hak_lua_close", make_installed_with_libraries, hak_lua_close},
+        {"install, lua_close", make_installed_with_libraries, lua_close},
     };
     for (size_t l = 0; l < sizeof lives / sizeof *lives; l++) {
         size_t space = 0;

@@ -18,6 +18,15 @@ BUILD = ROOT / os.environ.get("HAK_BUILD", "build")
 # The library of the sanitizer that the package in BUILD was built with for $PYTHON, if it was.
 SANITIZER = os.environ.get("HAK_SANITIZER")
 
+# For programs that take blocks and count them.
+CHURN = """
+import hakmem
+def churn(n):
+    return [{"a": i, "b": [i] * 5, "c": str(i) * 10, "d": bytes(i % 3000)} for i in range(n)]
+def live():
+    return hakmem.stats()["live_blocks"]
+"""
+
 PROBE = """
 import os, sys, sysconfig
 header = os.path.join(sysconfig.get_path("include"), "Python.h")

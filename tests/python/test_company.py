@@ -2,7 +2,7 @@
 
 import pytest
 
-from test_install import CHURN
+from conftest import CHURN
 
 
 def hooks(python):

@@ -4,14 +4,13 @@
  *
  * Built with HAK_OBSERVE, where heaps are observed from their creation on. Each test runs in a
  * child of its own, since the environment is read once. */
-#include "support.h"
+#include "told.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SLOTS = 3000, SIZE_STEPS = 129 };
 
@@ -39,13 +38,6 @@ static struct {
     size_t lifetimes[HAK_POWERS];
     char (*lines)[96]; /* of the trace */
 } model;
-
-static unsigned power_of(uint64_t number)
-{
-    unsigned power = 0;
-    for (; number; number >>= 1) power++;
-    return power;
-}
 
 /* The row of blocks of that usable size; 0 is for all above 16 KiB. */
 static size_t row_of(size_t usable)
@@ -143,17 +135,6 @@ static void do_refused(size_t size)
     model_line("alloc", 0, size, 0, "refused", 0);
 }
 
-/* ------------------------------------------------------------------ comparing */
-
-static const hak_class_observations *class_told(const hak_observations *told, size_t block_size)
-{
-    for (size_t i = 0; i < told->classes; i++) {
-        if (told->class_observations[i].block_size == block_size)
-            return &told->class_observations[i];
-    }
-    return NULL;
-}
-
 static void check_class(const hak_observations *told, const class_model *class)
 {
     const hak_class_observations *is = class_told(told, class->block_size);
@@ -248,29 +229,6 @@ static void check(void)
     check_sums(told);
     check_sizes(told);
     check_ages(told);
-}
-
-/* The text of a file; the caller frees it. */
-static char *read_file(const char *path)
-{
-    FILE *file = fopen(path, "r");
-    REQUIRE(file && fseek(file, 0, SEEK_END) == 0);
-    size_t size = (size_t)ftell(file);
-    char *text = calloc(1, size + 1);
-    rewind(file);
-    REQUIRE(text && fread(text, 1, size, file) == size);
-    fclose(file);
-    return text;
-}
-
-static char *trace_of(hak_heap *heap)
-{
-    char path[SUPPORT_PATH];
-    REQUIRE(close(support_temporary_file(path)) == 0);
-    REQUIRE(hak_heap_trace(heap, path));
-    char *text = read_file(path);
-    unlink(path);
-    return text;
 }
 
 /* Whether two lines are alike, where "?" stands for hit or miss. */
@@ -377,311 +335,10 @@ static void counts_are_those_of_a_model(void **unused)
     for (size_t i = 0; i < COUNT(of); i++) support_in_child(run_model, &of[i], 120);
 }
 
-/* ------------------------------------------------------------------ single promises */
-
-/* All live equally long, so that one entry of the histogram has them all. */
-static void million(void *unused)
-{
-    (void)unused;
-    size_t many = 1000000 / support_scale();
-    hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
-    void **blocks = calloc(many, sizeof *blocks);
-    REQUIRE(heap && blocks);
-    for (size_t i = 0; i < many; i++) blocks[i] = hak_heap_alloc(heap, 24);
-    const hak_observations *told = hak_heap_observations(heap);
-    REQUIRE(told->live_blocks == many && told->unnoted == 0);
-    REQUIRE(told->ages[0] == 1 && told->ages[1] == 1 && told->ages[2] == 2 &&
-            told->ages[10] == 512);
-    for (size_t i = 0; i < many; i++) hak_heap_free(heap, blocks[i]);
-    told = hak_heap_observations(heap);
-    REQUIRE(told->operations == 2 * many && told->live_blocks == 0 && told->freed_unknown == 0);
-    REQUIRE(told->lifetimes[power_of(many)] == many);
-    hak_heap_destroy(heap);
-}
-
-static void a_million_live_blocks_are_known(void **unused)
-{
-    (void)unused;
-    support_in_child(million, NULL, 120);
-}
-
-/* A class that has moved to slabs serves a freed block from its bin. */
-static void hits(void *unused)
-{
-    (void)unused;
-    enum { FIRST = 5000, TIMES = 300 };
-    hak_heap *heap = hak_heap_new(NULL);
-    void *block = NULL;
-    for (size_t i = 0; i < FIRST; i++) block = hak_heap_alloc(heap, 64);
-    const hak_observations *told = hak_heap_observations(heap);
-    size_t hits_before = told->hits, misses = told->misses;
-    REQUIRE(misses > 0 && told->refills > 0 && hits_before > misses);
-    for (size_t i = 0; i < TIMES; i++) {
-        hak_heap_free(heap, block);
-        REQUIRE(hak_heap_alloc(heap, 60) == block);
-    }
-    told = hak_heap_observations(heap);
-    REQUIRE(told->hits == hits_before + TIMES && told->misses == misses);
-    REQUIRE(told->lifetimes[1] == TIMES);
-    const hak_class_observations *class = class_told(told, 64);
-    REQUIRE(class && class->bytes_requested == FIRST * 64 + TIMES * 60);
-    REQUIRE(class->bytes_given == (FIRST + TIMES) * 64);
-    hak_heap_destroy(heap);
-}
-
-/* 136 bytes at a multiple of 128 come from the class of 256. */
-static void aligned_hits(void *unused)
-{
-    (void)unused;
-    hak_heap *heap = hak_heap_new(NULL);
-    void *block = NULL;
-    for (size_t i = 0; i < 5000; i++) block = hak_heap_alloc(heap, 256);
-    hak_heap_free(heap, block);
-    const hak_observations *told = hak_heap_observations(heap);
-    size_t hits_before = told->hits, misses = told->misses;
-    REQUIRE(hak_heap_aligned_alloc(heap, 128, 136) == block);
-    told = hak_heap_observations(heap);
-    REQUIRE(told->hits == hits_before + 1 && told->misses == misses);
-    REQUIRE(class_told(told, 256)->requests == 5001 && !class_told(told, 144));
-    REQUIRE(hak_heap_aligned_alloc(heap, 8192, 256)); /* whole pages */
-    told = hak_heap_observations(heap);
-    REQUIRE(told->hits == hits_before + 1 && told->misses == misses + 1);
-    hak_heap_destroy(heap);
-}
-
-static void a_hit_is_a_block_from_the_bin(void **unused)
-{
-    (void)unused;
-    support_in_child(hits, NULL, 60);
-    support_in_child(aligned_hits, NULL, 60);
-}
-
-static void begun_again(void *unused)
-{
-    (void)unused;
-    hak_heap *heap = hak_heap_new(NULL);
-    void *blocks[10];
-    for (size_t i = 0; i < 5; i++) blocks[i] = hak_heap_alloc(heap, 100);
-    REQUIRE(hak_heap_observe(heap, true)); /* goes on */
-    REQUIRE(hak_heap_observations(heap)->allocations == 5);
-    REQUIRE(hak_heap_observe(heap, false) && hak_heap_observe(heap, false));
-    REQUIRE(!hak_heap_observing(heap));
-    for (size_t i = 5; i < 10; i++) blocks[i] = hak_heap_alloc(heap, 100);
-    const hak_observations *told = hak_heap_observations(heap);
-    REQUIRE(told->allocations == 5 && !told->observing && told->live_blocks == 5);
-    REQUIRE(hak_heap_observe(heap, true));
-    told = hak_heap_observations(heap);
-    REQUIRE(told->operations == 0 && told->born_before == 10 && told->classes == 0);
-    REQUIRE(told->live_blocks == 0 && told->size_ranges == 0 && told->traced == 0);
-    blocks[0] = hak_heap_realloc(heap, blocks[0], 50000);
-    for (size_t i = 0; i < 10; i++) hak_heap_free(heap, blocks[i]);
-    told = hak_heap_observations(heap);
-    REQUIRE(told->frees == 10 && told->freed_unknown == 10 && told->resizes_moved == 1);
-    for (size_t power = 0; power < HAK_POWERS; power++) REQUIRE(told->lifetimes[power] == 0);
-    char *trace = trace_of(heap);
-    REQUIRE(strstr(trace, "\n1,resize,,50000,112,miss,\n2,free,,0,"));
-    free(trace);
-    hak_heap_destroy(heap);
-}
-
-static void blocks_from_before_have_unknown_births(void **unused)
-{
-    (void)unused;
-    support_in_child(begun_again, NULL, 60);
-}
-
-static void edges(void *unused)
-{
-    (void)unused;
-    hak_heap *heap = hak_heap_new(NULL);
-    hak_heap_free(heap, NULL);
-    REQUIRE(hak_heap_observations(heap)->operations == 0);
-    REQUIRE(!hak_heap_aligned_alloc(heap, 3, 10) && errno == EINVAL);
-    REQUIRE(hak_heap_observations(heap)->operations == 0);
-    void *block = hak_heap_alloc(heap, 10);
-    REQUIRE(!hak_heap_realloc(heap, block, 0)); /* frees */
-    REQUIRE(!hak_heap_zalloc(heap, support_size(SIZE_MAX), 2));
-    const hak_observations *told = hak_heap_observations(heap);
-    REQUIRE(told->allocations == 1 && told->frees == 1 && told->refusals == 1);
-    REQUIRE(told->sizes[told->size_ranges - 1].to == UINT64_MAX);
-    errno = 0;
-    REQUIRE(!hak_heap_trace(heap, "/nowhere/trace.csv") && errno == ENOENT);
-    hak_heap_destroy(heap);
-}
-
-static void what_is_no_operation_is_not_counted(void **unused)
-{
-    (void)unused;
-    support_in_child(edges, NULL, 60);
-}
-
-static char expected_text[MIB];
-static size_t expected_length;
-
-__attribute__((format(printf, 1, 2))) static void expect(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    expected_length += (size_t)vsnprintf(expected_text + expected_length,
-                                         sizeof expected_text - expected_length, format, args);
-    va_end(args);
-    REQUIRE(expected_length < sizeof expected_text);
-}
-
-static void expect_fields(const void *of, const hak_stats_field *fields, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t value;
-        memcpy(&value, (const char *)of + fields[i].offset, sizeof value);
-        expect(", \"%s\": %zu", fields[i].name, value);
-    }
-}
-
-static void expect_powers(const char *name, const size_t *counts)
-{
-    bool begun = false;
-    expect(", \"%s\": [", name);
-    for (size_t power = 0; power < HAK_POWERS; power++) {
-        if (!counts[power]) continue;
-        uint64_t from = power ? (uint64_t)1 << (power - 1) : 0;
-        expect("%s{\"from\": %ju, \"to\": %ju, \"count\": %zu}", begun ? ", " : "", (uintmax_t)from,
-               (uintmax_t)(power ? 2 * from - 1 : 0), counts[power]);
-        begun = true;
-    }
-    expect("]");
-}
-
-/* All of it, as docs/observations.schema.json has it. */
-static void expect_observations(const hak_observations *told)
-{
-    size_t count;
-    const hak_stats_field *fields = hak_observations_fields(&count);
-    expected_length = 0;
-    expect("{\"version\": \"%s\", \"name\": \"a \\\"name\\\"\", \"observing\": %s", hak_version(),
-           told->observing ? "true" : "false");
-    expect_fields(told, fields, count);
-    expect(", \"sizes\": [");
-    for (size_t i = 0; i < told->size_ranges; i++) {
-        expect("%s{\"from\": %ju, \"to\": %ju, \"count\": %zu}", i ? ", " : "",
-               (uintmax_t)told->sizes[i].from, (uintmax_t)told->sizes[i].to, told->sizes[i].count);
-    }
-    expect("]");
-    expect_powers("lifetimes", told->lifetimes);
-    expect_powers("ages", told->ages);
-    expect(", \"classes\": [");
-    fields = hak_class_observations_fields(&count);
-    for (size_t i = 0; i < told->classes; i++) {
-        const hak_class_observations *class = &told->class_observations[i];
-        expect("%s{\"size\": %zu", i ? ", " : "", class->block_size);
-        expect_fields(class, fields + 1, count - 1);
-        expect_powers("lifetimes", class->lifetimes);
-        expect("}");
-    }
-    expect("]}");
-}
-
-static void json(void *unused)
-{
-    (void)unused;
-    hak_heap *heap = hak_heap_new(&(hak_heap_options){.name = "a \"name\""});
-    for (size_t i = 0; i < 3000; i++) hak_heap_free(heap, hak_heap_alloc(heap, i * 7));
-    for (size_t i = 0; i < 100; i++) REQUIRE(hak_heap_alloc(heap, i * 7));
-    size_t length = hak_heap_observations_json(heap, NULL, 0), count;
-    char *text = malloc(length + 1), part[20];
-    REQUIRE(text && hak_heap_observations_json(heap, text, length + 1) == length);
-    REQUIRE(strlen(text) == length && strstr(text, "\"name\": \"a \\\"name\\\"\""));
-    REQUIRE(hak_heap_observations_json(heap, part, sizeof part) == length);
-    REQUIRE(strlen(part) == sizeof part - 1 && strncmp(part, text, sizeof part - 1) == 0);
-    const hak_observations *told = hak_heap_observations(heap);
-    const hak_stats_field *field = hak_observations_fields(&count);
-    for (size_t i = 0; i < count; i++) {
-        char expected[80];
-        size_t value;
-        memcpy(&value, (const char *)told + field[i].offset, sizeof value);
-        snprintf(expected, sizeof expected, "\"%s\": %zu,", field[i].name, value);
-        REQUIRE_THAT(strstr(text, expected), "%s", expected);
-    }
-    expect_observations(told);
-    REQUIRE_THAT(strcmp(text, expected_text) == 0, "%s", text);
-    REQUIRE(hak_heap_observe(heap, false));
-    REQUIRE(hak_heap_observations_json(heap, text, length + 2) == length + 1);
-    expect_observations(hak_heap_observations(heap));
-    REQUIRE(strncmp(text, expected_text, length) == 0);
-    free(text);
-    hak_heap_destroy(heap);
-}
-
-static void json_tells_the_same(void **unused)
-{
-    (void)unused;
-    support_in_child(json, NULL, 60);
-}
-
-/* An observer tells all that it takes, while the table of births grows. */
-static void all_of_it(void *unused)
-{
-    (void)unused;
-    hak_heap *heap = hak_heap_new(NULL);
-    static void *blocks[40000];
-    for (size_t i = 0; i < COUNT(blocks); i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, 64));
-    for (size_t i = 0; i < COUNT(blocks); i++) hak_heap_free(heap, blocks[i]);
-    size_t space = support_status("VmSize:") - hak_heap_observations(heap)->memory;
-    REQUIRE(hak_heap_observe(heap, false) && hak_heap_observe(heap, true));
-    for (size_t i = 0; i < COUNT(blocks); i++) {
-        REQUIRE(blocks[i] = hak_heap_alloc(heap, 64));
-        if (i % 4096) continue;
-        size_t told = hak_heap_observations(heap)->memory,
-               taken = support_status("VmSize:") - space;
-        REQUIRE_THAT(told == taken, "%zu bytes told, %zu taken", told, taken);
-    }
-    hak_heap_destroy(heap);
-    REQUIRE(support_status("VmSize:") == space);
-}
-
-static void the_memory_of_an_observer_is_told(void **unused)
-{
-    (void)unused;
-    support_in_child(all_of_it, NULL, 60);
-}
-
-/* The observer's memory goes with its heap, also of one on the caller's memory. */
-static void gone(void *unused)
-{
-    (void)unused;
-    static char memory[256 * KIB];
-    size_t space = 0;
-    for (size_t round = 0; round < 200; round++) {
-        hak_heap *heap = hak_heap_new(NULL);
-        hak_heap *other =
-            hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = sizeof memory});
-        for (size_t i = 0; i < 5000; i++) REQUIRE(hak_heap_alloc(heap, 10));
-        REQUIRE(hak_heap_alloc(other, 100) && hak_heap_observations(other)->allocations == 1);
-        hak_heap_observe(heap, false);
-        hak_heap_observe(heap, true);
-        hak_heap_destroy(heap);
-        hak_heap_destroy(other);
-        if (round == 20) space = support_status("VmSize:");
-    }
-    REQUIRE(support_status("VmSize:") <= space + 64 * KIB);
-}
-
-static void nothing_stays_of_an_observer(void **unused)
-{
-    (void)unused;
-    support_in_child(gone, NULL, 60);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_those_of_a_model),
-        cmocka_unit_test(a_million_live_blocks_are_known),
-        cmocka_unit_test(a_hit_is_a_block_from_the_bin),
-        cmocka_unit_test(blocks_from_before_have_unknown_births),
-        cmocka_unit_test(what_is_no_operation_is_not_counted),
-        cmocka_unit_test(json_tells_the_same),
-        cmocka_unit_test(the_memory_of_an_observer_is_told),
-        cmocka_unit_test(nothing_stays_of_an_observer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

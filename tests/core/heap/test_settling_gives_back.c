@@ -1,0 +1,161 @@
+/* After a collection, hak_heap_settle gives back what the profile does not retain, what is no
+ * longer needed, and more yet where the program is at rest; and it returns how much that was. */
+#include "held.h"
+
+#include "heap/blocks.h"
+#include "heap/excess.h"
+
+/* After a collection that left a few blocks everywhere, settling gives back what the profile would
+ * not retain; a second time what it does not keep at rest, and then nothing. */
+static void settling_gives_back_what_a_profile_does_not_retain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile;
+        size_t given; /* at least, in MiB, of 32 of which nearly all are free */
+    } cases[] = {{"speed", 0}, {"balanced", 24}, {"lean", 28}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = support_fresh_heap(cases[i].profile);
+        held all = hold(heap, 32 * MIB / 1000, 1000);
+        size_t full = support_stats(heap).footprint;
+        thin_out(heap, &all, 64);
+        size_t before = support_stats(heap).footprint;
+        size_t given = hak_heap_settle(heap);
+        size_t after = support_stats(heap).footprint;
+        assert_int_equal(before - after, given);
+        assert_true(full - after >= cases[i].given * MIB);
+        if (cases[i].given == 0) assert_int_equal(given, 0);
+        hak_heap_settle(heap);
+        assert_int_equal(hak_heap_settle(heap), 0);
+        support_check_stats(heap);
+        held_end(heap, &all, 1000);
+        hak_heap_destroy(heap);
+    }
+}
+
+/* What a cycle has freed counts, though nearly all of it went back with the frees. */
+static void settling_gives_back_what_frees_have_left(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.profile = "speed", .settings = "retain_least=0 retain_part=0"});
+    held all[100];
+    for (size_t i = 0; i < COUNT(all); i++) all[i] = hold(heap, 200, 20 * (i + 1));
+    hak_heap_settle(heap);
+    for (size_t i = 0; i < COUNT(all); i++) let_go(heap, &all[i]);
+    hak_stats stats = support_stats(heap);
+    REQUIRE_THAT(stats.retained < stats.footprint / 8, "%zu", stats.retained);
+    size_t left = stats.footprint; /* slabs in use */
+    hak_heap_settle(heap);
+    stats = support_stats(heap);
+    REQUIRE_THAT(stats.footprint < left / 2, "%zu of %zu", stats.footprint, left);
+    hak_heap_destroy(heap);
+}
+
+/* What a program has come not to use for some time goes with the next collection, though the
+ * profile would retain it. */
+static void settling_gives_back_what_is_no_longer_needed(void **state)
+{
+    (void)state;
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.profile = "balanced", .settings = "retain_part=1000"});
+    hak_heap_trim(heap);
+    held all = hold(heap, 40 * MIB / 20000, 20000);
+    let_go(heap, &all);
+    size_t retained = support_stats(heap).retained;
+    assert_true(retained > 2 * MIB);
+    for (size_t round = 0; round < 400; round++) {
+        /* What was in use until the last time is needed yet. */
+        if (round == 200) assert_int_equal(hak_heap_settle(heap), 0);
+        held some = hold(heap, 1000, 1000);
+        let_go(heap, &some);
+    }
+    hak_stats before = support_stats(heap);
+    size_t given = hak_heap_settle(heap);
+    hak_stats after = support_stats(heap);
+    assert_int_equal(given, before.footprint - after.footprint);
+    REQUIRE_THAT(given > MIB && after.retained < 2 * MIB, "%zu given, %zu retained", given,
+                 after.retained);
+    hak_heap_destroy(heap);
+}
+
+/* A collection that follows another with hardly any work in between finds the program at rest: half
+ * of the least that its profile retains stays, whatever it was thought to need. */
+static void a_program_at_rest_keeps_little(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *settings;
+        size_t work; /* bytes allocated between the collections */
+        bool rests;
+    } cases[] = {{"retain_least=1m retain_part=50", 0, true},
+                 {"retain_least=1m retain_part=50", 14 * KIB, true},
+                 {"retain_least=1m retain_part=50", 17 * KIB, false},
+                 {"retain_least=1m retain_part=50 decommit=OFF", 0, false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = cases[i].settings});
+        held all = hold(heap, 32 * MIB / 1000, 1000);
+        let_go(heap, &all);
+        hak_heap_settle(heap);
+        size_t retained = support_stats(heap).retained;
+        assert_true(retained > 2 * MIB);
+        heap->pace.work += cases[i].work;
+        size_t before = support_stats(heap).footprint, given = hak_heap_settle(heap);
+        hak_stats after = support_stats(heap);
+        assert_int_equal(given, before - after.footprint);
+        bool has_gone = after.retained <= MIB / 2, all_there = after.retained == retained;
+        REQUIRE_THAT(cases[i].rests ? has_gone : all_there, "%zu: %zu of %zu", i, after.retained,
+                     retained);
+        support_check_stats(heap);
+        hak_heap_destroy(heap);
+    }
+    /* Twice at once, though the first time there is not enough for it to be worth much; and what is
+     * kept on purpose stays. */
+    hak_heap *young = hak_heap_new(&(hak_heap_options){.settings = "retain_least=2m"});
+    held few = hold(young, 30, 64 * KIB); /* of one superslab */
+    for (size_t i = 1; i < few.count; i++) hak_heap_free(young, few.blocks[i]);
+    assert_true(support_stats(young).retained > MIB);
+    assert_int_equal(hak_heap_prewarm(young, MIB), MIB);
+    assert_int_equal(hak_heap_settle(young), 0);
+    hak_heap_settle(young);
+    size_t kept = support_stats(young).retained;
+    REQUIRE_THAT(kept <= 2 * MIB && kept > 2 * MIB - 64 * KIB, "%zu", kept);
+    hak_heap_destroy(young);
+}
+
+/* Then half of the least that the profile retains stays, beside what is needed. */
+static void half_of_the_least_stays_beside_what_is_needed(void **state)
+{
+    (void)state;
+    enum { UNITS = 40 };
+    void *blocks[UNITS];
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.settings = "retain_least=1m retain_part=1000"});
+    hak_heap_trim(heap);
+    for (size_t i = 0; i < UNITS; i++) assert_non_null(blocks[i] = hak_heap_alloc(heap, 64 * KIB));
+    assert_non_null(hak_heap_alloc(heap, 64 * KIB)); /* which keeps the superslab */
+    for (size_t i = 0; i < UNITS; i++) hak_heap_free(heap, blocks[i]);
+    assert_int_equal(support_stats(heap).retained, UNITS * 64 * KIB);
+    for (size_t round = 0; round < 2; round++) {
+        heap->pace.work += 4 * UNITS * 64 * KIB;
+        hak_heap copy = *heap;
+        size_t needed = hak__heap_needed(&copy), before = support_stats(heap).footprint;
+        assert_int_equal(needed, round ? 0 : UNITS * 64 * KIB);
+        size_t given = hak_heap_settle(heap);
+        assert_int_equal(given, before - support_stats(heap).footprint);
+        assert_int_equal(support_stats(heap).retained, round ? MIB / 2 : UNITS * 64 * KIB);
+    }
+    hak_heap_destroy(heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settling_gives_back_what_a_profile_does_not_retain),
+        cmocka_unit_test(settling_gives_back_what_frees_have_left),
+        cmocka_unit_test(settling_gives_back_what_is_no_longer_needed),
+        cmocka_unit_test(a_program_at_rest_keeps_little),
+        cmocka_unit_test(half_of_the_least_stays_beside_what_is_needed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,30 @@
+#include "refused_purges.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+bool refusing;
+bool unmapping;
+bool refusing_records;
+size_t asked;
+
+int __real_madvise(void *at, size_t size, int advice);
+int __wrap_madvise(void *at, size_t size, int advice);
+
+int __wrap_madvise(void *at, size_t size, int advice)
+{
+    asked++;
+    if (!refusing && !(refusing_records && size == PAGE)) return __real_madvise(at, size, advice);
+    errno = EINVAL;
+    return -1;
+}
+
+int __real_munmap(void *at, size_t size);
+int __wrap_munmap(void *at, size_t size);
+
+int __wrap_munmap(void *at, size_t size)
+{
+    if (!refusing || unmapping) return __real_munmap(at, size);
+    errno = ENOMEM;
+    return -1;
+}

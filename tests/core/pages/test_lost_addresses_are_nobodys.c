@@ -1,0 +1,119 @@
+/* Addresses that a block has left, or that a refused move has lost, are nobody's: whatever others
+ * map there is not taken for ours, and stays. Those that cannot be unmapped have no pages. */
+#include "scenario.h"
+
+static hak_heap *heap;
+
+/* Whatever others map where a block was that has been moved is not taken for the block, and stays.
+ */
+static void lose_addresses(void *context)
+{
+    refuse = *(plan *)context;
+    if (refuse.no_place) take_places();
+    heap = new_heap("speed");
+    REQUIRE(heap);
+    for (size_t round = 0; round < 4; round++) {
+        char *block = hak_heap_alloc(heap, 30 * MIB);
+        REQUIRE(block);
+        char *in_the_way = hak_heap_alloc(heap, 3 * MIB);
+        map_behind(block + 32 * MIB);
+        char *moved = hak_heap_realloc(heap, block, 130 * MIB);
+        REQUIRE(in_the_way && moved && moved != block);
+        REQUIRE(!hak_heap_owns(heap, block + 5 * MIB) && !hak_owns(block + 5 * MIB));
+
+        char *other = __real_mmap(block + 4 * MIB, 3 * MIB, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        REQUIRE(other == block + 4 * MIB && !hak_owns(other + MIB) && !hak_heap_owns(heap, other));
+        support_fill_pages(other, 3 * MIB, round + 77);
+        char *blocks[40];
+        for (size_t i = 0; i < COUNT(blocks); i++) {
+            REQUIRE(blocks[i] = hak_heap_alloc(heap, (3 + 2 * i) * MIB));
+            support_fill_pages(blocks[i], 3 * MIB, i);
+        }
+        for (size_t i = 0; i < COUNT(blocks); i++) {
+            REQUIRE(hak_owns(blocks[i]) && hak_heap_owns(heap, blocks[i] + 2 * MIB));
+            REQUIRE(support_intact_pages(blocks[i], 3 * MIB, i) == 3 * MIB);
+            hak_heap_free(heap, blocks[i]);
+        }
+        hak_heap_free(heap, moved);
+        hak_heap_trim(heap);
+        support_check_live(heap, round + 1, (round + 1) * 3 * MIB);
+        REQUIRE(support_intact_pages(other, 3 * MIB, round + 77) == 3 * MIB);
+    }
+    hak_heap_destroy(heap);
+}
+
+/* Nor is the target of a refused move, which the kernel has unmapped. */
+static void lose_the_target(void *context)
+{
+    refuse = *(plan *)context;
+    refuse.kinds = 1u << MREMAP;
+    refuse.from = 1;
+    refuse.until = SIZE_MAX;
+    refuse.late_refusal = refuse.no_claims = true;
+    if (refuse.no_place) take_places();
+    heap = new_heap("speed");
+    REQUIRE(heap);
+    for (size_t round = 0; round < 4; round++) {
+        char *block = hak_heap_alloc(heap, 30 * MIB);
+        REQUIRE(block);
+        support_fill_pages(block, 30 * MIB, round);
+        char *in_the_way = hak_heap_alloc(heap, 3 * MIB);
+        map_behind(block + 32 * MIB);
+        last_target = NULL;
+        char *copied = hak_heap_realloc(heap, block, 130 * MIB);
+        REQUIRE(in_the_way && copied && copied != block);
+        REQUIRE(last_target);
+        REQUIRE(support_intact_pages(copied, 30 * MIB, round) == 30 * MIB);
+        REQUIRE(!hak_heap_owns(heap, last_target) && !hak_owns(last_target + 5 * MIB));
+        hak_heap_free(heap, copied);
+        hak_heap_trim(heap);
+        REQUIRE(!hak_heap_owns(heap, last_target) && !hak_owns(last_target + 5 * MIB));
+        support_check_live(heap, round + 1, (round + 1) * 3 * MIB);
+    }
+    hak_heap_destroy(heap);
+}
+
+static void addresses_once_lost_are_nobodys(void **state)
+{
+    (void)state;
+    support_in_child(lose_the_target, &(plan){0}, 30);
+    support_in_child(lose_the_target, &(plan){.no_place = true}, 30);
+    support_in_child(lose_addresses, &(plan){0}, 30);
+    support_in_child(lose_addresses, &(plan){.old_kernel = true}, 30);
+    support_in_child(lose_addresses, &(plan){.no_place = true}, 30);
+}
+
+/* A region for one block that cannot be unmapped keeps its addresses, but none of its pages. */
+static void free_where_nothing_is_unmapped(void *context)
+{
+    (void)context;
+    take_places();
+    refuse = (plan){.kinds = 1u << MUNMAP, .from = 1, .until = SIZE_MAX};
+    heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    char *block = hak_heap_alloc(heap, 100 * MIB);
+    REQUIRE(block);
+    size_t before = support_resident();
+    support_fill_pages(block, 40 * MIB, 1);
+    hak_heap_free(heap, block);
+    hak_heap_trim(heap);
+    REQUIRE(refusals > 1);
+    size_t after = support_resident();
+    REQUIRE_THAT(after < before + MIB, "%zu bytes resident, then %zu", before, after);
+    hak_heap_destroy(heap);
+}
+
+static void what_is_not_unmapped_has_no_pages(void **state)
+{
+    (void)state;
+    support_in_child(free_where_nothing_is_unmapped, NULL, 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_once_lost_are_nobodys),
+        cmocka_unit_test(what_is_not_unmapped_has_no_pages),
+    };
+    return cmocka_run_group_tests(tests, refusing_setup, NULL);
+}
