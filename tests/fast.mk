@@ -60,21 +60,7 @@ T_observe := test_misuse_is_reported test_observations_are_exact test_observatio
 T_thread  := test_heaps_are_independent
 T_fixed   := test_profile_is_fixed
 
-# Linked with the objects, since the linker puts functions in place of the core's system calls.
-WRAPPING := test_large_kernel_pages_are_refused test_lost_addresses_are_nobodys \
-	test_observer_does_without_memory test_os_failure_is_survived test_prewarmed_pages_stay \
-	test_reaper_is_in_nobodys_way test_refused_moves_are_survived test_refused_pages_stay_pooled \
-	test_refused_purges_pause test_reports_are_lines
-$(F)/%/test_os_failure_is_survived $(F)/%/test_refused_moves_are_survived \
-		$(F)/%/test_lost_addresses_are_nobodys: WRAP := -Wl,--wrap=mmap -Wl,--wrap=madvise \
-	-Wl,--wrap=mremap -Wl,--wrap=munmap
-$(F)/%/test_prewarmed_pages_stay: WRAP := -Wl,--wrap=madvise
-$(F)/%/test_refused_purges_pause $(F)/%/test_refused_pages_stay_pooled: \
-		WRAP := -Wl,--wrap=madvise -Wl,--wrap=munmap
-$(F)/%/test_reports_are_lines: WRAP := -Wl,--wrap=write
-$(F)/%/test_reaper_is_in_nobodys_way: WRAP := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
-$(F)/%/test_large_kernel_pages_are_refused: WRAP := -Wl,--wrap=getpagesize
-$(F)/%/test_observer_does_without_memory: WRAP := -Wl,--wrap=mmap
+include tests/core/wrapped.mk
 
 # What they share. The linker takes what a test needs.
 SHARED := $(patsubst tests/core/%.c,%.o,$(filter-out tests/core/os_calls.c \
@@ -106,7 +92,7 @@ $(F)/$(1)/libcore.so: $(CORE:%.c=$(F)/$(1)/%.o)
 	$(CC) $(F_$(1)) -shared -Wl,-soname,libcore.so $$^ -o $$@ -pthread
 
 $(WRAPPING:%=$(F)/$(1)/%): $(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/libsupport.a $(CORE:%.c=$(F)/$(1)/%.o)
-	$(CC) $$^ -o $$@ $$(WRAP) -lcmocka -pthread
+	$(CC) $$^ -o $$@ $$(call wraps,$$@) -lcmocka -pthread
 
 $(filter-out $(WRAPPING:%=$(F)/$(1)/%),$(T_$(1):%=$(F)/$(1)/%)): \
 		$(F)/$(1)/%: $(F)/$(1)/%.o $(F)/$(1)/libsupport.a | $(F)/$(1)/libcore.so

@@ -1,6 +1,8 @@
 # The C tests of core/: one program for each promise, test_<promise>.c in the folder of the room that
 # keeps it, built against the core as it is released and against the core that asserts its invariants.
 
+include tests/core/wrapped.mk
+
 CT       := $(B)/tests/core
 
 # What there is to test only in one build; the others run in all.
@@ -82,28 +84,11 @@ $(CT)/$(1)/libsupport.a: $(CT_SHARED:%=$(CT)/$(1)/%)
 	@rm -f $$@; ar rcs $$@ $$^
 
 $(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/libsupport.a $(CORE:%.c=$(CT)/$(1)/%.o)
-	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(CT_LINK) -lcmocka -pthread
+	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(call wraps,$$@) -lcmocka -pthread
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
 endef
 $(foreach build,release debug cpython fast fast_lean observe sanitize thread,$(eval $(call core_tests,$(build))))
-
-# Refuses the core's system calls, one after the other.
-CT_CALLS := mmap madvise mremap munmap
-$(CT)/%/test_os_failure_is_survived $(CT)/%/test_refused_moves_are_survived \
-	$(CT)/%/test_lost_addresses_are_nobodys: CT_LINK := $(CT_CALLS:%=-Wl,--wrap=%)
-
-# Refuse some of them.
-$(CT)/%/test_prewarmed_pages_stay: CT_LINK := -Wl,--wrap=madvise
-$(CT)/%/test_refused_purges_pause $(CT)/%/test_refused_pages_stay_pooled: \
-	CT_LINK := -Wl,--wrap=madvise -Wl,--wrap=munmap
-$(CT)/%/test_reports_are_lines: CT_LINK := -Wl,--wrap=write
-$(CT)/%/test_large_kernel_pages_are_refused: CT_LINK := -Wl,--wrap=getpagesize
-$(CT)/%/test_process_is_read_at_once: CT_LINK := -Wl,--wrap=pthread_mutex_unlock
-$(CT)/%/test_reaper_is_in_nobodys_way: CT_LINK := -Wl,--wrap=pthread_create -Wl,--wrap=pthread_join
-
-# Refuses the observer's.
-$(CT)/%/test_observer_does_without_memory: CT_LINK := -Wl,--wrap=mmap
 
 test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_RELEASED:%=$(CT)/release/%) $(CT_NAMES:%=$(CT)/debug/%) \
 		$(CT_FOR_CPYTHON:%=$(CT)/cpython/%) $(CT_FOR_FAST:%=$(CT)/fast/%) \
