@@ -85,6 +85,23 @@ static void a_refused_limit_changes_nothing(void **state)
     }
 }
 
+/* A slab with a single block is in use, also the slab that its class allocates from. */
+static void single_blocks_are_in_use(void **state)
+{
+    (void)state;
+    filled in = filled_new(&(hak_heap_options){.limit = 64 * MIB});
+    for (size_t size = 2 * KIB; size <= 16 * KIB; size += size / 4)
+        in.blocks[in.count++] = hak_heap_alloc(in.heap, size);
+    hak_heap_trim(in.heap);
+    size_t least = support_stats(in.heap).footprint;
+    hak_heap_free(in.heap, hak_heap_alloc(in.heap, 100 * KIB));
+    size_t retained = support_stats(in.heap).retained;
+    assert_true(retained > 0);
+    assert_false(hak_heap_set_limit(in.heap, least - 1));
+    assert_int_equal(support_stats(in.heap).retained, retained);
+    filled_end(&in);
+}
+
 static void a_limit_on_the_callers_memory_counts_what_is_in_use(void **state)
 {
     (void)state;
@@ -111,6 +128,7 @@ int main(void)
         cmocka_unit_test(set_limit_is_answered_by_limit),
         cmocka_unit_test(a_limit_below_what_is_in_use_is_erange),
         cmocka_unit_test(a_refused_limit_changes_nothing),
+        cmocka_unit_test(single_blocks_are_in_use),
         cmocka_unit_test(a_limit_on_the_callers_memory_counts_what_is_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
