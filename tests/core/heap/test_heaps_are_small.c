@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "os/config.h"
+
 #define HEAPS 10000
 
 static hak_heap *heaps[HEAPS];
@@ -134,6 +136,19 @@ static void sizes_by_turns_lie_side_by_side(void **state)
     hak_heap_destroy(heap);
 }
 
+/* The second of a pair counts as new when it is taken: a class that has reused one block stays. */
+static void sizes_that_come_in_pairs_stay_where_the_heap_begins(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
+    hak_heap_free(heap, hak_heap_alloc(heap, 24));
+    size_t fit =
+        (((size_t)1 << HAK_UNIT_SHIFT) - 4 * KIB) / 24; /* the heap takes less than 4 KiB */
+    for (size_t i = 0; i < fit; i++) assert_non_null(hak_heap_alloc(heap, 24));
+    assert_int_equal(support_stats(heap).superslabs, 0);
+    hak_heap_destroy(heap);
+}
+
 static void records_take_little_of_the_callers_memory(void **state)
 {
     (void)state;
@@ -159,6 +174,7 @@ int main(void)
         cmocka_unit_test(ten_thousand_heaps_of_two_blocks_are_small),
         cmocka_unit_test(small_blocks_by_the_cycle_stay_where_the_heap_begins),
         cmocka_unit_test(sizes_by_turns_lie_side_by_side),
+        cmocka_unit_test(sizes_that_come_in_pairs_stay_where_the_heap_begins),
         cmocka_unit_test(records_take_little_of_the_callers_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
