@@ -246,8 +246,9 @@ static void it_is_begun_and_ended_a_thousand_times_under_load(void **unused)
 static lua_State *make_installed_with_libraries(void)
 {
     lua_State *L = luaL_newstate();
+    assert_non_null(L);
     luaL_openlibs(L);
-    if (L) assert_non_null(hak_lua_install(L, NULL));
+    assert_non_null(hak_lua_install(L, NULL));
     return L;
 }
 

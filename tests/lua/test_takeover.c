@@ -115,20 +115,31 @@ static void an_install_that_failed_leaves_no_heap_behind(void **unused)
     assert_true(rss() <= resident + MIB);
 }
 
+static int install_and_note(lua_State *L)
+{
+    bool *installed = lua_touserdata(L, lua_upvalueindex(1));
+    *installed = hak_lua_install(L, NULL) != NULL;
+    return 0;
+}
+
 static void finalizers_run_at_the_end_may_install(void **unused)
 {
     (void)unused;
+    bool installed = false;
     counted count = {.refuse_after = -1};
     lua_State *L = lua_newstate(counted_alloc, &count);
     if (!L) skip();
     luaL_openlibs(L);
-    lua_register(L, "install", install_here);
+    lua_pushlightuserdata(L, &installed);
+    lua_pushcclosure(L, install_and_note, 1);
+    lua_setglobal(L, "install");
     lua_newuserdata(L, 8);
     lua_newtable(L);
-    luaL_loadstring(L, "installed = install() for i = 1, 1000 do local t = {i} end");
+    luaL_loadstring(L, "install() for i = 1, 1000 do local t = {i} end");
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
     lua_close(L);
+    assert_true(installed);
     assert_int_equal(count.live, 0);
 }
 
