@@ -38,7 +38,6 @@ typedef struct hak_lua_adapter {
      * not being closed. */
     void (*end)(hak_heap *heap, void *state_block, size_t size);
     hak_lua_pace pace;
-    size_t sentinel_size; /* bytes that Lua requests for a sentinel; 0: not known yet */
 } hak_lua_adapter;
 
 /* Whether the state is being closed. */

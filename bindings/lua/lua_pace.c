@@ -7,10 +7,8 @@
 #define KEPT_MOST ((size_t)1 << 20)
 _Static_assert(KEPT_MOST / HAK_PAGE <= UINT16_MAX, "heap->kept_back can say it");
 
-#define SENTINEL_PAGES 1 /* LuaJIT: set aside for the next sentinel */
-
-/* Whether a part of the limit is set aside for after a refusal. Not with LuaJIT: it would be
- * refused more often, and crashes if that happens in its collector. */
+/* Whether a part of the limit is set aside. Not with LuaJIT: it would be refused more often, and
+ * crashes if that happens in its collector. */
 static bool keeps(void)
 {
     return LUA_VERSION_NUM == 501 && !hak__lua_is_luajit();
@@ -97,7 +95,6 @@ static int stepmul_for(const hak_lua_adapter *adapter, size_t bytes)
 /* Pages of the limit to set aside, with `room` bytes left. */
 static uint16_t kept_of(size_t limit, size_t room)
 {
-    if (hak__lua_is_luajit()) return room >= HAK_PAGE ? SENTINEL_PAGES : 0;
     if (!keeps()) return 0;
     size_t kept = limit / KEPT_PART;
     if (kept > KEPT_MOST) kept = KEPT_MOST;

@@ -16,7 +16,6 @@
 #include <lauxlib.h>
 
 #include "heap/heap.h"
-#include "lua_alloc.h"
 #include "lua_close.h"
 #include "lua_pace.h"
 #include "lua_vm.h"
@@ -29,21 +28,9 @@ typedef struct sentinel {
     bool lasts; /* lies in the registry */
 } sentinel;
 
-/* Bytes that Lua counts as in use. */
-static size_t lua_bytes(lua_State *L)
-{
-    return (size_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB, 0);
-}
-
-#define HEADER_MOST 64 /* bytes of an object in front of its contents, in each version */
-
 static sentinel *push_sentinel(lua_State *L, hak_lua_adapter *adapter, bool lasts)
 {
-    size_t before = lua_bytes(L);
     sentinel *object = lua_newuserdata(L, sizeof *object);
-    size_t size = lua_bytes(L) - before; /* anything, if the collector has freed some */
-    if (size >= sizeof *object && size <= sizeof *object + HEADER_MOST)
-        adapter->sentinel_size = size;
     *object = (sentinel){adapter, lasts};
     return object;
 }
@@ -81,29 +68,19 @@ static void watch_colour(hak_lua_adapter *adapter, const sentinel *object)
 /* Bytes: far more than an object takes, and than the reserve of the limit (hak__reserve). */
 #define ROOM ((size_t)256 * 1024)
 
-/* Whether a block for a sentinel is free: the next request of that size gets it. */
-static bool has_block(const hak_lua_adapter *adapter)
+static bool has_room(const hak_heap *heap)
 {
-    if (!adapter->sentinel_size) return false;
-    void *block = hak__lua_take(adapter->heap, adapter->sentinel_size);
-    if (block) hak__heap_free(adapter->heap, block);
-    return block != NULL;
+    return hak__heap_headroom(heap) >= ROOM;
 }
 
-static bool has_room(const hak_lua_adapter *adapter)
+/* Makes the next cycle finalize a sentinel too: a new object. It is not made when memory is about
+ * to run out, since a finalizer must not fail. Then 5.4 marks the same object again, which
+ * generations would leave alone. LuaJIT, which crashes if memory runs out in a finalizer, cannot do
+ * that: later cycles go unnoticed. */
+static void renew(lua_State *L, const hak_heap *heap)
 {
-    if (hak__heap_headroom(adapter->heap) >= ROOM) return true;
-    return hak__lua_is_luajit() && has_block(adapter);
-}
-
-/* Makes the next cycle finalize a sentinel too: a new object, unless it might not find memory,
- * since a finalizer must not fail. Then 5.4 marks the same object again, which generations would
- * leave alone. LuaJIT cannot do that, and crashes if memory runs out in a finalizer: near the limit
- * it uses the page that hak__lua_pace sets aside. */
-static void renew(lua_State *L, hak_lua_adapter *adapter)
-{
-    if (has_room(adapter)) {
-        push_sentinel(L, adapter, false);
+    if (has_room(heap)) {
+        push_sentinel(L, ((const sentinel *)lua_touserdata(L, 1))->adapter, false);
         if (lua_getmetatable(L, 1)) lua_setmetatable(L, -2);
     } else if (LUA_VERSION_NUM >= 504 && lua_getmetatable(L, 1)) {
         lua_setmetatable(L, 1);
@@ -118,9 +95,9 @@ static int finalize(lua_State *L)
         hak__lua_at_close(L, adapter, __builtin_frame_address(0));
     } else if (!hak__lua_is_closing(adapter)) {
         hak__lua_cycle_is_over(adapter);
-        size_t grace = hak__heap_fill_limit(adapter->heap);
-        renew(L, adapter);
-        hak__heap_set_grace(adapter->heap, grace);
+        uint16_t kept = hak__heap_keep_back(adapter->heap, 0);
+        renew(L, adapter->heap);
+        hak__heap_keep_back(adapter->heap, kept);
     }
     return 0;
 }

@@ -73,20 +73,6 @@ static inline uint16_t hak__heap_keep_back(hak_heap *heap, uint16_t pages)
     return before;
 }
 
-/* Lets requests fill the limit to its last page: also what is set aside, and the reserve for
- * classes without a slab. Returns the grace before, for hak__heap_set_grace. */
-static inline size_t hak__heap_fill_limit(hak_heap *heap)
-{
-    size_t before = heap->pages.grace;
-    if (before == 0) heap->pages.grace = 1; /* byte: no page more than the limit */
-    return before;
-}
-
-static inline void hak__heap_set_grace(hak_heap *heap, size_t grace)
-{
-    heap->pages.grace = grace;
-}
-
 /* ------------------------------------------------------------------ blocks in the nest */
 
 /* Whether `slab` is the nest's record. */
