@@ -8,23 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
+#include "os/mman.h"
+
 #ifndef GRND_NONBLOCK
 #define GRND_NONBLOCK 1
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
 #define ACCESS (PROT_READ | PROT_WRITE)
@@ -181,9 +173,7 @@ static bool remap(void *from, size_t size, void *to, int flags)
 static hak_moved not_moved(void *to, size_t size)
 {
     bool is_not_one = errno == EFAULT;
-    void *p = map(to, size, MAP_FIXED_NOREPLACE);
-    if (!p && errno != EEXIST) return HAK_TARGET_LOST;
-    if (p && p != to) hak__os_unmap(p, size); /* before Linux 4.17: something is mapped there */
+    if (map_at(to, size) == HAK_REFUSED) return HAK_TARGET_LOST;
     return is_not_one ? HAK_NOT_ONE : HAK_NOT_MOVED;
 }
 

@@ -4,14 +4,7 @@
 
 #include "support.h"
 
-#include <sys/mman.h>
-
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
+#include "os/mman.h"
 
 enum { MMAP, MADVISE, MREMAP, MUNMAP, KINDS };
 #define ALL ((1u << KINDS) - 1)

@@ -7,9 +7,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#define POPULATE 23 /* MADV_POPULATE_WRITE, since Linux 5.14 */
+#include "os/mman.h"
 
 static bool old_kernel;
 static size_t populates; /* calls */
@@ -19,8 +18,8 @@ int __wrap_madvise(void *at, size_t size, int advice);
 
 int __wrap_madvise(void *at, size_t size, int advice)
 {
-    populates += advice == POPULATE;
-    if (!old_kernel || advice != POPULATE) return __real_madvise(at, size, advice);
+    populates += advice == MADV_POPULATE_WRITE;
+    if (!old_kernel || advice != MADV_POPULATE_WRITE) return __real_madvise(at, size, advice);
     errno = EINVAL;
     return -1;
 }

@@ -4,17 +4,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <ucontext.h>
 
+#include "os/mman.h"
 #include "os/os.h"
 #include "pages/plan.h"
 #include "pages/region.h"
-
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
 
 #define SLACK (64 * MIB) /* address space that is taken for nothing, at most */
 
