@@ -51,7 +51,7 @@ typedef struct hak_superslab {
     int8_t list;        /* SLABS: which of its owner's lists: superslabs.h */
     uint32_t over;      /* waiting: the tick at which it goes: waiting.h */
     size_t huge_mapped; /* HUGE: bytes from its start that are mapped */
-    uint8_t units;      /* that are mapped: 64, but of NESTS fewer where there are few */
+    uint8_t units;      /* SLABS, NESTS: the first so many are mapped, and in no bit are others */
     uint8_t reserved[7];
 } hak_superslab;
 
@@ -109,6 +109,18 @@ static inline size_t hak__superslab_index(const hak_superslab *super)
 static inline hak_unit *hak__superslab_slabs(const hak_superslab *super)
 {
     return &super->region->slabs[hak__superslab_index(super) * HAK_SUPERSLAB_UNITS];
+}
+
+/* Bit set for each unit that is mapped. */
+static inline uint64_t hak__superslab_all(const hak_superslab *super)
+{
+    return hak__bits(0, super->units);
+}
+
+/* Bytes of these. */
+static inline size_t hak__superslab_bytes(const hak_superslab *super)
+{
+    return (size_t)super->units << super->region->unit_shift;
 }
 
 /* Bytes that have been touched of a superslab's free units. */

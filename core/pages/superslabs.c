@@ -27,10 +27,13 @@ static bool has_dirty(const hak_superslab *super)
     return (super->free & super->dirty) != 0;
 }
 
+/* One that has all its units free is in the list of the longest runs, however many they are. */
 static int list_for(const hak_superslab *super)
 {
     if (!super->free) return NO_LIST;
-    return (int)(room_of(super->free) + (has_dirty(super) ? HAK_ROOMS : 0));
+    bool is_unused = super->free == hak__superslab_all(super);
+    unsigned room = is_unused ? HAK_ROOMS - 1 : room_of(super->free);
+    return (int)(room + (has_dirty(super) ? HAK_ROOMS : 0));
 }
 
 /* Takes a superslab out of its list, if it is in one. */

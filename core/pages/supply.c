@@ -37,11 +37,6 @@ static hak_superslab *take_from_pool(void)
     return super;
 }
 
-static uint64_t all_units(const hak_superslab *super)
-{
-    return hak__bits(0, super->units);
-}
-
 /* A superslab of at least so many free units, some of which may be dirty. */
 static hak_superslab *take(hak_superslab_type type, size_t units)
 {
@@ -51,7 +46,7 @@ static hak_superslab *take(hak_superslab_type type, size_t units)
     if (super) {
         superslabs_taken++;
         super->type = type;
-        super->free = all_units(super);
+        super->free = hak__superslab_all(super);
     }
     return super;
 }
@@ -77,7 +72,7 @@ static bool purge(hak_superslab *super)
 {
     if (!hak__mapping_drop(super)) return false;
     hak_unit *slabs = hak__superslab_slabs(super);
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
+    for (size_t i = 0; i < super->units; i++) slabs[i].touched = 0;
     super->dirty = 0;
     make_free(super);
     return true;
@@ -124,7 +119,7 @@ static hak_unit *take_nest(void)
 {
     hak_superslab *super = nests.first ? nests.first : nests_new();
     if (!super) return NULL;
-    if (super->free == all_units(super)) nests_unused--;
+    if (super->free == hak__superslab_all(super)) nests_unused--;
     uint64_t dirty = super->free & super->dirty;
     unsigned bit = (unsigned)__builtin_ctzll(dirty ? dirty : super->free);
     super->free &= ~((uint64_t)1 << bit);
@@ -180,7 +175,7 @@ static bool purge_nests(hak_superslab *super)
         run = hak__bits_lowest_run(rest);
         if (!purge_run(super, run)) return false;
     }
-    if (super->free != all_units(super) || super->dirty) return true;
+    if (super->free != hak__superslab_all(super) || super->dirty) return true;
     if (super->units < HAK_SUPERSLAB_UNITS && !hak__mapping_remove(super)) return false;
     hak__line_remove(&nests, super);
     nests_unused--;
@@ -211,7 +206,7 @@ void hak__supply_give_nest(hak_unit *nest, size_t pool_max)
     if (nest->touched) super->dirty |= bit;
     pool_bytes += nest->touched;
     *nest = (hak_unit){.touched = nest->touched};
-    bool is_unused = super->free == all_units(super);
+    bool is_unused = super->free == hak__superslab_all(super);
     if (is_unused && ++nests_unused > UNUSED_MOST) purge_nests(super);
     if (pool_bytes > pool_max) shrink_nests(pool_max / 2);
     hak__region_unlock();

@@ -103,8 +103,8 @@ static void mend(const hak_unit *slab)
 static void purge_punched(hak_superslab *super)
 {
     hak_unit *slabs = hak__superslab_slabs(super);
-    bool given = hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE);
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
+    bool given = hak__region_purge(hak__superslab_start(super), hak__superslab_bytes(super));
+    for (size_t i = 0; i < super->units; i++) {
         if (given) slabs[i].touched = 0;
         else mend(&slabs[i]);
     }
@@ -117,14 +117,14 @@ static size_t drop(hak_pages *pages, hak_superslab *super)
     hak_unit *slabs = hak__superslab_slabs(super);
     uint32_t purged = 0;
     size_t touched = 0;
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) purged |= slabs[i].purged;
+    for (size_t i = 0; i < super->units; i++) purged |= slabs[i].purged;
     if (purged) purge_punched(super);
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
+    for (size_t i = 0; i < super->units; i++) {
         touched += slabs[i].touched;
         slabs[i] = (hak_unit){.touched = slabs[i].touched};
     }
     hak__superslabs_remove(pages, super);
-    super->free = ~(uint64_t)0;
+    super->free = hak__superslab_all(super);
     return touched;
 }
 
@@ -219,9 +219,9 @@ size_t hak__units_return(hak_pages *pages, hak_superslab *super, size_t pool_max
     if (pages->may_be_dirty) {
         /* What looks clean may not be. */
         hak_unit *slabs = hak__superslab_slabs(super);
-        for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
-        super->dirty = ~(uint64_t)0;
-        hak__supply_give(super, HAK_SUPERSLAB_SIZE, 0);
+        for (size_t i = 0; i < super->units; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
+        super->dirty = hak__superslab_all(super);
+        hak__supply_give(super, hak__superslab_bytes(super), 0);
     } else {
         hak__supply_give(super, touched, pool_max);
     }
