@@ -35,12 +35,14 @@ T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_
 T_debug   := test_births_are_known test_blocks_fit_and_align test_colours_tell_blocks_apart \
 	test_environment_is_read \
 	test_heaps_are_small test_huge_blocks_are_kept test_invariants_are_asked test_invariants_are_found \
-	test_kinds_are_counted test_limit_holds test_many_mappings_are_spared test_map_shows_the_heap \
+	test_kinds_are_counted test_limit_holds test_many_heaps_take_little test_many_mappings_are_spared \
+	test_map_shows_the_heap \
 	test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_options_take_effect \
 	test_os_failure_is_survived test_ownership_is_known test_pages_wait test_policy_in_numbers \
 	test_pool_is_exact test_realloc_keeps_contents test_refusal_changes_nothing \
 	test_refused_purges_pause test_region_grows test_reports_are_lines test_room_is_found \
+	test_short_superslabs_grow \
 	test_runs_of_bits_are_found test_settings_are_checked test_slabs_agree test_statistics_are_exact \
 	test_superslabs_are_found test_what_waits_goes_in_order test_words_are_compared \
 	test_zalloc_zeroes

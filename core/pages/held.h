@@ -57,6 +57,8 @@ typedef struct hak_pages {
     bool at_once : 1;          /* pages go back at once, whatever the policy says */
     bool holds_back : 1;       /* a class with a slab is served: hak__reserve is not for it */
     bool may_be_dirty : 1;     /* pages that count as untouched may hold what was in them */
+    bool keeps_whole : 1;      /* each of its superslabs is to be mapped whole: scatter.h */
+    uint32_t growing;          /* number of the superslab that is short, from 1 on; 0: none */
 } hak_pages;
 
 /* What it trades between speed and memory: a constant where the build fixes it. */

@@ -2,6 +2,7 @@
 
 #include "os/os.h"
 #include "pages/accounts.h"
+#include "pages/growth.h"
 #include "pages/superslabs.h"
 #include "pages/supply.h"
 #include "pages/units.h"
@@ -37,7 +38,11 @@ static size_t touch_run(hak_pages *pages, hak_superslab *super, size_t bytes)
 /* Those that come with a superslab from the pool count too. */
 static size_t prewarm_new(hak_pages *pages, size_t bytes)
 {
-    hak_superslab *super = hak__supply_take(pages);
+    size_t units = hak__up(bytes, (size_t)1 << HAK_UNIT_SHIFT) >> HAK_UNIT_SHIFT;
+    if (units > HAK_SUPERSLAB_UNITS) units = HAK_SUPERSLAB_UNITS;
+    hak_superslab *super = hak__growth_by(pages, units);
+    if (super) return touch_run(pages, super, bytes);
+    super = hak__supply_take(pages, hak__growth_least(pages, units));
     if (!super || !hak__units_adopt(pages, super)) return 0;
     size_t touched = hak__superslab_retained(super);
     if (touched < bytes && super->free & ~super->dirty)

@@ -49,6 +49,7 @@ typedef struct hak_superslab {
     bool huge_moved;    /* HUGE: its pages have been moved here */
     uint8_t block_kind; /* HUGE: what it is for: heap/kinds.h */
     int8_t list;        /* SLABS: which of its owner's lists: superslabs.h */
+    bool apart;         /* its mapping joins no other: it is short, or has been: mapping.h */
     uint32_t over;      /* waiting: the tick at which it goes: waiting.h */
     size_t huge_mapped; /* HUGE: bytes from its start that are mapped */
     uint8_t units;      /* SLABS, NESTS: the first so many are mapped, and in no bit are others */

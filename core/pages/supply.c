@@ -8,6 +8,12 @@
 #define UNUSED_MOST 8            /* superslabs that stay, of nests none of which is in use */
 #define NESTS_FEW   ((size_t)16) /* units that are mapped for the first nests */
 
+/* How many units of a short superslab are mapped first; and where more than so many superslabs are,
+ * so that there may be many heaps, fewer: with its nest a heap has eight. */
+#define FIRST       ((size_t)16)
+#define FIRST_LATER ((size_t)7)
+#define LITTLE      (((size_t)64 << 20) / HAK_SUPERSLAB_SIZE)
+
 static hak_superslab *pool; /* superslabs without owner whose pages are kept; LIFO */
 static size_t pool_bytes;   /* touched in them, and in free nests */
 
@@ -37,7 +43,7 @@ static hak_superslab *take_from_pool(void)
     return super;
 }
 
-/* A superslab of at least so many free units, some of which may be dirty. */
+/* A superslab of free units, of which a new one has at least so many; some may be dirty. */
 static hak_superslab *take(hak_superslab_type type, size_t units)
 {
     hak_superslab *super = type == HAK_SUPERSLAB_SLABS ? hak__waiting_take() : NULL;
@@ -51,14 +57,63 @@ static hak_superslab *take(hak_superslab_type type, size_t units)
     return super;
 }
 
-hak_superslab *hak__supply_take(struct hak_pages *pages)
+/* ------------------------------------------------------------------ short superslabs */
+
+static bool little_is_taken(void)
+{
+    return hak__mapping_count() < LITTLE;
+}
+
+/* Of how many units one is mapped that needs so many. */
+static size_t first_units(size_t least)
+{
+    if (!hak__mapping_may_be_short()) return HAK_SUPERSLAB_UNITS;
+    size_t first = little_is_taken() ? FIRST : FIRST_LATER;
+    return first > least ? first : least;
+}
+
+/* Of how many when it grows: twice as many, in so few steps that a heap does not pay for them. */
+static size_t next_units(size_t units, size_t least)
+{
+    size_t next = 2 * units > least ? 2 * units : least;
+    return next <= HAK_SUPERSLAB_UNITS / 2 ? next : HAK_SUPERSLAB_UNITS;
+}
+
+/* Of a whole one that was large for somebody else, no more stays mapped than `units`, and what has
+ * pages; unless that is most of it. */
+static void shorten(hak_superslab *super, size_t units)
+{
+    if (!super->region->grows || super->units < HAK_SUPERSLAB_UNITS || little_is_taken()) return;
+    size_t dirty = super->dirty ? HAK_SUPERSLAB_UNITS - (size_t)__builtin_clzll(super->dirty) : 0;
+    if (units < dirty) units = dirty;
+    if (units > HAK_SUPERSLAB_UNITS / 2) return;
+    hak__mapping_shorten(super, units);
+    super->free = hak__superslab_all(super);
+}
+
+hak_superslab *hak__supply_take(struct hak_pages *pages, size_t least)
 {
     hak__region_start();
     hak__region_lock();
-    hak_superslab *super = take(HAK_SUPERSLAB_SLABS, HAK_SUPERSLAB_UNITS);
-    if (super) super->owner = pages;
+    size_t units = first_units(least);
+    hak_superslab *super = take(HAK_SUPERSLAB_SLABS, units);
+    if (super) {
+        shorten(super, units);
+        super->owner = pages;
+    }
     hak__region_unlock();
     return super;
+}
+
+hak_mapped hak__supply_grow(hak_superslab *super, size_t least)
+{
+    hak__region_lock();
+    size_t had = super->units, units = next_units(had, least);
+    hak_mapped mapped = hak__mapping_grow(super, units);
+    if (mapped != HAK_MAPPED && units > least) mapped = hak__mapping_grow(super, least);
+    super->free |= hak__bits(had, super->units - had);
+    hak__region_unlock();
+    return mapped;
 }
 
 static void make_free(hak_superslab *super)
@@ -93,9 +148,10 @@ void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max)
 {
     hak__region_lock();
     hak__supply_orphan(super);
-    if (touched == 0) {
+    bool is_pooled = touched && pool_bytes + touched <= pool_max;
+    if (touched == 0 && super->units == HAK_SUPERSLAB_UNITS) {
         make_free(super);
-    } else if (pool_bytes + touched <= pool_max || !purge(super)) {
+    } else if (is_pooled || !purge(super)) {
         put_into_pool(super, touched);
     }
     hak__region_unlock();

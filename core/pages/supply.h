@@ -5,9 +5,14 @@
 
 #include "pages/region.h"
 
-/* Takes a committed superslab for `heap`, all its units free. They are clean, or, from the pool,
- * touched as their records say. NULL when memory is exhausted. */
-hak_superslab *hak__supply_take(struct hak_pages *pages);
+/* Takes a superslab for a heap, all its units free that are mapped: HAK_SUPERSLAB_UNITS, or fewer.
+ * A new one has at least so many; one from the pool may have fewer. They are clean, or, from the
+ * pool, touched as their records say. NULL when memory is exhausted. */
+hak_superslab *hak__supply_take(struct hak_pages *pages, size_t least);
+
+/* Maps more units of a heap's superslab, `least` at least in all: they are free. Where others have
+ * mapped something (HAK_TAKEN), it cannot grow. */
+hak_mapped hak__supply_grow(hak_superslab *super, size_t least);
 
 /* Gives a superslab of free units back, `touched` bytes of which are in use by no one. Up to
  * `pool_max` bytes of the process stay in the pool; what is more goes to the OS. */

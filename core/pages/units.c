@@ -2,6 +2,7 @@
 
 #include "os/os.h"
 #include "pages/accounts.h"
+#include "pages/growth.h"
 #include "pages/reaper.h"
 #include "pages/scatter.h"
 #include "pages/superslabs.h"
@@ -236,11 +237,26 @@ static void set_unused(hak_unit *run, size_t from, size_t end)
     for (size_t i = from; i < end; i++) run[i] = (hak_unit){.touched = run[i].touched};
 }
 
-static hak_superslab *take_superslab(hak_pages *pages)
+static hak_superslab *take_superslab(hak_pages *pages, size_t least)
 {
     hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
-    hak_superslab *super = hak__supply_take(pages);
-    return super && hak__units_adopt(pages, super) ? super : NULL;
+    hak_superslab *super = hak__supply_take(pages, hak__growth_least(pages, least));
+    if (!super || !hak__units_adopt(pages, super)) return NULL;
+    if (pages->keeps_whole) hak__growth_by(pages, HAK_SUPERSLAB_UNITS);
+    return super;
+}
+
+/* Where a run can be once the heap has more units: in its short superslab, or in another one. */
+static hak_place take_more(hak_pages *pages, size_t count, size_t align)
+{
+    hak_place found = hak__growth_find(pages, count, align);
+    while (!found.super) {
+        hak_superslab *super = take_superslab(pages, count);
+        if (!super) break;
+        found =
+            super->units < count ? hak__growth_find(pages, count, align) : (hak_place){super, 0};
+    }
+    return found;
 }
 
 static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_unit_state state)
@@ -264,7 +280,7 @@ hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit
     hak_place found = find_run(pages, count, align);
     if (!found.super) {
         if (pages->region || count > HAK_SUPERSLAB_UNITS) return NULL;
-        found.super = take_superslab(pages);
+        found = take_more(pages, count, align);
         if (!found.super) return NULL;
     }
     return take_at(pages, found, count, state);
@@ -275,7 +291,7 @@ hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_
     hak_place found = find_run(pages, 1, 1);
     bool has_pages = found.super && found.super->dirty >> found.bit & 1;
     if (pages->region || !last->start || has_pages) return hak__units_take(pages, 1, 1, state);
-    hak_superslab *more = hak__scatter_needs_another(pages, last) ? take_superslab(pages) : NULL;
+    hak_superslab *more = hak__scatter_needs_another(pages, last) ? take_superslab(pages, 1) : NULL;
     hak_place other = more ? (hak_place){more, 0} : hak__scatter(last);
     return other.super ? take_at(pages, other, 1, state) : hak__units_take(pages, 1, 1, state);
 }
@@ -324,7 +340,10 @@ bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count)
     size_t unit = (size_t)(run - region->slabs);
     size_t had = run->units;
     if (count > had) {
-        if (!all_free(pages, region, unit + had, count - had)) return false;
+        if (!all_free(pages, region, unit + had, count - had) &&
+            !hak__growth_behind(pages, &region->supers[unit / 64], unit % 64 + had,
+                                unit % 64 + count))
+            return false;
         mark(pages, region, unit + had, count - had, false);
         set_interior(run, had, count);
     } else {

@@ -32,10 +32,10 @@ CT_THREADED  := test_heaps_are_independent test_pages_wait
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
 CT_FOR_CPYTHON := test_blocks_fit_and_align test_heaps_are_small test_kinds_are_counted test_limit_holds \
-	test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept \
+	test_many_heaps_take_little test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept \
 	test_os_failure_is_survived test_pages_are_accounted_for \
-	test_ownership_is_known test_realloc_keeps_contents test_slabs_agree test_statistics_are_exact \
-	test_trim_gives_back test_zalloc_zeroes
+	test_ownership_is_known test_realloc_keeps_contents test_short_superslabs_grow test_slabs_agree \
+	test_statistics_are_exact test_trim_gives_back test_zalloc_zeroes
 
 # What runs against the build with a fixed profile. The others choose one.
 CT_FOR_FAST := test_blocks_fit_and_align test_growth_moves_pages test_limit_holds \
