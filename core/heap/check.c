@@ -110,11 +110,9 @@ static size_t check_unit(const hak_heap *heap, const hak_superslab *super, size_
 
 static void add_superslab(const hak_heap *heap, const hak_superslab *super, sums *found)
 {
-    HAK_ASSERT(super->owner == &heap->pages && super->type == HAK_SUPERSLAB_SLABS &&
-               super->mapped);
-    size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
-    for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
-        if (first + unit >= super->region->units) break;
+    HAK_ASSERT(super->owner == &heap->pages && super->type == HAK_SUPERSLAB_SLABS && super->mapped);
+    HAK_ASSERT(!((super->free | super->dirty | super->tails) & ~hak__superslab_all(super)));
+    for (size_t unit = 0; unit < super->units; unit++) {
         const hak_slab *record = &hak__superslab_slabs(super)[unit];
         size_t used = check_unit(heap, super, unit, found);
         HAK_ASSERT(used <= record->touched);
@@ -183,8 +181,9 @@ static void check_residence(const hak_heap *heap, const hak_superslab *super)
     enum { PAGES = HAK_SUPERSLAB_SIZE / HAK_PAGE, UNIT_PAGES = PAGES / HAK_SUPERSLAB_UNITS };
     static _Thread_local unsigned char resident[PAGES];
     if (heap->pages.may_be_dirty || hak__os_huge_pages()) return;
-    if (!hak__os_resident(hak__superslab_start(super), HAK_SUPERSLAB_SIZE, resident)) return;
-    for (size_t page = 0; page < PAGES; page++) {
+    size_t bytes = hak__superslab_bytes(super);
+    if (!hak__os_resident(hak__superslab_start(super), bytes, resident)) return;
+    for (size_t page = 0; page < bytes / HAK_PAGE; page++) {
         const hak_slab *record = &hak__superslab_slabs(super)[page / UNIT_PAGES];
         bool touched = page % UNIT_PAGES * HAK_PAGE < record->touched;
         bool purged = record->purged >> page % UNIT_PAGES & 1;

@@ -89,7 +89,7 @@ size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
     bytes &= ~(HAK_PAGE - 1);
     if (heap->pages.region || (bytes && !hak__nest_ensure_lists(heap))) bytes = 0;
     while (touched < bytes) {
-        size_t more = hak__units_prewarm(&heap->pages, bytes - touched);
+        size_t more = hak__prewarm(&heap->pages, bytes - touched);
         if (more == 0) break;
         touched += more;
     }

@@ -113,6 +113,7 @@ static hak_heap *heap_on_memory(void *memory, size_t size, bool kinds)
 void hak__heap_suit(hak_heap *heap, const hak_hints *hints)
 {
     heap->hints = hints;
+    heap->pages.keeps_whole = hints->scattered;
     if (hints->words_more && heap->spacing == HAK_SPACING_8) heap->spacing = HAK_SPACING_WORDS_MORE;
 }
 

@@ -90,12 +90,9 @@ static void put_run(hak_file *out, const hak_heap *heap, size_t unit, const hak_
 static void put_superslab(hak_file *out, const hak_heap *heap, const hak_superslab *super)
 {
     const hak_slab *slabs = hak__superslab_slabs(super);
-    size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
     put(out, "<svg class=\"superslab\" width=\"%d\" height=\"%d\">", HAK_SUPERSLAB_UNITS * CELL,
         HEIGHT);
-    for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
-        if (first + unit < super->region->units) put_run(out, heap, unit, &slabs[unit]);
-    }
+    for (size_t unit = 0; unit < super->units; unit++) put_run(out, heap, unit, &slabs[unit]);
     put(out, "</svg>\n");
 }
 

@@ -82,10 +82,9 @@ static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak
 {
     for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         const hak_slab *slabs = hak__superslab_slabs(super);
-        for (uint64_t rest = ~super->free; rest; rest &= rest - 1) {
-            size_t unit = (size_t)__builtin_ctzll(rest);
-            size_t index = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS + unit;
-            if (index < super->region->units) add_run(stats, classes, &slabs[unit]);
+        stats->committed += hak__superslab_bytes(super);
+        for (uint64_t rest = hak__superslab_all(super) & ~super->free; rest; rest &= rest - 1) {
+            add_run(stats, classes, &slabs[__builtin_ctzll(rest)]);
         }
     }
 }
@@ -127,14 +126,11 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
         .retires = heap->retires,
         .purges = heap->pages.purges,
         .refusals = heap->refusals,
-        .committed = heap->pages.super_count * HAK_SUPERSLAB_SIZE,
+        .committed = heap->pages.region ? 0 : (size_t)1 << HAK_UNIT_SHIFT, /* the nest */
     };
     if (stats->limit && stats->limit > heap->pages.footprint) {
         stats->limit_left = stats->limit - heap->pages.footprint;
     }
-    if (heap->pages.region)
-        stats->committed = heap->pages.region->units << heap->pages.region->unit_shift;
-    else stats->committed += (size_t)1 << HAK_UNIT_SHIFT; /* the nest */
     size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
     stats->metadata = sizeof(hak_slab) + heap->pages.super_count * records;
     stats->metadata += head_pages(heap);

@@ -57,6 +57,8 @@ typedef struct hak_pages {
     bool at_once : 1;          /* purge with MADV_DONTNEED, whatever the policy says */
     bool holds_back : 1;       /* the request is for a class with a slab: leaves hak__reserve */
     bool may_be_dirty : 1;     /* after a lazy purge: untouched pages may have old contents */
+    bool keeps_whole : 1;      /* all superslabs are mapped whole: scatter.h */
+    uint32_t growing;          /* number of the short superslab, counted from 1; 0: none */
 } hak_pages;
 
 /* The profile; a constant if the build fixes it. */

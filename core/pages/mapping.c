@@ -13,6 +13,9 @@
 /* Of the process's mappings (vm.max_map_count, 65,530) the region should not have more. */
 #define MAPPINGS_MANY ((size_t)8192)
 
+/* Short superslabs should not have more mappings than this. Those of huge blocks are extra. */
+#define APART_MOST ((size_t)16384)
+
 /* NEAR: with records of units, for slabs; FAR: for huge blocks only. */
 enum { NEAR, FAR, LISTS };
 static hak_superslab *spares[LISTS];
@@ -21,7 +24,8 @@ static size_t spare_count, mapped_count; /* superslabs */
 /* Mappings begin and end at a border between superslabs, at the end of a huge block that is mapped
  * in part, and round one whose pages have been moved. */
 static atomic_size_t borders, ends, moved_blocks;
-static size_t missing; /* bytes behind such ends */
+static size_t missing;     /* bytes behind such ends, and behind short superslabs */
+static size_t apart_count; /* mapped superslabs that do not join their neighbours */
 
 bool hak__mapping_crowded(void)
 {
@@ -29,6 +33,11 @@ bool hak__mapping_crowded(void)
                atomic_load_explicit(&ends, memory_order_relaxed) +
                2 * atomic_load_explicit(&moved_blocks, memory_order_relaxed) >
            MAPPINGS_MANY;
+}
+
+bool hak__mapping_may_be_short(void)
+{
+    return apart_count < APART_MOST && !hak__mapping_crowded();
 }
 
 /* ------------------------------------------------------------------ accounts */
@@ -52,6 +61,10 @@ void hak__mapping_set(hak_superslab *super, bool mapped)
     mapped_count += change;
     super->region->mapped += change;
     super->mapped = mapped;
+    if (!mapped && super->apart) {
+        super->apart = false;
+        apart_count--;
+    }
 }
 
 void hak__mapping_set_end(hak_superslab *super, size_t end)
@@ -88,12 +101,25 @@ static void take_spare(hak_superslab *super)
     spare_count--;
 }
 
-/* Notes how many units of a superslab are mapped. */
+static size_t missing_of(const hak_superslab *super)
+{
+    return HAK_SUPERSLAB_SIZE - hak__superslab_bytes(super);
+}
+
+/* Sets the mapped units of a mapped superslab. Other threads may read them at the same time, to
+ * find the region of a pointer. */
 static void set_units(hak_superslab *super, size_t units)
 {
-    size_t bytes = units << HAK_UNIT_SHIFT;
-    super->units = (uint8_t)units;
-    if (bytes < HAK_SUPERSLAB_SIZE) missing += HAK_SUPERSLAB_SIZE - bytes, ends++;
+    __atomic_store_n(&super->units, (uint8_t)units, __ATOMIC_RELAXED);
+    missing += missing_of(super);
+    if (units == HAK_SUPERSLAB_UNITS || super->apart) return;
+    super->apart = true;
+    apart_count++;
+}
+
+static char *end_of(const hak_superslab *super)
+{
+    return hak__superslab_start(super) + hak__superslab_bytes(super);
 }
 
 hak_mapped hak__mapping_add(hak_superslab *super, size_t units)
@@ -107,11 +133,31 @@ hak_mapped hak__mapping_add(hak_superslab *super, size_t units)
 
 bool hak__mapping_remove(hak_superslab *super)
 {
-    size_t bytes = (size_t)super->units << HAK_UNIT_SHIFT;
-    if (!hak__os_unmap(hak__superslab_start(super), bytes)) return false;
-    if (bytes < HAK_SUPERSLAB_SIZE) missing -= HAK_SUPERSLAB_SIZE - bytes, ends--;
+    if (!hak__os_unmap(hak__superslab_start(super), hak__superslab_bytes(super))) return false;
+    missing -= missing_of(super);
     hak__mapping_set(super, false);
     return true;
+}
+
+hak_mapped hak__mapping_grow(hak_superslab *super, size_t units)
+{
+    size_t more = (units - super->units) << HAK_UNIT_SHIFT;
+    hak_mapped mapped;
+    do {
+        mapped = hak__os_map_at(end_of(super), more);
+    } while (mapped == HAK_REFUSED && hak__mapping_trim_all());
+    if (mapped != HAK_MAPPED) return mapped;
+    missing -= missing_of(super);
+    set_units(super, units);
+    return mapped;
+}
+
+void hak__mapping_shorten(hak_superslab *super, size_t units)
+{
+    size_t less = (super->units - units) << HAK_UNIT_SHIFT;
+    if (!hak__os_unmap(end_of(super) - less, less)) return;
+    missing -= missing_of(super);
+    set_units(super, units);
 }
 
 /* The next superslabs from `*first` on, below `count`, that are not mapped: [*first, result). */
@@ -168,8 +214,10 @@ static size_t spares_most(void)
 
 bool hak__mapping_drop(hak_superslab *super)
 {
-    bool may_stay = super->region->grows && spare_count < spares_most();
+    bool is_whole = super->units == HAK_SUPERSLAB_UNITS;
+    bool may_stay = is_whole && super->region->grows && spare_count < spares_most();
     if (!may_stay && hak__mapping_remove(super)) return true;
+    if (!is_whole) return false;
     return hak__os_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE) ||
            (may_stay && hak__mapping_remove(super));
 }

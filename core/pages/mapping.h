@@ -14,6 +14,13 @@ hak_superslab *hak__mapping_take(void);
 /* Maps the first `units` of a superslab that is not mapped. */
 hak_mapped hak__mapping_add(hak_superslab *super, size_t units);
 
+/* Maps more of a short superslab, up to its first `units`. */
+hak_mapped hak__mapping_grow(hak_superslab *super, size_t units);
+
+/* Makes a superslab short: unmaps all but its first `units`. Nobody uses the others. No change if
+ * the OS refuses. */
+void hak__mapping_shorten(hak_superslab *super, size_t units);
+
 /* Unmaps a superslab, which is not free yet. False, and no change, when the OS refuses. */
 bool hak__mapping_remove(hak_superslab *super);
 
@@ -21,8 +28,8 @@ bool hak__mapping_remove(hak_superslab *super);
  * which lies in the last. On refusal nothing has changed. */
 hak_mapped hak__mapping_add_run(hak_superslab *from, size_t count, char *end);
 
-/* Takes the pages of a superslab, which is clean then, and unmaps it unless it may stay. False, and
- * no change, when the OS refuses. It is not free yet. */
+/* Takes the pages of a superslab, which is clean then, and unmaps it unless it may stay; a short
+ * one may not. False, and no change, when the OS refuses. It is not free yet. */
 bool hak__mapping_drop(hak_superslab *super);
 
 /* Free superslabs that may not stay are unmapped: to be called after they have become free. */
@@ -46,6 +53,10 @@ void hak__mapping_set_moved(hak_superslab *super, bool moved);
 /* Whether the regions have so many kernel mappings that there should not be more: their number is
  * limited for a process, and its threads need some too. Takes no lock. */
 bool hak__mapping_crowded(void);
+
+/* Whether there may be one more short superslab. Each is a kernel mapping of its own, also after it
+ * has grown: its pages keep it from joining its neighbours. */
+bool hak__mapping_may_be_short(void);
 
 /* How many superslabs are mapped, and how many bytes of them. */
 size_t hak__mapping_count(void);

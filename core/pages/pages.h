@@ -8,6 +8,7 @@
 #include "pages/hugespace.h"
 #include "pages/kept.h"
 #include "pages/mapping.h"
+#include "pages/prewarm.h"
 #include "pages/purge.h"
 #include "pages/reaper.h"
 #include "pages/region.h"

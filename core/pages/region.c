@@ -184,7 +184,8 @@ static bool is_mapped(const hak_region *region, const void *p)
     if (!super->mapped) return false;
     if (super->type == HAK_SUPERSLAB_TAIL) super -= super->run;
     bool is_huge = super->type == HAK_SUPERSLAB_HUGE;
-    size_t mapped = is_huge ? super->huge_mapped : (size_t)super->units << HAK_UNIT_SHIFT;
+    size_t units = __atomic_load_n(&super->units, __ATOMIC_RELAXED);
+    size_t mapped = is_huge ? super->huge_mapped : units << HAK_UNIT_SHIFT;
     return (size_t)((const char *)p - hak__superslab_start(super)) < mapped;
 }
 
@@ -268,11 +269,12 @@ static hak_superslab *take_from(hak_region *region, size_t units)
     }
 }
 
-static hak_superslab *take_from_spill(size_t units)
+/* A superslab of a spill region: they are mapped whole. */
+static hak_superslab *take_from_spill(void)
 {
     size_t slot = 0;
     for (hak_region *region; (region = hak__region_next(&slot)) != NULL;) {
-        hak_superslab *super = take_from(region, units);
+        hak_superslab *super = take_from(region, HAK_SUPERSLAB_UNITS);
         if (super) return super;
     }
     for (size_t superslabs = SPILL_SUPERSLABS; superslabs >= 2; superslabs /= 2) {
@@ -288,7 +290,7 @@ hak_superslab *hak__region_take_free(size_t units)
     hak_superslab *super = hak__mapping_take();
     if (!super) super = take_from(&hak__shared, units);
     if (!super && hak__mapping_trim_all()) super = take_from(&hak__shared, units);
-    if (!super) super = take_from_spill(units);
+    if (!super) super = take_from_spill();
     if (super) hak__room_mark(&super->region->room, hak__superslab_index(super), 1, true);
     return super;
 }

@@ -44,8 +44,10 @@ hak_region *hak__region_on_memory(void *memory, size_t size, size_t control_size
         hak__room_open(&region->room, units, UNITS_A_LEAF, (void *)room);
         for (size_t i = 0; i < superslabs; i++) {
             size_t left = units - i * HAK_SUPERSLAB_UNITS;
+            if (left > HAK_SUPERSLAB_UNITS) left = HAK_SUPERSLAB_UNITS;
             region->supers[i] = (hak_superslab){
-                .free = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1,
+                .free = hak__bits(0, left),
+                .units = (uint8_t)left,
                 .region = region,
                 .type = HAK_SUPERSLAB_SLABS,
                 .mapped = true,

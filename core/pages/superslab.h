@@ -49,9 +49,10 @@ typedef struct hak_superslab {
     bool huge_moved;    /* HUGE: its pages have been moved here */
     uint8_t block_kind; /* HUGE: what it is for: heap/kinds.h */
     int8_t list;        /* SLABS: which of its owner's lists: superslabs.h */
+    bool apart;         /* is or was short: its mapping joins no other: mapping.h */
     uint32_t over;      /* waiting: the tick at which it goes: waiting.h */
     size_t huge_mapped; /* HUGE: bytes from its start that are mapped */
-    uint8_t units;      /* that are mapped: 64, but of NESTS fewer where there are few */
+    uint8_t units;      /* SLABS, NESTS: mapped units. Only they have bits */
     uint8_t reserved[7];
 } hak_superslab;
 
@@ -109,6 +110,18 @@ static inline size_t hak__superslab_index(const hak_superslab *super)
 static inline hak_unit *hak__superslab_slabs(const hak_superslab *super)
 {
     return &super->region->slabs[hak__superslab_index(super) * HAK_SUPERSLAB_UNITS];
+}
+
+/* A bit for each mapped unit. */
+static inline uint64_t hak__superslab_all(const hak_superslab *super)
+{
+    return hak__bits(0, super->units);
+}
+
+/* The bytes that are mapped of a superslab of units. */
+static inline size_t hak__superslab_bytes(const hak_superslab *super)
+{
+    return (size_t)super->units << super->region->unit_shift;
 }
 
 /* Bytes that have been touched of a superslab's free units. */

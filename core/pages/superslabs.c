@@ -27,10 +27,13 @@ static bool has_dirty(const hak_superslab *super)
     return (super->free & super->dirty) != 0;
 }
 
+/* A superslab with all its units free is in the list of the longest runs, even if it is short. */
 static int list_for(const hak_superslab *super)
 {
     if (!super->free) return NO_LIST;
-    return (int)(room_of(super->free) + (has_dirty(super) ? HAK_ROOMS : 0));
+    bool is_unused = super->free == hak__superslab_all(super);
+    unsigned room = is_unused ? HAK_ROOMS - 1 : room_of(super->free);
+    return (int)(room + (has_dirty(super) ? HAK_ROOMS : 0));
 }
 
 /* Takes a superslab out of its list, if it is in one. */
@@ -76,6 +79,17 @@ void hak__superslabs_clear_tails(hak_pages *pages, hak_superslab *super, uint64_
     if (super->next_tailed) super->next_tailed->previous_tailed = super->previous_tailed;
 }
 
+/* The last superslab of a caller's memory may be short for good. */
+static bool may_grow(const hak_superslab *super)
+{
+    return super->units < HAK_SUPERSLAB_UNITS && super->region == hak__region_shared();
+}
+
+hak_superslab *hak__superslabs_growing(const hak_pages *pages)
+{
+    return pages->growing ? &hak__region_shared()->supers[pages->growing - 1] : NULL;
+}
+
 void hak__superslabs_add(hak_pages *pages, hak_superslab *super)
 {
     hak_superslab_lists *lists = pages->supers;
@@ -87,6 +101,7 @@ void hak__superslabs_add(hak_pages *pages, hak_superslab *super)
     if (lists->owned) lists->owned->previous_owned = super;
     lists->owned = super;
     pages->super_count++;
+    if (may_grow(super)) pages->growing = (uint32_t)hak__superslab_index(super) + 1;
     hak__superslabs_changed(pages, super);
 }
 
@@ -99,6 +114,7 @@ void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
     else lists->owned = super->next_owned;
     if (super->next_owned) super->next_owned->previous_owned = super->previous_owned;
     if (lists->cursor.super == super) lists->cursor = (hak_cursor){0};
+    if (hak__superslabs_growing(pages) == super) pages->growing = 0;
     pages->super_count--;
 }
 

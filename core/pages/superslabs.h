@@ -13,6 +13,9 @@
 void hak__superslabs_add(hak_pages *pages, hak_superslab *super);
 void hak__superslabs_remove(hak_pages *pages, hak_superslab *super);
 
+/* The short superslab of the heap; NULL if there is none, or if it cannot grow. */
+hak_superslab *hak__superslabs_growing(const hak_pages *pages);
+
 /* Keeps a superslab in the list that fits it; to be told of each change of its free units, or of
  * those with pages. */
 void hak__superslabs_changed(hak_pages *pages, hak_superslab *super);

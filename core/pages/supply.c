@@ -8,6 +8,12 @@
 #define UNUSED_MOST 8            /* superslabs that stay, of nests none of which is in use */
 #define NESTS_FEW   ((size_t)16) /* units that are mapped for the first nests */
 
+/* The units of a short superslab that are mapped first. Fewer if the process has many superslabs,
+ * and so perhaps many heaps: together with its nest a heap has eight units then. */
+#define FIRST         ((size_t)16)
+#define FIRST_OF_MANY ((size_t)7)
+#define MANY          (((size_t)64 << 20) / HAK_SUPERSLAB_SIZE)
+
 static hak_superslab *pool; /* superslabs without owner whose pages are kept; LIFO */
 static size_t pool_bytes;   /* touched in them, and in free nests */
 
@@ -37,12 +43,7 @@ static hak_superslab *take_from_pool(void)
     return super;
 }
 
-static uint64_t all_units(const hak_superslab *super)
-{
-    return hak__bits(0, super->units);
-}
-
-/* A superslab of at least so many free units, some of which may be dirty. */
+/* A superslab of free units, some of which may be dirty. A new one has at least `units`. */
 static hak_superslab *take(hak_superslab_type type, size_t units)
 {
     hak_superslab *super = type == HAK_SUPERSLAB_SLABS ? hak__waiting_take() : NULL;
@@ -51,19 +52,68 @@ static hak_superslab *take(hak_superslab_type type, size_t units)
     if (super) {
         superslabs_taken++;
         super->type = type;
-        super->free = all_units(super);
+        super->free = hak__superslab_all(super);
     }
     return super;
 }
 
-hak_superslab *hak__supply_take(struct hak_pages *pages)
+/* ------------------------------------------------------------------ short superslabs */
+
+static bool are_few(void)
+{
+    return hak__mapping_count() < MANY;
+}
+
+/* The units to map of a superslab that needs `least`. */
+static size_t first_units(size_t least)
+{
+    if (!hak__mapping_may_be_short()) return HAK_SUPERSLAB_UNITS;
+    size_t first = are_few() ? FIRST : FIRST_OF_MANY;
+    return first > least ? first : least;
+}
+
+/* The units to map when it grows: twice as many, so that few steps lead to a whole one. */
+static size_t next_units(size_t units, size_t least)
+{
+    size_t next = 2 * units > least ? 2 * units : least;
+    return next <= HAK_SUPERSLAB_UNITS / 2 ? next : HAK_SUPERSLAB_UNITS;
+}
+
+/* Of a whole superslab that another heap has left, only the first `units` and those with pages stay
+ * mapped. If these are most of it, it stays whole. */
+static void shorten(hak_superslab *super, size_t units)
+{
+    if (!super->region->grows || super->units < HAK_SUPERSLAB_UNITS || are_few()) return;
+    size_t dirty = super->dirty ? HAK_SUPERSLAB_UNITS - (size_t)__builtin_clzll(super->dirty) : 0;
+    if (units < dirty) units = dirty;
+    if (units > HAK_SUPERSLAB_UNITS / 2) return;
+    hak__mapping_shorten(super, units);
+    super->free = hak__superslab_all(super);
+}
+
+hak_superslab *hak__supply_take(struct hak_pages *pages, size_t least)
 {
     hak__region_start();
     hak__region_lock();
-    hak_superslab *super = take(HAK_SUPERSLAB_SLABS, HAK_SUPERSLAB_UNITS);
-    if (super) super->owner = pages;
+    size_t units = first_units(least);
+    hak_superslab *super = take(HAK_SUPERSLAB_SLABS, units);
+    if (super) {
+        shorten(super, units);
+        super->owner = pages;
+    }
     hak__region_unlock();
     return super;
+}
+
+hak_mapped hak__supply_grow(hak_superslab *super, size_t least)
+{
+    hak__region_lock();
+    size_t had = super->units, units = next_units(had, least);
+    hak_mapped mapped = hak__mapping_grow(super, units);
+    if (mapped != HAK_MAPPED && units > least) mapped = hak__mapping_grow(super, least);
+    super->free |= hak__bits(had, super->units - had);
+    hak__region_unlock();
+    return mapped;
 }
 
 static void make_free(hak_superslab *super)
@@ -77,7 +127,7 @@ static bool purge(hak_superslab *super)
 {
     if (!hak__mapping_drop(super)) return false;
     hak_unit *slabs = hak__superslab_slabs(super);
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 0;
+    for (size_t i = 0; i < super->units; i++) slabs[i].touched = 0;
     super->dirty = 0;
     make_free(super);
     return true;
@@ -98,9 +148,10 @@ void hak__supply_give(hak_superslab *super, size_t touched, size_t pool_max)
 {
     hak__region_lock();
     hak__supply_orphan(super);
-    if (touched == 0) {
+    bool is_pooled = touched && pool_bytes + touched <= pool_max;
+    if (touched == 0 && super->units == HAK_SUPERSLAB_UNITS) {
         make_free(super);
-    } else if (pool_bytes + touched <= pool_max || !purge(super)) {
+    } else if (is_pooled || !purge(super)) {
         put_into_pool(super, touched);
     }
     hak__region_unlock();
@@ -124,7 +175,7 @@ static hak_unit *take_nest(void)
 {
     hak_superslab *super = nests.first ? nests.first : nests_new();
     if (!super) return NULL;
-    if (super->free == all_units(super)) nests_unused--;
+    if (super->free == hak__superslab_all(super)) nests_unused--;
     uint64_t dirty = super->free & super->dirty;
     unsigned bit = (unsigned)__builtin_ctzll(dirty ? dirty : super->free);
     super->free &= ~((uint64_t)1 << bit);
@@ -180,7 +231,7 @@ static bool purge_nests(hak_superslab *super)
         run = hak__bits_lowest_run(rest);
         if (!purge_run(super, run)) return false;
     }
-    if (super->free != all_units(super) || super->dirty) return true;
+    if (super->free != hak__superslab_all(super) || super->dirty) return true;
     if (super->units < HAK_SUPERSLAB_UNITS && !hak__mapping_remove(super)) return false;
     hak__line_remove(&nests, super);
     nests_unused--;
@@ -211,7 +262,7 @@ void hak__supply_give_nest(hak_unit *nest, size_t pool_max)
     if (nest->touched) super->dirty |= bit;
     pool_bytes += nest->touched;
     *nest = (hak_unit){.touched = nest->touched};
-    bool is_unused = super->free == all_units(super);
+    bool is_unused = super->free == hak__superslab_all(super);
     if (is_unused && ++nests_unused > UNUSED_MOST) purge_nests(super);
     if (pool_bytes > pool_max) shrink_nests(pool_max / 2);
     hak__region_unlock();

@@ -5,9 +5,14 @@
 
 #include "pages/region.h"
 
-/* Takes a committed superslab for `heap`, all its units free. They are clean, or, from the pool,
- * touched as their records say. NULL when memory is exhausted. */
-hak_superslab *hak__supply_take(struct hak_pages *pages);
+/* Takes a superslab for a heap. Its mapped units are free. A new superslab has at least `least` of
+ * them, and they are clean. One from the pool may have fewer, and its records say what is touched.
+ * NULL if memory is exhausted. */
+hak_superslab *hak__supply_take(struct hak_pages *pages, size_t least);
+
+/* Maps more units of a heap's superslab, which are free: at least `least` in all. HAK_TAKEN: others
+ * have mapped something there, so that it cannot grow. */
+hak_mapped hak__supply_grow(hak_superslab *super, size_t least);
 
 /* Gives a superslab of free units back, `touched` bytes of which are in use by no one. Up to
  * `pool_max` bytes of the process stay in the pool; what is more goes to the OS. */

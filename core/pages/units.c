@@ -2,6 +2,7 @@
 
 #include "os/os.h"
 #include "pages/accounts.h"
+#include "pages/growth.h"
 #include "pages/reaper.h"
 #include "pages/scatter.h"
 #include "pages/superslabs.h"
@@ -103,8 +104,8 @@ static void mend(const hak_unit *slab)
 static void purge_punched(hak_superslab *super)
 {
     hak_unit *slabs = hak__superslab_slabs(super);
-    bool given = hak__region_purge(hak__superslab_start(super), HAK_SUPERSLAB_SIZE);
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
+    bool given = hak__region_purge(hak__superslab_start(super), hak__superslab_bytes(super));
+    for (size_t i = 0; i < super->units; i++) {
         if (given) slabs[i].touched = 0;
         else mend(&slabs[i]);
     }
@@ -117,14 +118,14 @@ static size_t drop(hak_pages *pages, hak_superslab *super)
     hak_unit *slabs = hak__superslab_slabs(super);
     uint32_t purged = 0;
     size_t touched = 0;
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) purged |= slabs[i].purged;
+    for (size_t i = 0; i < super->units; i++) purged |= slabs[i].purged;
     if (purged) purge_punched(super);
-    for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) {
+    for (size_t i = 0; i < super->units; i++) {
         touched += slabs[i].touched;
         slabs[i] = (hak_unit){.touched = slabs[i].touched};
     }
     hak__superslabs_remove(pages, super);
-    super->free = ~(uint64_t)0;
+    super->free = hak__superslab_all(super);
     return touched;
 }
 
@@ -156,54 +157,6 @@ bool hak__units_adopt(hak_pages *pages, hak_superslab *super)
     return true;
 }
 
-/* As many of `bytes` as the limit has room for, in pages. */
-static size_t within_limit(const hak_pages *pages, size_t bytes)
-{
-    size_t over = hak__short_of(pages, bytes);
-    return over < bytes ? (bytes - over) & ~(HAK_PAGE - 1) : 0;
-}
-
-/* Touches the first clean units of a superslab that lie side by side, up to `bytes`. */
-static size_t touch_run(hak_pages *pages, hak_superslab *super, size_t bytes)
-{
-    uint64_t clean = super->free & ~super->dirty;
-    size_t first = (size_t)__builtin_ctzll(clean), unit_size = hak__pages_unit_size(pages);
-    uint64_t behind = ~clean >> first;
-    size_t count = behind ? (size_t)__builtin_ctzll(behind) : HAK_SUPERSLAB_UNITS - first;
-    size_t size = count * unit_size < bytes ? count * unit_size : bytes;
-    if (size == 0 || !hak__os_touch(hak__superslab_start(super) + first * unit_size, size))
-        return 0;
-    hak_unit *slabs = hak__superslab_slabs(super);
-    for (size_t i = 0; i * unit_size < size; i++) {
-        slabs[first + i].touched = (uint32_t)hak__part_in_unit(size, i, unit_size);
-        super->dirty |= (uint64_t)1 << (first + i);
-    }
-    pages->retained += size;
-    hak__charge_always(pages, size);
-    hak__superslabs_changed(pages, super);
-    return size;
-}
-
-/* Those that come with a superslab from the pool count too. */
-static size_t prewarm_new(hak_pages *pages, size_t bytes)
-{
-    hak_superslab *super = hak__supply_take(pages);
-    if (!super || !hak__units_adopt(pages, super)) return 0;
-    size_t touched = hak__superslab_retained(super);
-    if (touched < bytes && super->free & ~super->dirty)
-        touched += touch_run(pages, super, within_limit(pages, bytes - touched));
-    if (touched == 0) hak__units_return(pages, super, 0);
-    return touched < bytes ? touched : bytes;
-}
-
-size_t hak__units_prewarm(hak_pages *pages, size_t bytes)
-{
-    bytes = within_limit(pages, bytes);
-    if (bytes == 0) return 0;
-    hak_superslab *super = hak__superslabs_find_clean(pages);
-    return super ? touch_run(pages, super, bytes) : prewarm_new(pages, bytes);
-}
-
 size_t hak__units_let_wait(hak_pages *pages, hak_superslab *super, size_t milliseconds)
 {
     if (pages->may_be_dirty) return hak__units_return(pages, super, 0);
@@ -219,9 +172,9 @@ size_t hak__units_return(hak_pages *pages, hak_superslab *super, size_t pool_max
     if (pages->may_be_dirty) {
         /* What looks clean may not be. */
         hak_unit *slabs = hak__superslab_slabs(super);
-        for (size_t i = 0; i < HAK_SUPERSLAB_UNITS; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
-        super->dirty = ~(uint64_t)0;
-        hak__supply_give(super, HAK_SUPERSLAB_SIZE, 0);
+        for (size_t i = 0; i < super->units; i++) slabs[i].touched = 1 << HAK_UNIT_SHIFT;
+        super->dirty = hak__superslab_all(super);
+        hak__supply_give(super, hak__superslab_bytes(super), 0);
     } else {
         hak__supply_give(super, touched, pool_max);
     }
@@ -284,11 +237,26 @@ static void set_unused(hak_unit *run, size_t from, size_t end)
     for (size_t i = from; i < end; i++) run[i] = (hak_unit){.touched = run[i].touched};
 }
 
-static hak_superslab *take_superslab(hak_pages *pages)
+static hak_superslab *take_superslab(hak_pages *pages, size_t least)
 {
     hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
-    hak_superslab *super = hak__supply_take(pages);
-    return super && hak__units_adopt(pages, super) ? super : NULL;
+    hak_superslab *super = hak__supply_take(pages, hak__growth_least(pages, least));
+    if (!super || !hak__units_adopt(pages, super)) return NULL;
+    if (pages->keeps_whole) hak__growth_by(pages, HAK_SUPERSLAB_UNITS);
+    return super;
+}
+
+/* Maps more units for a run: in the short superslab, or a further superslab. */
+static hak_place take_more(hak_pages *pages, size_t count, size_t align)
+{
+    hak_place found = hak__growth_find(pages, count, align);
+    while (!found.super) {
+        hak_superslab *super = take_superslab(pages, count);
+        if (!super) break;
+        found =
+            super->units < count ? hak__growth_find(pages, count, align) : (hak_place){super, 0};
+    }
+    return found;
 }
 
 static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_unit_state state)
@@ -312,7 +280,7 @@ hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit
     hak_place found = find_run(pages, count, align);
     if (!found.super) {
         if (pages->region || count > HAK_SUPERSLAB_UNITS) return NULL;
-        found.super = take_superslab(pages);
+        found = take_more(pages, count, align);
         if (!found.super) return NULL;
     }
     return take_at(pages, found, count, state);
@@ -323,7 +291,7 @@ hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_
     hak_place found = find_run(pages, 1, 1);
     bool has_pages = found.super && found.super->dirty >> found.bit & 1;
     if (pages->region || !last->start || has_pages) return hak__units_take(pages, 1, 1, state);
-    hak_superslab *more = hak__scatter_needs_another(pages, last) ? take_superslab(pages) : NULL;
+    hak_superslab *more = hak__scatter_needs_another(pages, last) ? take_superslab(pages, 1) : NULL;
     hak_place other = more ? (hak_place){more, 0} : hak__scatter(last);
     return other.super ? take_at(pages, other, 1, state) : hak__units_take(pages, 1, 1, state);
 }
@@ -372,7 +340,10 @@ bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count)
     size_t unit = (size_t)(run - region->slabs);
     size_t had = run->units;
     if (count > had) {
-        if (!all_free(pages, region, unit + had, count - had)) return false;
+        if (!all_free(pages, region, unit + had, count - had) &&
+            !hak__growth_behind(pages, &region->supers[unit / 64], unit % 64 + had,
+                                unit % 64 + count))
+            return false;
         mark(pages, region, unit + had, count - had, false);
         set_interior(run, had, count);
     } else {

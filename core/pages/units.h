@@ -39,11 +39,6 @@ bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count);
  * pages pass the limit, and cannot be purged, is given back: false. */
 bool hak__units_adopt(hak_pages *pages, hak_superslab *super);
 
-/* Touches some of the units that are free and have no pages, of a superslab of the heap or a new
- * one: up to `bytes`, a multiple of the page, as far as the limit allows; returns how many. They
- * are retained. The heap has lists. 0: there is no more to be had. */
-size_t hak__units_prewarm(hak_pages *pages, size_t bytes);
-
 /* Takes a superslab from the heap and gives it to the supply, whose pool may keep `pool_max` bytes;
  * returns the bytes touched in it. Its blocks, if there are any, are gone. */
 size_t hak__units_return(hak_pages *pages, hak_superslab *super, size_t pool_max);

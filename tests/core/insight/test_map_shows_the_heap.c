@@ -155,9 +155,7 @@ static void check_cells(const char *page, const hak_heap *heap)
     if (!heap->pages.region) at = expect_run(at, heap, 0, heap->nest.run);
     for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         const hak_slab *slabs = hak__superslab_slabs(super);
-        size_t first = hak__superslab_index(super) * HAK_SUPERSLAB_UNITS;
-        for (size_t unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
-            if (first + unit >= super->region->units) break;
+        for (size_t unit = 0; unit < super->units; unit++) {
             if (slabs[unit].state == HAK_UNIT_INTERIOR) continue;
             at = expect_run(at, heap, unit, &slabs[unit]);
         }

@@ -81,7 +81,7 @@ static void check(void)
         dirty += (supers[i].free & supers[i].dirty) != 0;
         clean += (supers[i].free & ~supers[i].dirty) != 0;
         tailed += supers[i].tails != 0;
-        if (supers[i].free == ~(uint64_t)0) unused[supers[i].dirty != 0]++;
+        if (supers[i].free == ones(supers[i].units)) unused[supers[i].dirty != 0]++;
     }
     REQUIRE(heap.super_count == count);
     for (hak_superslab *super = lists.owned; super; super = super->next_owned, count--) {
@@ -99,7 +99,7 @@ static void check(void)
     for (int pages = 0; pages < 2; pages++) {
         hak_superslab *first = hak__superslabs_unused(&heap, pages);
         REQUIRE(!first == !unused[pages]);
-        if (first) REQUIRE(first->free == ~(uint64_t)0 && !first->dirty == !pages);
+        if (first) REQUIRE(first->free == ones(first->units) && !first->dirty == !pages);
     }
     hak_superslab *with_clean = hak__superslabs_find_clean(&heap);
     REQUIRE(!with_clean == !clean);
@@ -116,8 +116,10 @@ static void as_a_search_of_all_finds(void **state)
         hak_superslab *super = &supers[i];
         bool all = support_below(&random, 6) == 0;
         if (!there[i]) {
-            *super = (hak_superslab){.region = &region, .free = ~(uint64_t)0};
-            super->dirty = all ? 0 : some_bits(&random);
+            size_t units = support_below(&random, 4) ? 64 : 1 + support_below(&random, 64);
+            *super = (hak_superslab){.region = &region, .free = ones(units)};
+            super->units = (uint8_t)units;
+            super->dirty = all ? 0 : some_bits(&random) & ones(units);
             hak__superslabs_add(&heap, super);
             there[i] = true;
         } else if (support_below(&random, 10) == 0) {
@@ -126,10 +128,11 @@ static void as_a_search_of_all_finds(void **state)
             REQUIRE(!lists.cursor.super);
             there[i] = false;
         } else {
-            super->free = all ? ~(uint64_t)0 : some_bits(&random);
-            super->dirty = some_bits(&random) & (all ? some_bits(&random) : ~(uint64_t)0);
+            uint64_t mapped = ones(super->units);
+            super->free = all ? mapped : some_bits(&random) & mapped;
+            super->dirty = some_bits(&random) & (all ? some_bits(&random) : mapped) & mapped;
             hak__superslabs_changed(&heap, super);
-            uint64_t units = some_bits(&random);
+            uint64_t units = some_bits(&random) & mapped;
             if (support_below(&random, 2)) hak__superslabs_set_tails(&heap, super, units);
             else hak__superslabs_clear_tails(&heap, super, units);
         }
