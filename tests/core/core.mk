@@ -37,15 +37,17 @@ CT_THREADED  := test_heaps_are_independent test_pages_wait test_reaper_is_in_nob
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
-CT_FOR_CPYTHON := test_blocks_fit_and_align test_callers_memory_suffices \
-	test_fuller_slabs_go_first test_grace_lifts_the_limit test_growing_blocks_take_pages_over \
-	test_heaps_are_small test_holes_are_given_back test_kinds_are_counted \
-	test_limit_can_be_changed test_limit_holds test_lost_addresses_are_nobodys \
-	test_many_heaps_take_little test_memory_is_used_again test_misuse_is_reported test_model_agrees test_order_is_kept \
-	test_os_failure_is_survived test_ownership_is_known test_pages_are_accounted_for \
-	test_process_is_summed_up test_realloc_keeps_contents test_refused_moves_are_survived \
-	test_retained_memory_is_bounded test_settling_gives_back test_short_superslabs_grow \
-	test_slabs_agree test_statistics_are_exact test_statistics_are_json test_trim_gives_back test_zalloc_zeroes
+CT_FOR_CPYTHON := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
+	test_grace_lifts_the_limit test_growing_blocks_take_pages_over test_heaps_are_small \
+	test_holes_are_given_back test_kinds_are_counted test_limit_can_be_changed \
+	test_limit_holds test_lost_addresses_are_nobodys test_many_heaps_take_little \
+	test_memory_is_used_again test_misuse_is_reported test_model_agrees \
+	test_order_is_kept test_os_failure_is_survived test_ownership_is_known \
+	test_pages_are_accounted_for test_process_is_summed_up test_realloc_keeps_contents \
+	test_refused_moves_are_survived test_retained_memory_is_bounded \
+	test_settling_gives_back test_short_superslabs_grow test_slabs_agree \
+	test_statistics_are_exact test_statistics_are_json test_trim_gives_back \
+	test_zalloc_zeroes
 
 # What runs against the build with a fixed profile. The others choose one.
 CT_FOR_FAST := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
