@@ -77,10 +77,8 @@ struct hak_heap {
 
     size_t loose; /* bytes of pages of partial slabs */
     hak_pace pace;
-    uint32_t collected_at;  /* the work, in KiB, when the VM had last collected … */
-    uint32_t settled_at;    /* … and when the heap was last settled after that; … */
-    uint32_t settled_free;  /* … the pages that were retained and loose after that … */
-    uint32_t settled_pages; /* … and those of the footprint */
+    size_t rests_until; /* a collection finds the program at rest before the allocation clock is
+                         * here: settle.c; 0 after a large block */
     size_t refills, retires;
     hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
                             * hak__policy */
@@ -90,13 +88,10 @@ struct hak_heap {
     uint32_t given;        /* bit for each option of its own: policy/options.h */
     uint32_t searched_bins; /* the state of the bins when memory was last searched for: reclaim.c */
     uint8_t spacing;        /* of its size classes: an index of hak__spacings */
-    bool round_searches : 1; /* the look of round_left only searches; another gives back then */
-    bool has_collected : 1;  /* at `collected_at`; … */
-    bool took_large : 1;     /* … and has handed out large blocks since */
-    bool starved : 1;        /* memory was refused lately: full slabs are used again at once … */
-    bool changed : 1;        /* … and since it was searched for, blocks have been freed */
+    bool changed : 1;       /* blocks have been freed since memory was searched for */
     size_t refusals;
-    size_t starved_at; /* the work until memory was last searched for after a refusal */
+    size_t starved_until; /* full slabs are used again at once before the allocation clock is here:
+                           * set when memory was refused */
     const hak_hints *hints;
     char name[32];
     hak_onlooker *onlooker; /* NULL: nobody has ever looked on */
@@ -148,6 +143,12 @@ static inline const hak_profile *hak__policy(const hak_heap *heap)
 {
     const hak_profile *fixed = hak__profile_fixed();
     return fixed ? fixed : &heap->policy;
+}
+
+/* Whether memory was refused lately: then full slabs are used again at once. */
+static inline bool hak__heap_starved(const hak_heap *heap)
+{
+    return heap->pace.clock < heap->starved_until;
 }
 
 /* The heap whose pages these are. */

@@ -118,29 +118,28 @@ static void what_was_not_needed_lately_is_told(void **state)
     hak_heap heap = heap_with(0, 0, 0);
     heap.pages.footprint = 10 * MIB;
     heap.pages.retained = 4 * MIB;
-    heap.pace.work = 26 * MIB - 1;
-    heap.pages.demand.peak_since = 10 * MIB;
-    heap.pages.demand.peak_in_use = 7 * MIB;
-    heap.pages.demand.recent_peak = 9 * MIB;
-    assert_int_equal(hak__heap_needed(&heap), SIZE_MAX); /* too little work to tell */
-    assert_true(heap.pages.demand.peak_in_use == 7 * MIB &&
-                heap.pages.demand.recent_peak == 9 * MIB);
-    heap.pace.work++;
+    heap.pace.clock = 26 * MIB - 1;
+    heap.pages.demand.settled_at = 10 * MIB;
+    heap.pages.demand.recent_peak = 8 * MIB;
+    hak_heap early = heap;
+    assert_int_equal(hak__heap_needed(&early), SIZE_MAX); /* too little work to tell … */
+    assert_int_equal(early.pages.demand.recent_peak, 8 * MIB);
+    assert_int_equal(early.pages.demand.settled_at, heap.pace.clock); /* … but it has settled */
+    heap.pace.clock++;
     hak_heap kept = heap;
     kept.pages.demand.prewarmed = 1;
     assert_int_equal(hak__heap_needed(&kept), SIZE_MAX);
-    kept.pages.demand.prewarmed = 0;
+    kept = heap;
     kept.policy.decommit = HAK_DECOMMIT_OFF;
     assert_int_equal(hak__heap_needed(&kept), SIZE_MAX);
-    assert_int_equal(hak__heap_needed(&heap), MIB);
+    assert_int_equal(kept.pages.demand.recent_peak, 8 * MIB);
+    assert_int_equal(hak__heap_needed(&heap), 2 * MIB);
     assert_int_equal(heap.pages.demand.recent_peak, 7 * MIB);
-    assert_int_equal(heap.pages.demand.peak_in_use, 6 * MIB);
-    assert_int_equal(heap.pages.demand.peak_since, heap.pace.work);
-    heap.pace.work += 16 * MIB;
-    heap.pages.demand.recent_peak = 5 * MIB;
-    heap.pages.demand.peak_in_use = 3 * MIB; /* below what is in use */
+    assert_int_equal(heap.pages.demand.settled_at, heap.pace.clock);
+    heap.pace.clock += 16 * MIB;
+    heap.pages.demand.recent_peak = 3 * MIB; /* below what is in use */
     assert_int_equal(hak__heap_needed(&heap), 0);
-    assert_int_equal(heap.pages.demand.recent_peak, 5 * MIB);
+    assert_int_equal(heap.pages.demand.recent_peak, 6 * MIB);
 }
 
 /* ------------------------------------------------------------------ while it is freed from */
@@ -189,33 +188,29 @@ static void of_nothing_nothing_is_given_back(void **state)
     assert_int_equal(hak__purge_some(&heap.pages, MIB), 0);
 }
 
-/* Up to a superslab beyond the bound may stay as long as superslabs wait; a purge makes the recent
- * peak matter less, by an eighth of it. */
+/* Up to a superslab beyond the bound may stay for as long after a release as superslabs wait; a
+ * purge makes the recent peak matter less, by an eighth of it. */
 static void a_little_beyond_the_bound_may_stay_for_a_moment(void **state)
 {
     (void)state;
     static const struct {
         size_t decay, beyond;
-        uint32_t since; /* when the bound was passed, in milliseconds before now; 0: it was not */
+        uint32_t since; /* when the last release began, in milliseconds before now */
         bool stays;
-    } cases[] = {{100, 4 * MIB, 0, true},    {100, 4 * MIB + 1, 0, false},
+    } cases[] = {{10000, 4 * MIB, 0, true},  {10000, 4 * MIB + 1, 0, false},
                  {0, 1, 0, false},           {10000, 1, 100, true},
                  {10000, 1, 20000, false},   {60000, MIB, 20000, true},
-                 {60000, 5 * MIB, 1, false}, {100, 0, 0, true}};
+                 {60000, 5 * MIB, 1, false}, {100, 0, 1000, true}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         hak_heap heap = heap_without_pages();
-        uint32_t now = (uint32_t)hak__os_clock();
         heap.policy.decay = cases[i].decay;
         heap.pages.retained = MIB + cases[i].beyond;
         heap.pages.footprint = 7 * MIB + heap.pages.retained;
         heap.pages.demand.recent_peak = 16 * MIB;
-        if (cases[i].since) heap.pages.demand.released.over = now - cases[i].since;
+        heap.pages.demand.released.began = (uint32_t)hak__os_clock() - cases[i].since;
         hak__excess_purge(&heap);
         REQUIRE_THAT((heap.pages.demand.recent_peak == 16 * MIB) == cases[i].stays, "case %zu", i);
         if (!cases[i].stays) assert_int_equal(heap.pages.demand.recent_peak, 14 * MIB);
-        bool noted = heap.pages.demand.released.over != 0 && cases[i].beyond;
-        if (cases[i].stays && cases[i].beyond) assert_true(noted);
-        if (cases[i].beyond == 0) assert_int_equal(heap.pages.demand.released.over, 0);
     }
     hak_heap heap = heap_without_pages();
     heap.pages.retained = 2 * MIB;
@@ -223,10 +218,6 @@ static void a_little_beyond_the_bound_may_stay_for_a_moment(void **state)
     heap.pages.demand.recent_peak = 9 * MIB;
     hak__excess_purge(&heap);
     assert_int_equal(heap.pages.demand.recent_peak, 8 * MIB); /* what is in use, at least */
-    heap.pages.demand.released.over = 1;
-    heap.pages.retained = MIB;
-    hak__excess_purge(&heap);
-    assert_int_equal(heap.pages.demand.released.over, 0);
 }
 
 /* After a refusal the OS is asked again when one purge was left out, then two, four, and so on. */
@@ -257,28 +248,33 @@ static hak_heap heap_at_its_peak(size_t footprint)
     return heap;
 }
 
+/* A step: a sixty-fourth of a peak, and 32 KiB. */
+static size_t step_of(size_t peak)
+{
+    return peak / 64 + 32 * KIB;
+}
+
 static void a_look_has_to_be_worth_it(void **state)
 {
     (void)state;
     hak_heap heap = heap_at_its_peak(64 * MIB);
-    assert_int_equal(hak__look_worth(&heap, 0), SIZE_MAX); /* no new peak */
-    assert_int_equal(hak__look_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
-    assert_int_equal(hak__look_worth(&heap, 64 * KIB - 1),
-                     (64 * MIB + 64 * KIB - 1) / 32 + 32 * KIB);
-    assert_int_equal(hak__look_worth(&heap, 64 * KIB), PAGE); /* large: pays for itself */
-    heap.pace.look_at = 64 * MIB + 1;
-    assert_int_equal(hak__look_worth(&heap, PAGE), SIZE_MAX);
-    assert_int_equal(hak__look_worth(&heap, 64 * KIB), PAGE);
-    heap.pace.work = 1;
-    assert_int_equal(hak__look_worth(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
+    assert_int_equal(hak__look_least_gain(&heap, 0), SIZE_MAX); /* no new peak */
+    assert_int_equal(hak__look_least_gain(&heap, PAGE), step_of(64 * MIB + PAGE));
+    assert_int_equal(hak__look_least_gain(&heap, 64 * KIB - 1), step_of(64 * MIB + 64 * KIB - 1));
+    assert_int_equal(hak__look_least_gain(&heap, 64 * KIB), PAGE); /* large: pays for itself */
+    heap.pace.next_scan = 64 * MIB + 1;
+    assert_int_equal(hak__look_least_gain(&heap, PAGE), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(&heap, 64 * KIB), PAGE);
+    heap.pace.clock = 1;
+    assert_int_equal(hak__look_least_gain(&heap, PAGE), step_of(64 * MIB + PAGE));
     heap.pages.demand.prewarmed = 1;
-    assert_int_equal(hak__look_worth(&heap, 64 * KIB), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(&heap, 64 * KIB), SIZE_MAX);
     heap.pages.demand.prewarmed = 0;
     heap.policy.decommit = HAK_DECOMMIT_OFF;
-    assert_int_equal(hak__look_worth(&heap, 64 * KIB), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(&heap, 64 * KIB), SIZE_MAX);
     heap.policy.decommit = HAK_DECOMMIT_FREE;
     heap.pages.footprint -= PAGE;
-    assert_int_equal(hak__look_worth(&heap, PAGE), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(&heap, PAGE), SIZE_MAX);
 }
 
 /* A heap whose peak is so far above the last step, after so many refills, with pages retained. */
@@ -289,8 +285,8 @@ static bool is_step(size_t last, size_t above, size_t refills, size_t retained)
     heap.pace.stepped_refills = 1000;
     heap.refills = 1000 + refills;
     heap.pages.retained = retained;
-    heap.pace.look_at = SIZE_MAX;
-    bool is = hak__look_worth(&heap, PAGE) == 16 * KIB;
+    heap.pace.next_scan = SIZE_MAX;
+    bool is = hak__look_least_gain(&heap, PAGE) == 32 * KIB;
     if (is)
         assert_true(heap.pace.stepped_peak == last + above &&
                     heap.pace.stepped_refills == heap.refills);
@@ -307,26 +303,24 @@ static void growth_in_earnest_is_a_step(void **state)
     assert_false(is_step(64 * MIB, step - 2 * PAGE, 0, MIB));
     assert_true(is_step(64 * MIB, step, 64 * step / PAGE, MIB));
     assert_false(is_step(64 * MIB, step, 64 * step / PAGE + 1, MIB));
-    assert_true(is_step(64 * MIB, step, 0, 16 * KIB));
-    assert_false(is_step(64 * MIB, step, 0, 16 * KIB - 1));
-    /* A small heap takes steps of a quarter of itself. */
-    assert_true(is_step(32 * KIB, 12 * KIB, 0, MIB));
-    assert_false(is_step(32 * KIB, 8 * KIB, 0, MIB));
+    assert_true(is_step(64 * MIB, step, 0, 32 * KIB));
+    assert_false(is_step(64 * MIB, step, 0, 32 * KIB - 1));
+    assert_true(is_step(32 * KIB, 36 * KIB, 0, MIB));
+    assert_false(is_step(32 * KIB, 32 * KIB, 0, MIB));
 }
 
 static void a_look_takes_its_share(void **state)
 {
     (void)state;
     hak_heap heap = heap_at_its_peak(64 * MIB);
-    assert_int_equal(hak__look_share(&heap, PAGE), (64 * MIB + PAGE) / 32 + 32 * KIB);
-    assert_int_equal(hak__look_share(&heap, 64 * KIB - 1),
-                     (64 * MIB + 64 * KIB - 1) / 32 + 32 * KIB);
-    assert_int_equal(hak__look_share(&heap, 64 * KIB), 64 * KIB);
-    assert_int_equal(hak__look_share(&heap, 10 * MIB), 10 * MIB);
+    assert_int_equal(hak__look_target(&heap, PAGE), step_of(64 * MIB + PAGE));
+    assert_int_equal(hak__look_target(&heap, 64 * KIB - 1), step_of(64 * MIB + 64 * KIB - 1));
+    assert_int_equal(hak__look_target(&heap, 64 * KIB), 64 * KIB);
+    assert_int_equal(hak__look_target(&heap, 10 * MIB), 10 * MIB);
     heap.pages.footprint -= 5 * MIB;
-    assert_int_equal(hak__look_share(&heap, 10 * MIB), 5 * MIB);
+    assert_int_equal(hak__look_target(&heap, 10 * MIB), 5 * MIB);
     heap.pages.footprint += 10 * MIB;
-    assert_int_equal(hak__look_share(&heap, PAGE), 5 * MIB + PAGE);
+    assert_int_equal(hak__look_target(&heap, PAGE), 5 * MIB + PAGE);
 }
 
 static void work_pays_for_the_next_look(void **state)
@@ -338,15 +332,15 @@ static void work_pays_for_the_next_look(void **state)
     heap.hints = &hints;
     assert_int_equal(hak__pace_work(heap.hints, 100, 7), 448);
     assert_int_equal(hak__pace_work(heap.hints, 10, 7), 70);
-    heap.pace.work = 3000;
+    heap.pace.clock = 3000;
     heap.pages.footprint_peak = 0; /* growth pays too: test_purging_is_paid_for.c */
-    hak__look_pay(&heap, 0, 0);
-    assert_int_equal(heap.pace.look_at, 3000 + 32 * KIB);
-    hak__look_pay(&heap, PAGE, 7); /* in the same look */
-    assert_int_equal(heap.pace.look_at, 3000 + 32 * KIB + PAGE + 7 * 64);
-    heap.pace.work = 3000 + 32 * KIB;
-    hak__look_pay(&heap, MIB, 1000);
-    assert_int_equal(heap.pace.look_at, 3000 + 64 * KIB + MIB + 1000 * 64);
+    hak__look_charge(&heap, 0, 0);
+    assert_int_equal(heap.pace.next_scan, 3000 + 32 * KIB);
+    hak__look_charge(&heap, PAGE, 7); /* in the same look */
+    assert_int_equal(heap.pace.next_scan, 3000 + 32 * KIB + PAGE + 7 * 128);
+    heap.pace.clock = 3000 + 32 * KIB;
+    hak__look_charge(&heap, MIB, 1000);
+    assert_int_equal(heap.pace.next_scan, 3000 + 64 * KIB + MIB + 1000 * 128);
 }
 
 /* ------------------------------------------------------------------ limits */
@@ -390,12 +384,11 @@ static void charging_keeps_the_peaks(void **state)
     heap.pages.footprint = heap.pages.footprint_peak = 3 * MIB;
     assert_true(hak__charge(&heap.pages, MIB));
     assert_true(heap.pages.footprint == 4 * MIB && heap.pages.footprint_peak == 4 * MIB);
-    assert_true(heap.pages.demand.recent_peak == 3 * MIB &&
-                heap.pages.demand.peak_in_use == 3 * MIB);
+    assert_int_equal(heap.pages.demand.recent_peak, 3 * MIB);
     hak__discharge(&heap.pages, 2 * MIB);
     assert_true(heap.pages.footprint == 2 * MIB && heap.pages.footprint_peak == 4 * MIB);
     assert_true(hak__charge(&heap.pages, PAGE) && heap.pages.demand.recent_peak == 3 * MIB);
-    assert_true(heap.pages.footprint_peak == 4 * MIB && heap.pages.demand.peak_in_use == 3 * MIB);
+    assert_int_equal(heap.pages.footprint_peak, 4 * MIB);
     assert_false(hak__charge(&heap.pages, 9 * MIB));
     assert_true(heap.pages.short_of == MIB + PAGE && heap.pages.footprint == 2 * MIB + PAGE);
     assert_true(hak__charge(&heap.pages, 8 * MIB - PAGE) && heap.pages.short_of == 0);
