@@ -31,13 +31,21 @@ static void settle(hak_heap *heap)
     }
 }
 
+/* Whether a release goes on of so much, and as much of what it has left are slabs that classes
+ * allocate from: these may be without a block, which only a look tells. */
+static bool may_have_emptied_slabs(const hak_heap *heap, size_t part)
+{
+    return hak__retain_releases(&heap->pages.demand, part) && hak__bins_pages(heap) >= part;
+}
+
 /* Minor cycles are frequent. One is worth settling after when the program has paid for the
  * footprint since the last time. Where an eighth of the footprint is free, an eighth will do. */
 static bool worth_settling(const hak_heap *heap)
 {
     size_t footprint = heap->pages.footprint, free = heap->pages.retained + heap->loose;
     size_t part = footprint / HAK_RETAIN_PART, least = free >= part ? part : footprint;
-    return hak__look_paid(heap) - heap->pages.demand.settled_at >= least;
+    return hak__look_paid(heap) - heap->pages.demand.settled_at >= least ||
+           may_have_emptied_slabs(heap, part);
 }
 
 size_t hak__heap_rest(hak_heap *heap, size_t keep)

@@ -27,18 +27,24 @@ bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most
     return (uint32_t)hak__os_clock() - demand->released.began <= wait;
 }
 
+/* Whether so many bytes come within a time that is too short for giving them back. */
+static bool is_soon(size_t bytes, uint32_t milliseconds)
+{
+    return (double)milliseconds < (double)(bytes / HAK_PAGE) * MS_PER_PAGE;
+}
+
+bool hak__retain_releases(const hak_demand *demand, size_t bytes)
+{
+    const hak_release *last = &demand->released;
+    return last->given >= bytes && is_soon(last->given, (uint32_t)hak__os_clock() - last->began);
+}
+
 /* What may be kept beside `retain_least`. */
 static size_t keep_most(const hak_profile *profile)
 {
     return profile->retain_busy < profile->retain_least
                ? 0
                : profile->retain_busy - profile->retain_least;
-}
-
-/* Whether so many bytes come within a time that is too short for giving them back. */
-static bool is_soon(size_t bytes, uint32_t milliseconds)
-{
-    return (double)milliseconds < (double)(bytes / HAK_PAGE) * MS_PER_PAGE;
 }
 
 void hak__retain_learn(const hak_profile *profile, hak_demand *demand, size_t footprint)

@@ -48,6 +48,10 @@ bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most
  * keeps as many more from now on; one that has not keeps fewer with every purge. */
 void hak__retain_learn(const hak_profile *profile, hak_demand *demand, size_t footprint);
 
+/* Whether a release of `bytes` or more goes on: it is too early for its pages to be needed again.
+ */
+bool hak__retain_releases(const hak_demand *demand, size_t bytes);
+
 /* What was in use at the peak matters less with every purge. */
 void hak__retain_forget(hak_demand *demand, size_t in_use);
 

@@ -112,6 +112,20 @@ static void releases_are_reckoned_together(void **state)
     assert_true(heap.pages.demand.released.began > 0 && heap.pages.demand.released.keep == 0);
 }
 
+/* As long as its pages would come back too soon. */
+static void a_release_goes_on_for_a_while(void **state)
+{
+    (void)state;
+    uint32_t now = (uint32_t)hak__os_clock(), hour = 3600000;
+    hak_demand demand = {.released = {.given = 4 * hour * PAGE, .began = now - hour / 2}};
+    assert_true(hak__retain_releases(&demand, 4 * hour * PAGE));
+    assert_false(hak__retain_releases(&demand, 4 * hour * PAGE + 1));
+    demand.released.began = now - hour;
+    assert_false(hak__retain_releases(&demand, PAGE));
+    demand = (hak_demand){.released.began = now};
+    assert_false(hak__retain_releases(&demand, 0));
+}
+
 static void what_was_not_needed_lately_is_told(void **state)
 {
     (void)state;
@@ -406,6 +420,7 @@ int main(void)
         cmocka_unit_test(the_bound_is_a_sum),
         cmocka_unit_test(what_is_soon_needed_again_is_kept),
         cmocka_unit_test(releases_are_reckoned_together),
+        cmocka_unit_test(a_release_goes_on_for_a_while),
         cmocka_unit_test(what_was_not_needed_lately_is_told),
         cmocka_unit_test(loose_pages_are_looked_at_by_and_by),
         cmocka_unit_test(of_nothing_nothing_is_given_back),
