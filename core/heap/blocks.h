@@ -83,7 +83,6 @@ struct hak_heap {
     hak_profile policy;    /* its profile, as the environment and its own options refine it: read by
                             * hak__policy */
     uint32_t vacant_pages; /* of partial slabs, found without a block: holes.h */
-    uint32_t round_left;   /* units and superslabs that a look for them has still to come to */
     uint32_t unsearched;   /* partial slabs not searched since they have changed */
     uint32_t given;        /* bit for each option of its own: policy/options.h */
     uint32_t searched_bins; /* the state of the bins when memory was last searched for: reclaim.c */

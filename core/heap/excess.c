@@ -27,21 +27,31 @@ void hak__excess_purge(hak_heap *heap)
     hak__heap_released(heap, before);
 }
 
+/* Begins a look at all partial slabs when there is so much in them that it is time. */
+static void begin_look(hak_heap *heap)
+{
+    if (heap->loose < (size_t)heap->pace.loose_at || !hak__purge_may_begin(&heap->pages)) return;
+    hak__heap_learn(heap);
+    hak__pace_set_left(&heap->pace, hak__superslabs_round(&heap->pages));
+}
+
+/* Goes on with it. */
+static void look_on(hak_heap *heap)
+{
+    size_t before = heap->pages.footprint, read = 0;
+    uint32_t left = hak__pace_left(&heap->pace);
+    size_t given = hak__holes_punch_some(heap, SIZE_MAX, HAK_PACE_READS, &read, &left);
+    hak__pace_set_left(&heap->pace, left);
+    hak__look_charge(heap, given, read);
+    hak__heap_released(heap, before);
+}
+
 void hak__excess_punch(hak_heap *heap)
 {
     size_t bound = hak__heap_bound(heap);
-    if (heap->loose >= heap->pace.loose_at && heap->loose > bound &&
-        hak__purge_may_begin(&heap->pages)) {
-        hak__heap_learn(heap);
-        heap->pace.loose_at = SIZE_MAX;
-        heap->round_left = heap->pages.region ? 0 : hak__superslabs_round(&heap->pages);
+    if (heap->loose > bound) {
+        if (!hak__pace_left(&heap->pace)) begin_look(heap);
+        if (hak__pace_left(&heap->pace)) look_on(heap);
     }
-    if (heap->round_left && heap->loose > bound) {
-        size_t before = heap->pages.footprint, read = 0;
-        size_t given =
-            hak__holes_punch_some(heap, SIZE_MAX, HAK_PACE_READS, &read, &heap->round_left);
-        hak__look_charge(heap, given, read);
-        hak__heap_released(heap, before);
-    }
-    hak__pace_put_off(&heap->pace, heap->loose, bound);
+    if (!hak__pace_left(&heap->pace)) hak__pace_put_off(&heap->pace, heap->loose, bound);
 }

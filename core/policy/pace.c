@@ -72,5 +72,5 @@ void hak__pace_hope(hak_pace *pace, size_t paid)
 void hak__pace_put_off(hak_pace *pace, size_t loose, size_t bound)
 {
     size_t more = loose / 4 > bound ? loose / 4 : bound;
-    if (pace->loose_at > loose + more) pace->loose_at = loose + more;
+    if ((size_t)pace->loose_at > loose + more) pace->loose_at = (ptrdiff_t)(loose + more);
 }

@@ -33,7 +33,8 @@
 typedef struct hak_pace {
     size_t clock;             /* the allocation clock: bytes, as far as refills tell */
     size_t next_scan;         /* what has to be paid before the next look */
-    size_t loose_at;          /* the bytes of partial slabs at which to look for holes in them */
+    ptrdiff_t loose_at;       /* the bytes of partial slabs at which to look for holes in all of
+                               * them; below 0: such a look goes on, and that is what is left of it */
     size_t stepped_peak;      /* the last peak that was a step above the one before … */
     uint32_t stepped_refills; /* … and the refills until then */
 } hak_pace;
@@ -80,8 +81,20 @@ void hak__pace_in_vain(hak_pace *pace, size_t footprint);
 /* The VM has collected its garbage: the next look need not wait. */
 void hak__pace_hope(hak_pace *pace, size_t paid);
 
-/* Puts off the next look at `loose` bytes of partial slabs until there is a quarter more, so that a
- * program with many of them does not look at all for each. */
+/* What is left of a look for holes in all partial slabs: units and superslabs that it has still to
+ * come to; 0: none goes on, and the next is to be put off. */
+static inline uint32_t hak__pace_left(const hak_pace *pace)
+{
+    return pace->loose_at < 0 ? (uint32_t)-pace->loose_at : 0;
+}
+
+static inline void hak__pace_set_left(hak_pace *pace, uint32_t left)
+{
+    pace->loose_at = left ? -(ptrdiff_t)left : PTRDIFF_MAX;
+}
+
+/* Puts off the next such look at `loose` bytes of partial slabs until there is a quarter more, so
+ * that a program with many of them does not look at all for each. */
 void hak__pace_put_off(hak_pace *pace, size_t loose, size_t bound);
 
 #endif

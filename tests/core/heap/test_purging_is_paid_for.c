@@ -203,12 +203,12 @@ static void what_is_kept_on_purpose_is_not_looked_for(void **state)
     assert_int_equal(hak__look_least_gain(heap, MIB), SIZE_MAX);
     assert_int_equal(hak__look_least_gain(heap, PAGE), SIZE_MAX);
     *heap = was;
-    heap->round_left = 1;
+    hak__pace_set_left(&heap->pace, 1);
     REQUIRE(hak_heap_configure(heap, "decommit=off", NULL, 0));
-    assert_int_equal(heap->round_left, 0);
-    heap->round_left = 1;
+    assert_int_equal(hak__pace_left(&heap->pace), 0);
+    hak__pace_set_left(&heap->pace, 1);
     REQUIRE(hak_heap_set_profile(heap, "balanced"));
-    assert_int_equal(heap->round_left, 0);
+    assert_int_equal(hak__pace_left(&heap->pace), 0);
     was = at_peak(64 * MIB);
     heap->policy.decommit = HAK_DECOMMIT_OFF;
     assert_int_equal(hak__look_least_gain(heap, MIB), SIZE_MAX);

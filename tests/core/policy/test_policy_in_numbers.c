@@ -174,13 +174,20 @@ static void loose_pages_are_looked_at_by_and_by(void **state)
     for (size_t i = 0; i < COUNT(steps); i++) {
         heap.loose = steps[i].loose * 1000;
         hak__excess_punch(&heap);
-        REQUIRE_THAT(heap.pace.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i,
+        REQUIRE_THAT((size_t)heap.pace.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i,
                      heap.pace.loose_at);
     }
+    hak__pace_set_left(&heap.pace, 7); /* one that goes on waits within the bound … */
+    heap.loose = 1000000;
+    hak__excess_punch(&heap);
+    assert_int_equal(hak__pace_left(&heap.pace), 7);
+    heap.loose = 1000001; /* … and has to end before the next is put off */
+    hak__excess_punch(&heap);
+    assert_int_equal(heap.pace.loose_at, 2000001);
     heap.pages.refusals_in_a_row = 1; /* then the OS is not asked */
     heap.loose = 20000000;
     hak__excess_punch(&heap);
-    assert_true(heap.pace.loose_at == 2100000 && heap.pages.purges_skipped == 1);
+    assert_true(heap.pace.loose_at == 2000001 && heap.pages.purges_skipped == 1);
 }
 
 /* A heap that is nothing but numbers, with no pages that could be given back. */
