@@ -9,7 +9,6 @@ static hak_growth growth_of(const hak_heap *heap, size_t bytes)
         .peak = heap->pages.footprint_peak,
         .retained = heap->pages.retained,
         .bytes = bytes,
-        .refills = heap->refills,
         .paid = hak__look_paid(heap),
         .is_work = hak__pace_work(heap->hints, bytes, 1) == bytes,
     };

@@ -15,12 +15,6 @@ size_t hak__look_give(hak_heap *heap, size_t bytes, size_t reads);
 
 /* ------------------------------------------------------------------ policy/pace.h for a heap */
 
-/* Whether a heap grows in earnest that reaches such a peak. */
-static inline bool hak__look_in_earnest(const hak_heap *heap, size_t peak)
-{
-    return hak__pace_in_earnest(&heap->pace, peak, heap->refills);
-}
-
 /* What a heap that is about to touch `bytes` more must find for it to be worth the calls, and what
  * to give back then. */
 size_t hak__look_least_gain(hak_heap *heap, size_t bytes);
@@ -34,6 +28,12 @@ bool hak__look_pays_for_itself(const hak_heap *heap, size_t bytes);
 static inline size_t hak__look_paid(const hak_heap *heap)
 {
     return heap->pace.clock + heap->pages.footprint_peak;
+}
+
+/* Whether a heap that grows beyond its peak does so in earnest. */
+static inline bool hak__look_in_earnest(const hak_heap *heap)
+{
+    return hak__pace_in_earnest(&heap->pace, hak__look_paid(heap));
 }
 
 /* Puts off the next look until what this one has cost was paid. */

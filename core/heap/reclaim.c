@@ -15,9 +15,9 @@
 
 /* Holes add up in full slabs as long as they sleep. A heap that grows in earnest opens some, so
  * that it fills holes as it grows. */
-static void wake_some(hak_heap *heap, size_t peak)
+static void wake_some(hak_heap *heap)
 {
-    if (!hak__look_in_earnest(heap, peak) || hak__bins_wake_shift(heap) >= HAK_PACE_PART) return;
+    if (!hak__look_in_earnest(heap) || hak__bins_wake_shift(heap) >= HAK_PACE_PART) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
         hak_slab *slab = hak__superslabs_step(&heap->pages);
         if (!slab || slab->state != HAK_SLAB_FULL) continue;
@@ -69,7 +69,7 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
 {
     make_room_beside(heap, bytes);
     if (heap->pages.footprint + bytes <= heap->pages.footprint_peak) return;
-    wake_some(heap, heap->pages.footprint + bytes);
+    wake_some(heap);
     size_t least = hak__look_least_gain(heap, bytes);
     if (least == SIZE_MAX || !hak__purge_may_begin(&heap->pages)) return;
     size_t target = hak__look_target(heap, bytes);

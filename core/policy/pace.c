@@ -7,20 +7,17 @@ size_t hak__pace_step(size_t peak)
     return (peak >> HAK_PACE_PART) + HAK_PACE_LEAST;
 }
 
-bool hak__pace_in_earnest(const hak_pace *pace, size_t peak, size_t refills)
+bool hak__pace_in_earnest(const hak_pace *pace, size_t paid)
 {
-    size_t pages = peak > pace->stepped_peak ? (peak - pace->stepped_peak) / HAK_PAGE : 0;
-    return (uint32_t)refills - pace->stepped_refills <= pages << HAK_PACE_PART;
+    return paid < pace->next_scan;
 }
 
-/* Whether `peak` is a step above the last that was; and, if it is, the heap grows in earnest. */
-static bool grows_by_a_step(hak_pace *pace, size_t peak, size_t refills)
+/* Whether a peak is a step above the last that was; and then it is the last. */
+static bool is_a_step(hak_pace *pace, size_t peak)
 {
     if (peak < pace->stepped_peak + hak__pace_step(peak)) return false;
-    bool in_earnest = hak__pace_in_earnest(pace, peak, refills);
     pace->stepped_peak = peak;
-    pace->stepped_refills = (uint32_t)refills;
-    return in_earnest;
+    return true;
 }
 
 bool hak__pace_pays_for_itself(const hak_growth *growth)
@@ -32,8 +29,7 @@ size_t hak__pace_least_gain(hak_pace *pace, const hak_growth *growth)
 {
     size_t peak = growth->footprint + growth->bytes;
     if (peak <= growth->peak) return SIZE_MAX;
-    if (grows_by_a_step(pace, peak, growth->refills) && growth->retained >= HAK_PACE_LEAST)
-        return HAK_PACE_LEAST;
+    if (is_a_step(pace, peak) && growth->retained >= HAK_PACE_LEAST) return HAK_PACE_LEAST;
     if (hak__pace_pays_for_itself(growth)) return HAK_PAGE;
     if (growth->paid < pace->next_scan) return SIZE_MAX;
     if (growth->bytes >= HAK_PACE_LARGE) return HAK_PAGE;

@@ -26,39 +26,36 @@
  * which take about as long as its page faults. */
 #define HAK_PACE_LARGE (HAK_PACE_READS * HAK_PACE_READ)
 
-/* A sixty-fourth, as a shift: of the peak, a step; a heap grows in earnest when one refill of 64
- * takes a new page; and then full slabs are used again of which a sixty-fourth is free. */
+/* A sixty-fourth, as a shift: of the peak, a step; and where a heap grows in earnest, full slabs
+ * are used again of which a sixty-fourth is free. */
 #define HAK_PACE_PART 6
 
 typedef struct hak_pace {
-    size_t clock;             /* the allocation clock: bytes, as far as refills tell */
-    size_t next_scan;         /* what has to be paid before the next look */
-    ptrdiff_t loose_at;       /* the bytes of partial slabs at which to look for holes in all of
-                               * them; below 0: such a look goes on, and that is what is left of it */
-    size_t stepped_peak;      /* the last peak that was a step above the one before … */
-    uint32_t stepped_refills; /* … and the refills until then */
+    size_t clock;        /* the allocation clock: bytes, as far as refills tell */
+    size_t next_scan;    /* what has to be paid before the next look */
+    size_t stepped_peak; /* the last peak that was a step above the one before */
+    ptrdiff_t loose_at;  /* the bytes of partial slabs at which to look for holes in all of them;
+                          * below 0: such a look goes on, and that is what is left of it */
 } hak_pace;
 
 /* A heap that is about to touch `bytes` more. */
 typedef struct hak_growth {
     size_t footprint, peak, retained, bytes;
-    size_t refills; /* so far */
-    size_t paid;    /* so far: hak__look_paid */
-    bool is_work;   /* the clock counts each byte of a block of that size: hints.h */
+    size_t paid;  /* so far: hak__look_paid */
+    bool is_work; /* the clock counts each byte of a block of that size: hints.h */
 } hak_growth;
 
 /* A step above a peak, in bytes: what makes the next one new. */
 size_t hak__pace_step(size_t peak);
 
-/* Whether a heap has come to a new `peak` by taking new pages, and not by a rare extreme of a
- * steady state. */
-bool hak__pace_in_earnest(const hak_pace *pace, size_t peak, size_t refills);
+/* Whether a heap that grows beyond its peak does so in earnest, and has not come to a rare extreme
+ * of a steady state: then the last look, which was at a peak too, is not paid for yet. */
+bool hak__pace_in_earnest(const hak_pace *pace, size_t paid);
 
 /* How many bytes a heap that grows beyond its peak must find to give back; SIZE_MAX: it does not
- * look. It looks at each step while it grows in earnest, so that what is retained adds little to
- * the peak. Otherwise it looks when enough was paid since the last look: for a large block, any
- * page is enough; for others it is a step. So a program in a steady state makes hardly any calls.
- */
+ * look. It looks once at each step, so that what is retained adds little to the peak. Otherwise it
+ * looks when enough was paid since the last look: for a large block, any page is enough; for others
+ * it is a step. So a program in a steady state makes hardly any calls. */
 size_t hak__pace_least_gain(hak_pace *pace, const hak_growth *growth);
 
 /* Whether a large block pays for the look before it. */

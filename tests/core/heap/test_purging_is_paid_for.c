@@ -37,7 +37,6 @@ static hak_heap at_peak(size_t footprint)
     hak_heap was = *heap;
     heap->pages.footprint = heap->pages.footprint_peak = heap->pace.stepped_peak = footprint;
     heap->pages.retained = heap->pages.demand.prewarmed = 0;
-    heap->refills = heap->pace.stepped_refills = 1000;
     heap->pace.clock = 1000000;
     heap->pace.next_scan = hak__look_paid(heap);
     return was;
@@ -157,7 +156,7 @@ static void growth_pays(void **state)
     hak_heap_free(heap, span);
 }
 
-/* Where new pages are what it grows by: one in 64 refills at least. */
+/* Each step of the peak pays for one look, whatever was looked for before. */
 static void a_step_of_growth_pays_for_a_look(void **state)
 {
     (void)state;
@@ -165,21 +164,18 @@ static void a_step_of_growth_pays_for_a_look(void **state)
         size_t footprint, step;
     } cases[] = {{64 * MIB, 32 * KIB + MIB}, {64 * KIB, 36 * KIB}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        size_t refills = cases[i].step / PAGE * 64;
-        for (size_t more = 0; more < 3; more++) {
+        for (size_t more = 0; more < 2; more++) {
             hak_heap was = at_peak(cases[i].footprint);
             heap->pace.next_scan = SIZE_MAX;
             heap->pages.retained = STEP_LEAST;
             size_t taken = cases[i].step + cases[i].step / 32;
             heap->pages.footprint_peak = heap->pages.footprint = cases[i].footprint + taken - PAGE;
-            heap->refills += more == 2 ? refills * 2 : refills;
             if (more == 1) heap->pages.retained -= PAGE;
             size_t worth = hak__look_least_gain(heap, PAGE);
             REQUIRE_THAT(worth == (more == 0 ? STEP_LEAST : SIZE_MAX), "case %zu, %zu: %zu", i,
                          more, worth);
             /* It was a step, worth it or not. */
             assert_int_equal(heap->pace.stepped_peak, cases[i].footprint + taken);
-            assert_int_equal(heap->pace.stepped_refills, heap->refills);
             heap->pages.retained = STEP_LEAST;
             assert_int_equal(hak__look_least_gain(heap, PAGE), SIZE_MAX);
             *heap = was;
@@ -193,6 +189,20 @@ static void a_step_of_growth_pays_for_a_look(void **state)
         assert_int_equal(heap->pace.stepped_peak, cases[i].footprint);
         *heap = was;
     }
+}
+
+/* A heap grows in earnest that comes to new peaks before it has paid for the last look. */
+static void growth_in_earnest_is_not_paid_for(void **state)
+{
+    (void)state;
+    hak_heap was = at_peak(64 * MIB);
+    assert_false(hak__look_in_earnest(heap));
+    hak__look_charge(heap, 0, 0);
+    heap->pace.clock += LEAST - PAGE;
+    assert_true(hak__look_in_earnest(heap));
+    heap->pages.footprint_peak += PAGE;
+    assert_false(hak__look_in_earnest(heap));
+    *heap = was;
 }
 
 static void what_is_kept_on_purpose_is_not_looked_for(void **state)
@@ -388,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_large_block_is_worth_any_page),
         cmocka_unit_test(growth_pays),
         cmocka_unit_test(a_step_of_growth_pays_for_a_look),
+        cmocka_unit_test(growth_in_earnest_is_not_paid_for),
         cmocka_unit_test(what_is_kept_on_purpose_is_not_looked_for),
         cmocka_unit_test(as_much_is_given_back_as_growth_asks_for),
         cmocka_unit_test(work_is_counted_by_blocks),

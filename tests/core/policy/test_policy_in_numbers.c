@@ -298,36 +298,30 @@ static void a_look_has_to_be_worth_it(void **state)
     assert_int_equal(hak__look_least_gain(&heap, PAGE), SIZE_MAX);
 }
 
-/* A heap whose peak is so far above the last step, after so many refills, with pages retained. */
-static bool is_step(size_t last, size_t above, size_t refills, size_t retained)
+/* Whether a heap whose peak is so far above the last step looks, with pages retained. */
+static bool is_step(size_t last, size_t above, size_t retained)
 {
     hak_heap heap = heap_at_its_peak(last + above - PAGE);
     heap.pace.stepped_peak = last;
-    heap.pace.stepped_refills = 1000;
-    heap.refills = 1000 + refills;
     heap.pages.retained = retained;
     heap.pace.next_scan = SIZE_MAX;
     bool is = hak__look_least_gain(&heap, PAGE) == 32 * KIB;
-    if (is)
-        assert_true(heap.pace.stepped_peak == last + above &&
-                    heap.pace.stepped_refills == heap.refills);
+    if (is) assert_int_equal(heap.pace.stepped_peak, last + above);
     return is;
 }
 
-/* A sixty-fourth above the last, and 32 KiB, with new pages in one refill of 64. */
-static void growth_in_earnest_is_a_step(void **state)
+/* A sixty-fourth above the last, and 32 KiB. */
+static void each_step_is_looked_at(void **state)
 {
     (void)state;
     size_t step = 64 * MIB / 63 + 33 * KIB; /* of the new peak */
     step = step / PAGE * PAGE + PAGE;
-    assert_true(is_step(64 * MIB, step, 0, MIB));
-    assert_false(is_step(64 * MIB, step - 2 * PAGE, 0, MIB));
-    assert_true(is_step(64 * MIB, step, 64 * step / PAGE, MIB));
-    assert_false(is_step(64 * MIB, step, 64 * step / PAGE + 1, MIB));
-    assert_true(is_step(64 * MIB, step, 0, 32 * KIB));
-    assert_false(is_step(64 * MIB, step, 0, 32 * KIB - 1));
-    assert_true(is_step(32 * KIB, 36 * KIB, 0, MIB));
-    assert_false(is_step(32 * KIB, 32 * KIB, 0, MIB));
+    assert_true(is_step(64 * MIB, step, MIB));
+    assert_false(is_step(64 * MIB, step - 2 * PAGE, MIB));
+    assert_true(is_step(64 * MIB, step, 32 * KIB));
+    assert_false(is_step(64 * MIB, step, 32 * KIB - 1));
+    assert_true(is_step(32 * KIB, 36 * KIB, MIB));
+    assert_false(is_step(32 * KIB, 32 * KIB, MIB));
 }
 
 static void a_look_takes_its_share(void **state)
@@ -434,7 +428,7 @@ int main(void)
         cmocka_unit_test(a_little_beyond_the_bound_may_stay_for_a_moment),
         cmocka_unit_test(pauses_double),
         cmocka_unit_test(a_look_has_to_be_worth_it),
-        cmocka_unit_test(growth_in_earnest_is_a_step),
+        cmocka_unit_test(each_step_is_looked_at),
         cmocka_unit_test(a_look_takes_its_share),
         cmocka_unit_test(work_pays_for_the_next_look),
         cmocka_unit_test(a_limit_leaves_so_much),
