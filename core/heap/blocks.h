@@ -79,28 +79,20 @@ struct hak_heap {
 
     size_t loose; /* bytes of pages in use of partial slabs */
     hak_pace pace;
-    uint32_t collected_at;  /* KiB of work at the VM's last collection */
-    uint32_t settled_at;    /* KiB of work when the heap last settled */
-    uint32_t settled_free;  /* pages retained or loose after settling */
-    uint32_t settled_pages; /* pages of the footprint after settling */
+    size_t rests_until; /* while the allocation clock is before this, a collection finds the program
+                         * at rest: settle.c; 0 after a large block */
     size_t refills, retires;
-    hak_profile policy;      /* the profile refined by the environment and the heap's own options;
-                              * use hak__policy */
-    uint32_t vacant_pages;   /* pages of partial slabs known to hold no block: holes.h */
-    uint32_t round_left;     /* units and superslabs that the scan for holes has still to visit:
-                              * look.h */
-    uint32_t unsearched;     /* partial slabs not searched since they changed */
-    uint32_t given;          /* bit for each option set for this heap: policy/options.h */
-    uint32_t searched_bins;  /* hash of the bins at the last search after a refusal: reclaim.c */
-    uint8_t spacing;         /* index into hak__spacings: its size classes */
-    bool round_searches : 1; /* the scan of round_left only searches; else it purges too */
-    bool has_collected : 1;  /* collected_at is valid */
-    bool took_large : 1;     /* large blocks were handed out since collected_at */
-    bool starved : 1;        /* memory was refused lately: full slabs wake with their first free
-                              * block */
-    bool changed : 1;        /* a free took the slow path since the last search after a refusal */
+    hak_profile policy;     /* the profile refined by the environment and the heap's own options;
+                             * use hak__policy */
+    uint32_t vacant_pages;  /* pages of partial slabs known to hold no block: holes.h */
+    uint32_t unsearched;    /* partial slabs not searched since they changed */
+    uint32_t given;         /* bit for each option set for this heap: policy/options.h */
+    uint32_t searched_bins; /* hash of the bins at the last search after a refusal: reclaim.c */
+    uint8_t spacing;        /* index into hak__spacings: its size classes */
+    bool changed : 1;       /* a free took the slow path since the last search after a refusal */
     size_t refusals;
-    size_t starved_at; /* bytes of work at the last search after a refusal */
+    size_t starved_until; /* while the allocation clock is before this, memory counts as refused
+                           * lately: full slabs wake with their first free block */
     const hak_hints *hints;
     char name[32];
     hak_onlooker *onlooker; /* NULL: the heap was never observed */
@@ -151,6 +143,12 @@ static inline const hak_profile *hak__policy(const hak_heap *heap)
 {
     const hak_profile *fixed = hak__profile_fixed();
     return fixed ? fixed : &heap->policy;
+}
+
+/* Whether memory was refused lately. */
+static inline bool hak__heap_starved(const hak_heap *heap)
+{
+    return heap->pace.clock < heap->starved_until;
 }
 
 /* The heap that contains `pages`. */

@@ -113,7 +113,7 @@ bool hak__heap_refine(hak_profile *policy, uint32_t *given, const char *settings
 /* Gives back what the heap's policy would not have retained, of what an earlier one has. */
 static void comply(hak_heap *heap)
 {
-    heap->round_left = 0; /* what was looked for under the last policy */
+    hak__pace_set_left(&heap->pace, 0); /* what was looked for under the last policy */
     if (hak__policy(heap)->decommit == HAK_DECOMMIT_OFF) return;
     heap->pages.demand.prewarmed = 0;
     hak__purge_begin(&heap->pages);

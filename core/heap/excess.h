@@ -3,7 +3,7 @@
 #ifndef HAK_EXCESS_H
 #define HAK_EXCESS_H
 
-#include "heap/blocks.h"
+#include "heap/look.h"
 
 /* Purges when more is retained than the profile allows, and then well below that bound, so that a
  * program that swings around it does not call the OS each time. */
@@ -39,7 +39,7 @@ static inline size_t hak__heap_needed(hak_heap *heap)
 {
     hak_pages *pages = &heap->pages;
     return hak__retain_needed(hak__policy(heap), &pages->demand, pages->footprint - pages->retained,
-                              pages->retained, heap->pace.work);
+                              pages->retained, hak__look_paid(heap));
 }
 
 /* Lets whole superslabs and huge blocks wait until they go, if the heap has any wait, as long as

@@ -172,7 +172,7 @@ static void forget_few(hak_heap *heap)
 static size_t search_all(hak_heap *heap, bool punches, bool thorough)
 {
     size_t given = 0;
-    if (heap->starved) thorough = true;
+    if (hak__heap_starved(heap)) thorough = true;
     else if (thorough) forget_few(heap);
     unsigned kind = 0, index = 0;
     for (hak_slab *slab; heap->unsearched && (slab = next_list(heap, &kind, &index));) {
@@ -237,7 +237,7 @@ static size_t search_again(hak_heap *heap, hak_slab *slab)
 {
     if (slab->searched) return 0;
     size_t free = slab->carved - hak__slab_partial_live(slab);
-    search(heap, slab, heap->starved);
+    search(heap, slab, hak__heap_starved(heap));
     return free;
 }
 

@@ -41,7 +41,7 @@ static size_t units_for(const hak_heap *heap, size_t size)
 static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
     if (!hak__nest_ensure_lists(heap)) return NULL;
-    heap->took_large = true;
+    heap->rests_until = 0;
     size_t unit_size = hak__pages_unit_size(&heap->pages),
            units = align > unit_size ? align / unit_size : 1;
     hak_slab *span = hak__units_take(&heap->pages, units_for(heap, size), units, HAK_SPAN);
@@ -66,7 +66,7 @@ void hak__span_free(hak_heap *heap, hak_slab *span, void *block)
 void *hak__span_resize(hak_heap *heap, hak_slab *span, size_t size)
 {
     size = up_to_page(size);
-    heap->took_large = true;
+    heap->rests_until = 0;
     if (!heap->pages.region && size > SPAN_MAX) return NULL;
     size_t count = units_for(heap, size);
     size_t had_units = span->units, had = span->span_size;
@@ -151,7 +151,7 @@ static hak_superslab *take_new(hak_heap *heap, size_t size, size_t align, bool z
 
 static void *begin_huge(hak_heap *heap, unsigned kind, hak_superslab *huge)
 {
-    heap->took_large = true;
+    heap->rests_until = 0;
     huge->block_kind = (uint8_t)kind;
     link_huge(heap, huge);
     return hak__superslab_start(huge);
@@ -205,7 +205,7 @@ static hak_superslab *extend_huge(hak_heap *heap, hak_superslab *huge, size_t si
 void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
 {
     size = up_to_page(size);
-    heap->took_large = true;
+    heap->rests_until = 0;
     if (size < HUGE_KEEP) return NULL;
     if (size <= huge->huge_size) return shrink_huge(heap, huge, size);
     size_t got = hak__kept_grow(&heap->pages, huge, size);

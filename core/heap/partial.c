@@ -116,7 +116,7 @@ void hak__partial_set_searched(hak_heap *heap, hak_slab *slab, uint32_t vacant, 
 void hak__partial_set_changed(hak_heap *heap, hak_slab *slab)
 {
     forget_search(heap, slab);
-    if (!heap->starved) return;
+    if (!hak__heap_starved(heap)) return;
     hak_slab **list = &hak__lists_of(heap, slab)->partial[slab->size_class];
     take_out(list, slab);
     append(list, slab);

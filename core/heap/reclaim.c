@@ -10,35 +10,18 @@
 #include "heap/retire.h"
 #include "pages/pages.h"
 
-/* Before a new peak, so many units are looked at for full slabs of which a sixteenth is free, or,
- * while the heap grows in earnest, a sixty-fourth: it takes a new page otherwise. */
-#define WAKE_LOOK_AT    8
-#define WAKE_SHIFT      4
-#define WAKE_IN_EARNEST 6
+/* Units that are looked at for full slabs to open, before a page is taken. */
+#define WAKE_LOOK_AT 8
 
-/* Free blocks that are read, and units that are passed, before a small block at a peak: few, so
- * that it does not take long, however many there are. */
-#define READS_AT_A_PEAK 4096
-
-/* What waits and what the heap has may be so much more than its peak. */
-#define BESIDE_PART 16
-
-/* A large block pays for a look at free blocks, one for each 128 bytes, since it takes as long as
- * its page faults; passing over a unit counts as one. From 256 KiB on it pays for a look at all
- * bins. */
-#define BYTES_PER_READ 128
-#define PAYS_FOR_BINS  ((size_t)256 * 1024)
-
-/* Holes add up in full slabs as long as they sleep: opens some, so that a heap at its peak fills
- * holes as it grows. */
-static void wake_some(hak_heap *heap, size_t peak)
+/* Holes add up in full slabs as long as they sleep. A heap that grows in earnest opens some, so
+ * that it fills holes as it grows. */
+static void wake_some(hak_heap *heap)
 {
-    size_t shift = hak__look_in_earnest(heap, peak) ? WAKE_IN_EARNEST : WAKE_SHIFT;
-    if (hak__bins_wake_shift(heap) >= shift) return;
+    if (!hak__look_in_earnest(heap) || hak__bins_wake_shift(heap) >= HAK_PACE_PART) return;
     for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
         hak_slab *slab = hak__superslabs_step(&heap->pages);
         if (!slab || slab->state != HAK_SLAB_FULL) continue;
-        if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> shift)
+        if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> HAK_PACE_PART)
             hak__partial_link(heap, slab, hak__slab_live(slab));
     }
 }
@@ -46,36 +29,30 @@ static void wake_some(hak_heap *heap, size_t peak)
 /* ------------------------------------------------------------------ before a peak */
 
 /* What a large block pays for. Where memory is short, a refusal finds holes sooner. */
-static void look_some(hak_heap *heap, size_t bytes, size_t share)
+static void look_some(hak_heap *heap, size_t bytes, size_t target)
 {
-    size_t given = hak__purge_some(&heap->pages, share), read = 0;
-    uint32_t left = heap->starved ? 0 : UINT32_MAX;
-    if (given < share)
-        given += hak__holes_punch_some(heap, share - given, bytes / BYTES_PER_READ, &read, &left);
-    if (given < share && bytes >= PAYS_FOR_BINS && hak__retire_idle(heap))
-        given += hak__purge_some(&heap->pages, share - given);
-    if (!hak__look_pays_for_itself(heap, bytes)) hak__look_pay(heap, given, read);
+    size_t given = hak__purge_some(&heap->pages, target), read = 0;
+    uint32_t left = hak__heap_starved(heap) ? 0 : UINT32_MAX;
+    if (given < target)
+        given += hak__holes_punch_some(heap, target - given, bytes / HAK_PACE_READ, &read, &left);
+    if (given < target && hak__retire_idle(heap))
+        given += hak__purge_some(&heap->pages, target - given);
+    if (!hak__look_pays_for_itself(heap, bytes)) hak__look_charge(heap, given, read);
 }
 
-/* What work or growth has paid for, if as much is to be had as is worth it: what is retained, holes
- * round the whole heap, and at last the slabs in use. Some of it at a time. */
-static void look_on(hak_heap *heap, size_t worth, size_t share)
+/* What was paid for, if the heap has `least` bytes: what is retained, then holes, some at a time,
+ * and at last, when no more of them are known, idle slabs and the holes of current ones. */
+static void look_on(hak_heap *heap, size_t least, size_t target)
 {
-    bool begins = !heap->round_left;
-    if (begins) hak__look_begin(heap, heap->pages.retained < worth);
-    if (heap->round_searches) {
-        if (!hak__look_search(heap, worth, READS_AT_A_PEAK)) return;
-        hak__look_begin(heap, false);
-    }
-    size_t given = hak__purge_some(&heap->pages, share);
-    hak__look_pay(heap, given, 0);
-    if (begins && given >= share) heap->round_left = 0;
-    if (given >= share) return;
-    given += hak__look_give(heap, share - given, READS_AT_A_PEAK);
-    if (given >= share || heap->round_left) return;
+    if (heap->pages.retained < least && !hak__look_search(heap, least, HAK_PACE_READS)) return;
+    size_t given = hak__purge_some(&heap->pages, target);
+    hak__look_charge(heap, given, 0);
+    if (given >= target) return;
+    given += hak__look_give(heap, target - given, HAK_PACE_READS);
+    if (given >= target || heap->vacant_pages) return;
     hak__retire_idle(heap);
     given += hak__holes_punch_current(heap);
-    if (given < share) hak__purge_some(&heap->pages, share - given);
+    if (given < target) hak__purge_some(&heap->pages, target - given);
 }
 
 /* What waits is no part of the heap, but of the process. So that it does not raise the process's
@@ -84,7 +61,7 @@ static void make_room_beside(hak_heap *heap, size_t bytes)
 {
     size_t waits = hak__heap_wait(heap) ? hak__waiting_bytes() : 0;
     if (!waits || bytes > HAK_SUPERSLAB_SIZE / 2) return;
-    size_t most = heap->pages.footprint_peak + heap->pages.footprint_peak / BESIDE_PART;
+    size_t most = heap->pages.footprint_peak + hak__pace_step(heap->pages.footprint_peak);
     if (heap->pages.footprint + bytes + waits > most) hak__reaper_make_room(bytes, false);
 }
 
@@ -92,12 +69,12 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
 {
     make_room_beside(heap, bytes);
     if (heap->pages.footprint + bytes <= heap->pages.footprint_peak) return;
-    wake_some(heap, heap->pages.footprint + bytes);
-    size_t worth = hak__look_worth(heap, bytes);
-    if (worth == SIZE_MAX || !hak__purge_may_begin(&heap->pages)) return;
-    size_t share = hak__look_share(heap, bytes);
-    if (worth <= HAK_PAGE) look_some(heap, bytes, share);
-    else look_on(heap, worth, share);
+    wake_some(heap);
+    size_t least = hak__look_least_gain(heap, bytes);
+    if (least == SIZE_MAX || !hak__purge_may_begin(&heap->pages)) return;
+    size_t target = hak__look_target(heap, bytes);
+    if (least <= HAK_PAGE) look_some(heap, bytes, target);
+    else look_on(heap, least, target);
 }
 
 /* ------------------------------------------------------------------ when memory is refused */
@@ -126,8 +103,15 @@ static uint32_t state_of_bins(const hak_heap *heap)
  * current slabs. */
 static bool has_changed(const hak_heap *heap)
 {
-    return !heap->starved || heap->changed || heap->pages.retained > heap->pages.demand.prewarmed ||
+    return !hak__heap_starved(heap) || heap->changed ||
+           heap->pages.retained > heap->pages.demand.prewarmed ||
            state_of_bins(heap) != heap->searched_bins;
+}
+
+/* Until the heap has allocated as much again as it has. */
+static void set_starved(hak_heap *heap)
+{
+    heap->starved_until = heap->pace.clock + heap->pages.footprint + 1;
 }
 
 /* Opens the full slabs that have free blocks, however few; returns how many. From then on, until
@@ -136,8 +120,8 @@ static bool has_changed(const hak_heap *heap)
 static size_t open_full_slabs(hak_heap *heap)
 {
     size_t opened = 0;
-    if (heap->starved) return 0;
-    heap->starved = true;
+    if (hak__heap_starved(heap)) return 0;
+    set_starved(heap);
     for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         hak_slab *slabs = hak__superslab_slabs(super);
         for (uint64_t rest = ~super->free & super->dirty; rest; rest &= rest - 1) {
@@ -164,12 +148,12 @@ static bool find_all(hak_heap *heap)
     if (!has_changed(heap)) return found > 0;
     size_t before = heap->pages.footprint;
     hak__purge_begin(&heap->pages);
-    if (!heap->starved) hak__holes_punch(heap, true); /* all slabs, this once */
+    if (!hak__heap_starved(heap)) hak__holes_punch(heap, true); /* all slabs, this once */
     found += open_full_slabs(heap);
     found += hak__retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(&heap->pages, heap->pages.demand.prewarmed);
-    heap->starved_at = heap->pace.work;
+    set_starved(heap);
     heap->changed = false;
     heap->searched_bins = state_of_bins(heap);
     return found > 0 || heap->pages.footprint < before;

@@ -62,8 +62,8 @@ static hak_slab *slab_new(hak_heap *heap, hak_bin_class class)
 /* The frees after which a full slab wakes. A heap that was refused memory takes up each hole. */
 static uint16_t sleep_of(const hak_heap *heap, const hak_slab *slab)
 {
-    return heap->starved ? HAK_SLEEP_LIGHTLY
-                         : (uint16_t)(1 + (slab->capacity >> hak__bins_wake_shift(heap)));
+    return hak__heap_starved(heap) ? HAK_SLEEP_LIGHTLY
+                                   : (uint16_t)(1 + (slab->capacity >> hak__bins_wake_shift(heap)));
 }
 
 /* A slab whose list has run dry stops being current. All its carved blocks are live, but for those
@@ -116,21 +116,12 @@ static bool take_up(hak_heap *heap, hak_slab *slab, hak_slab *current)
     return true;
 }
 
-/* A heap that has allocated as much as it has since it was refused memory is no longer short of it.
- */
-static void recover(hak_heap *heap)
-{
-    if (heap->starved && heap->pace.work - heap->starved_at > heap->pages.footprint)
-        heap->starved = false;
-}
-
 static hak_slab *refill(hak_heap *heap, hak_bin_class class)
 {
-    recover(heap);
     hak_slab *slab = choose(heap, class);
     size_t supplied = slab && slab->free ? slab->carved - hak__slab_partial_live(slab)
                                          : (hak__policy(heap)->carve + class.size - 1) / class.size;
-    heap->pace.work += hak__pace_work(heap->hints, class.size, supplied);
+    heap->pace.clock += hak__pace_work(heap->hints, class.size, supplied);
     hak_slab *current = hak__heap_current(heap, class);
     bool has_current = current != &hak__no_slab;
 

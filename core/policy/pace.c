@@ -2,58 +2,45 @@
 
 #include "os/os.h"
 
-#define PEAK_STEP    ((size_t)32 * 1024)
-#define IN_EARNEST   64 /* a heap that grows takes new pages in one refill of that many */
-#define WORTH_A_STEP ((size_t)16 * 1024)
-#define WORTH_LEAST  ((size_t)32 * 1024)
-#define LARGE        ((size_t)64 * 1024) /* for growing by so much at once, any page is worth it */
-
-/* Giving a byte back, with the page fault when it is used again, is paid for by work on one, or by
- * growing by one above the last peak: a new byte is a page fault too. Looking takes time as well:
- * to read a free block, or to pass a unit, is paid for by work on a few bytes. */
-#define WORK_PER_READ 64
-#define WORK_LEAST    ((size_t)32 * 1024)
-
-bool hak__pace_in_earnest(const hak_pace *pace, size_t peak, size_t refills)
+size_t hak__pace_step(size_t peak)
 {
-    size_t pages = peak > pace->stepped_peak ? (peak - pace->stepped_peak) / HAK_PAGE : 0;
-    return (uint32_t)refills - pace->stepped_refills <= pages * IN_EARNEST;
+    return (peak >> HAK_PACE_PART) + HAK_PACE_LEAST;
 }
 
-/* Whether `peak` is a step, a sixty-fourth or so, above the last that was; and, if it is, the heap
- * grows in earnest. */
-static bool grows_by_a_step(hak_pace *pace, size_t peak, size_t refills)
+bool hak__pace_in_earnest(const hak_pace *pace, size_t paid)
 {
-    size_t step = (peak / 4 < PEAK_STEP ? peak / 4 : PEAK_STEP) + peak / 64;
-    if (peak < pace->stepped_peak + step) return false;
-    bool in_earnest = hak__pace_in_earnest(pace, peak, refills);
+    return paid < pace->next_scan;
+}
+
+/* Whether a peak is a step above the last that was; and then it is the last. */
+static bool is_a_step(hak_pace *pace, size_t peak)
+{
+    if (peak < pace->stepped_peak + hak__pace_step(peak)) return false;
     pace->stepped_peak = peak;
-    pace->stepped_refills = (uint32_t)refills;
-    return in_earnest;
+    return true;
 }
 
 bool hak__pace_pays_for_itself(const hak_growth *growth)
 {
-    return growth->bytes >= LARGE && growth->is_work;
+    return growth->bytes >= HAK_PACE_LARGE && growth->is_work;
 }
 
-size_t hak__pace_worth(hak_pace *pace, const hak_growth *growth)
+size_t hak__pace_least_gain(hak_pace *pace, const hak_growth *growth)
 {
     size_t peak = growth->footprint + growth->bytes;
     if (peak <= growth->peak) return SIZE_MAX;
-    if (grows_by_a_step(pace, peak, growth->refills) && growth->retained >= WORTH_A_STEP)
-        return WORTH_A_STEP;
+    if (is_a_step(pace, peak) && growth->retained >= HAK_PACE_LEAST) return HAK_PACE_LEAST;
     if (hak__pace_pays_for_itself(growth)) return HAK_PAGE;
-    if (growth->paid < pace->look_at && !growth->searching) return SIZE_MAX;
-    if (growth->bytes >= LARGE) return HAK_PAGE;
-    return peak / 32 + WORTH_LEAST;
+    if (growth->paid < pace->next_scan) return SIZE_MAX;
+    if (growth->bytes >= HAK_PACE_LARGE) return HAK_PAGE;
+    return hak__pace_step(peak);
 }
 
-size_t hak__pace_share(const hak_growth *growth)
+size_t hak__pace_target(const hak_growth *growth)
 {
     size_t peak = growth->footprint + growth->bytes, above = peak - growth->peak;
-    size_t least = peak / 32 + WORTH_LEAST;
-    return growth->bytes >= LARGE || above > least ? above : least;
+    size_t step = hak__pace_step(peak);
+    return growth->bytes >= HAK_PACE_LARGE || above > step ? above : step;
 }
 
 size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count)
@@ -61,28 +48,25 @@ size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count)
     return (size < hints->work_most ? size : hints->work_most) * count;
 }
 
-void hak__pace_pay(hak_pace *pace, size_t paid, size_t given, size_t read)
+/* A byte given back costs as much as a byte allocated, since it may be a page fault later. */
+void hak__pace_charge(hak_pace *pace, size_t paid, size_t given, size_t read)
 {
-    if (pace->look_at < paid + WORK_LEAST) pace->look_at = paid + WORK_LEAST;
-    pace->look_at += given + read * WORK_PER_READ;
+    if (pace->next_scan < paid + HAK_PACE_LEAST) pace->next_scan = paid + HAK_PACE_LEAST;
+    pace->next_scan += given + read * HAK_PACE_READ;
 }
 
 void hak__pace_in_vain(hak_pace *pace, size_t footprint)
 {
-    size_t wait = WORK_LEAST << pace->looks_in_vain;
-    if (wait < footprint) pace->looks_in_vain++;
-    pace->look_at += wait < footprint ? wait : footprint;
+    pace->next_scan += footprint;
 }
 
 void hak__pace_hope(hak_pace *pace, size_t paid)
 {
-    if (!pace->looks_in_vain) return;
-    pace->looks_in_vain = 0;
-    if (pace->look_at > paid) pace->look_at = paid;
+    if (pace->next_scan > paid) pace->next_scan = paid;
 }
 
 void hak__pace_put_off(hak_pace *pace, size_t loose, size_t bound)
 {
     size_t more = loose / 4 > bound ? loose / 4 : bound;
-    if (pace->loose_at > loose + more) pace->loose_at = loose + more;
+    if ((size_t)pace->loose_at > loose + more) pace->loose_at = (ptrdiff_t)(loose + more);
 }

@@ -1,5 +1,8 @@
-/* When a heap looks for what it can do without, and what that has to be worth: before a new peak,
- * and as often as the program's work pays for it. Numbers in, numbers out. */
+/* When a heap looks for memory that it can do without, before it grows beyond its peak, and how
+ * much that has to be. Numbers in, numbers out.
+ *
+ * A look is paid for by the program: by bytes allocated, which the allocation clock counts, and by
+ * bytes of a new peak. What has been paid is the sum of both. */
 #ifndef HAK_PACE_H
 #define HAK_PACE_H
 
@@ -9,58 +12,86 @@
 
 #include "policy/hints.h"
 
+/* Bytes that matter: the least worth a system call, and the least to be paid between two looks. A
+ * program that allocates fewer between two collections is at rest. */
+#define HAK_PACE_LEAST ((size_t)32 * 1024)
+
+/* Bytes to be paid for each free block read and each unit passed. */
+#define HAK_PACE_READ ((size_t)128)
+
+/* Free blocks read and units passed by one call: few, so that it does not take long. */
+#define HAK_PACE_READS 512
+
+/* Before a large block, any page is worth giving back: its new bytes pay for the reads of a call,
+ * which take about as long as its page faults. */
+#define HAK_PACE_LARGE (HAK_PACE_READS * HAK_PACE_READ)
+
+/* A sixty-fourth, as a shift: of the peak, a step; and where a heap grows in earnest, full slabs
+ * are used again of which a sixty-fourth is free. */
+#define HAK_PACE_PART 6
+
 typedef struct hak_pace {
-    size_t work;              /* what the program has done, as far as refills tell */
-    size_t look_at;           /* what has to have been paid until the next look */
-    size_t loose_at;          /* the bytes of partial slabs at which to look for holes in them */
-    size_t stepped_peak;      /* the last peak that was a step above the one before … */
-    uint32_t stepped_refills; /* … and the refills until then */
-    uint8_t looks_in_vain;    /* in a row */
+    size_t clock;        /* the allocation clock: bytes, as far as refills tell */
+    size_t next_scan;    /* what has to be paid before the next look */
+    size_t stepped_peak; /* the last peak that was a step above the one before */
+    ptrdiff_t loose_at;  /* the bytes of partial slabs at which to look for holes in all of them;
+                          * below 0: such a look goes on, and that is what is left of it */
 } hak_pace;
 
 /* A heap that is about to touch `bytes` more. */
 typedef struct hak_growth {
     size_t footprint, peak, retained, bytes;
-    size_t refills; /* so far */
-    size_t paid;    /* by work, and by growing: hak__look_paid */
-    bool searching; /* a search has begun, which has been paid for: it goes on */
-    bool is_work;   /* to take them is as much work: where work is bytes, and not blocks */
+    size_t paid;  /* so far: hak__look_paid */
+    bool is_work; /* the clock counts each byte of a block of that size: hints.h */
 } hak_growth;
 
-/* Whether a heap has come to a new `peak` by taking new pages, and not by a rare extreme of a
- * steady state. */
-bool hak__pace_in_earnest(const hak_pace *pace, size_t peak, size_t refills);
+/* A step above a peak, in bytes: what makes the next one new. */
+size_t hak__pace_step(size_t peak);
 
-/* How many bytes a heap that grows beyond its peak must find to give back first, for it to be worth
- * the calls; SIZE_MAX: not worth looking. It looks while it grows in earnest, at each sixty-fourth,
- * so that what is retained adds little to the peak; and otherwise when the program has done enough
- * work since the last time to pay for it, and if there is much, or, for a large block, anything. So
- * a program in a steady state makes hardly any calls. */
-size_t hak__pace_worth(hak_pace *pace, const hak_growth *growth);
+/* Whether a heap that grows beyond its peak does so in earnest, and has not come to a rare extreme
+ * of a steady state: then the last look, which was at a peak too, is not paid for yet. */
+bool hak__pace_in_earnest(const hak_pace *pace, size_t paid);
 
-/* Whether a large block is as much work as giving as many bytes back. */
+/* How many bytes a heap that grows beyond its peak must find to give back; SIZE_MAX: it does not
+ * look. It looks once at each step, so that what is retained adds little to the peak. Otherwise it
+ * looks when enough was paid since the last look: for a large block, any page is enough; for others
+ * it is a step. So a program in a steady state makes hardly any calls. */
+size_t hak__pace_least_gain(hak_pace *pace, const hak_growth *growth);
+
+/* Whether a large block pays for the look before it. */
 bool hak__pace_pays_for_itself(const hak_growth *growth);
 
-/* How many bytes to give back then: what is above the last peak and, unless a large block is what
- * takes it there, some more, so that it is not reached again at once. */
-size_t hak__pace_share(const hak_growth *growth);
+/* How many bytes to give back then: what is above the last peak. For small blocks it is a step at
+ * least, so that the peak is not reached again at once. */
+size_t hak__pace_target(const hak_growth *growth);
 
-/* The work that a program does with `count` new blocks of `size` bytes. */
+/* How far `count` new blocks of `size` bytes move the allocation clock on. */
 size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count);
 
-/* Puts off the next look until as much more than `paid` so far has paid for this one: for the bytes
- * given back and the free blocks read. */
-void hak__pace_pay(hak_pace *pace, size_t paid, size_t given, size_t read);
+/* Puts off the next look, when `paid` was paid so far, by what this one has cost: the bytes given
+ * back, and HAK_PACE_READ for each free block read. */
+void hak__pace_charge(hak_pace *pace, size_t paid, size_t given, size_t read);
 
-/* A look has found nothing. A heap in which that is so again and again is looked at less and less:
- * after twice as much work each time, up to what it has. */
+/* A look has found nothing: the next one waits until as much was paid as the heap has. */
 void hak__pace_in_vain(hak_pace *pace, size_t footprint);
 
-/* Much has been freed: if the last look was in vain, the next need not be. */
+/* The VM has collected its garbage: the next look need not wait. */
 void hak__pace_hope(hak_pace *pace, size_t paid);
 
-/* Puts off the next look at `loose` bytes of partial slabs until there is a quarter more, so that a
- * program with many of them does not look at all for each. */
+/* What is left of a look for holes in all partial slabs: units and superslabs that it has still to
+ * come to; 0: none goes on, and the next is to be put off. */
+static inline uint32_t hak__pace_left(const hak_pace *pace)
+{
+    return pace->loose_at < 0 ? (uint32_t)-pace->loose_at : 0;
+}
+
+static inline void hak__pace_set_left(hak_pace *pace, uint32_t left)
+{
+    pace->loose_at = left ? -(ptrdiff_t)left : PTRDIFF_MAX;
+}
+
+/* Puts off the next such look at `loose` bytes of partial slabs until there is a quarter more, so
+ * that a program with many of them does not look at all for each. */
 void hak__pace_put_off(hak_pace *pace, size_t loose, size_t bound);
 
 #endif

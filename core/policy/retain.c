@@ -6,10 +6,8 @@
  * page fault take. */
 #define MS_PER_PAGE 0.25
 
-/* Work that tells what a program needs, in bytes for each byte that is retained. */
-#define WORK_TO_TELL 4
-
-#define FORGOTTEN 8 /* with each purge one part of so many */
+/* Bytes to be paid for each byte retained, before it can be told what a program needs. */
+#define PAID_TO_TELL 4
 
 size_t hak__retain_bound(const hak_profile *profile, const hak_demand *demand)
 {
@@ -23,12 +21,22 @@ size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints)
     return profile->decay == HAK_UNSET ? hints->decay : profile->decay;
 }
 
-bool hak__retain_may_stay(hak_demand *demand, size_t retained, size_t most, size_t wait)
+bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most, size_t wait)
 {
     if (!wait || retained > most) return false;
-    uint32_t now = (uint32_t)hak__os_clock();
-    if (!demand->released.over) demand->released.over = now ? now : 1;
-    return now - demand->released.over <= wait;
+    return (uint32_t)hak__os_clock() - demand->released.began <= wait;
+}
+
+/* Whether so many bytes come within a time that is too short for giving them back. */
+static bool is_soon(size_t bytes, uint32_t milliseconds)
+{
+    return (double)milliseconds < (double)(bytes / HAK_PAGE) * MS_PER_PAGE;
+}
+
+bool hak__retain_releases(const hak_demand *demand, size_t bytes)
+{
+    const hak_release *last = &demand->released;
+    return last->given >= bytes && is_soon(last->given, (uint32_t)hak__os_clock() - last->began);
 }
 
 /* What may be kept beside `retain_least`. */
@@ -37,12 +45,6 @@ static size_t keep_most(const hak_profile *profile)
     return profile->retain_busy < profile->retain_least
                ? 0
                : profile->retain_busy - profile->retain_least;
-}
-
-/* Whether so many bytes come within a time that is too short for giving them back. */
-static bool is_soon(size_t bytes, uint32_t milliseconds)
-{
-    return (double)milliseconds < (double)(bytes / HAK_PAGE) * MS_PER_PAGE;
 }
 
 void hak__retain_learn(const hak_profile *profile, hak_demand *demand, size_t footprint)
@@ -59,7 +61,7 @@ void hak__retain_learn(const hak_profile *profile, hak_demand *demand, size_t fo
         bool soon = is_soon(regrown ? again : last->given, now - last->began);
         is_early = soon && !regrown;
         if (soon && regrown) last->keep += again;
-        else last->keep -= last->keep / FORGOTTEN;
+        else last->keep -= last->keep / HAK_RETAIN_PART;
     }
     if (last->keep > most) last->keep = most;
     if (is_early) return; /* the release goes on until it can be told */
@@ -68,7 +70,7 @@ void hak__retain_learn(const hak_profile *profile, hak_demand *demand, size_t fo
 
 void hak__retain_forget(hak_demand *demand, size_t in_use)
 {
-    demand->recent_peak -= demand->recent_peak / FORGOTTEN;
+    demand->recent_peak -= demand->recent_peak / HAK_RETAIN_PART;
     if (demand->recent_peak < in_use) demand->recent_peak = in_use;
 }
 
@@ -82,14 +84,12 @@ void hak__retain_released(hak_demand *demand, size_t before, size_t footprint)
 }
 
 size_t hak__retain_needed(const hak_profile *profile, hak_demand *demand, size_t in_use,
-                          size_t retained, size_t work)
+                          size_t retained, size_t paid)
 {
-    if (profile->decommit == HAK_DECOMMIT_OFF || demand->prewarmed) return SIZE_MAX;
-    if (work - demand->peak_since < WORK_TO_TELL * retained) return SIZE_MAX;
-    size_t peak = demand->peak_in_use;
-    if (peak < in_use) peak = in_use;
-    if (peak < demand->recent_peak) demand->recent_peak = peak;
-    demand->peak_in_use = in_use;
-    demand->peak_since = work;
+    bool tells = paid - demand->settled_at >= PAID_TO_TELL * retained;
+    demand->settled_at = paid;
+    if (!tells || profile->decommit == HAK_DECOMMIT_OFF || demand->prewarmed) return SIZE_MAX;
+    size_t peak = demand->recent_peak > in_use ? demand->recent_peak : in_use;
+    demand->recent_peak = in_use + (peak - in_use) / 2;
     return peak - in_use;
 }

@@ -30,9 +30,8 @@ static hak_heap at_peak(size_t footprint)
     hak_heap was = *heap;
     heap->pages.footprint = heap->pages.footprint_peak = heap->pace.stepped_peak = footprint;
     heap->pages.retained = heap->pages.demand.prewarmed = 0;
-    heap->refills = heap->pace.stepped_refills = 1000;
-    heap->pace.work = 1000000;
-    heap->pace.look_at = hak__look_paid(heap);
+    heap->pace.clock = 1000000;
+    heap->pace.next_scan = hak__look_paid(heap);
     return was;
 }
 

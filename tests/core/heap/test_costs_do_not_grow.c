@@ -124,7 +124,7 @@ static void thin_on(void *prepared)
 static void take_others(void *prepared)
 {
     shape *s = prepared;
-    if (!s->last) s->heap->pace.look_at = 0;
+    if (!s->last) s->heap->pace.next_scan = 0;
     for (size_t i = 0; s->last && i < times * 2; i++) REQUIRE(hak_heap_alloc(s->heap, 1000));
     s->last = s->heap;
 }

@@ -100,27 +100,25 @@ static void a_heap_forgets_what_comes_back_late(void **state)
     *heap = was;
 }
 
-/* After so much work that it can tell: what was in use at most since the last time, above what is.
- */
+/* After so much work that it can tell: what was in use at most lately, above what is; of which half
+ * is forgotten each time. */
 static void what_is_needed_is_what_was_used_lately(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     heap->pages.retained = 10 * MIB;
-    heap->pages.demand.peak_in_use = 60 * MIB;
-    heap->pages.demand.recent_peak = 70 * MIB;
-    heap->pages.demand.peak_since = 500;
-    heap->pace.work = 500 + 4 * 10 * MIB - 1;
-    assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
-    heap->pace.work++;
+    heap->pages.demand.recent_peak = 60 * MIB;
+    heap->pages.demand.settled_at = hak__look_paid(heap);
+    heap->pace.clock += 4 * 10 * MIB;
     assert_int_equal(hak__heap_needed(heap), 6 * MIB);
-    assert_int_equal(heap->pages.demand.recent_peak, 60 * MIB);
-    assert_int_equal(heap->pages.demand.peak_in_use, 54 * MIB);
-    assert_int_equal(heap->pages.demand.peak_since, heap->pace.work);
-    heap->pace.work += 4 * 10 * MIB;
-    assert_int_equal(hak__heap_needed(heap), 0);
+    assert_int_equal(heap->pages.demand.recent_peak, 57 * MIB);
+    assert_int_equal(heap->pages.demand.settled_at, hak__look_paid(heap));
+    heap->pace.clock += 4 * 10 * MIB - 1;
+    assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
+    heap->pace.clock += 4 * 10 * MIB;
+    assert_int_equal(hak__heap_needed(heap), 3 * MIB);
     heap->pages.demand.prewarmed = PAGE;
-    heap->pace.work += 4 * 10 * MIB;
+    heap->pace.clock += 4 * 10 * MIB;
     assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
     *heap = was;
 }

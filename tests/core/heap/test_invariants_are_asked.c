@@ -92,7 +92,7 @@ static void slow_alloc(void)
 
 static void settle(void)
 {
-    heap->pace.work += heap->pages.footprint; /* or it does nothing */
+    heap->pace.clock += heap->pages.footprint; /* or it does nothing */
     hak_heap_settle(heap);
 }
 

@@ -4,18 +4,19 @@
 
 #include "peak.h"
 
-#define STEP_LEAST (16 * KIB) /* worth giving back at a step of growth */
-#define READ       64         /* bytes of work for a free block read … */
-#define LEAST      (32 * KIB) /* … and for a look at least */
+#define STEP_LEAST (32 * KIB) /* bytes worth giving back at a step of growth */
+#define READ       128        /* bytes to be paid for a free block read */
+#define READS      10
+#define LEAST      (32 * KIB) /* bytes to be paid for a look, at least */
 
 static void below_the_peak_nothing_is_looked_for(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     heap->pages.footprint -= MIB;
-    assert_int_equal(hak__look_worth(heap, MIB), SIZE_MAX);
-    assert_int_equal(hak__look_worth(heap, 100 * KIB), SIZE_MAX);
-    assert_true(hak__look_worth(heap, MIB + 1) < SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(heap, MIB), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(heap, 100 * KIB), SIZE_MAX);
+    assert_true(hak__look_least_gain(heap, MIB + 1) < SIZE_MAX);
     *heap = was;
 }
 
@@ -23,91 +24,80 @@ static void work_pays_for_a_look(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    size_t most = (64 * MIB + 4 * KIB) / 32 + 32 * KIB;
-    assert_int_equal(hak__look_worth(heap, 4 * KIB), most);
-    heap->pace.look_at++;
-    assert_int_equal(hak__look_worth(heap, 4 * KIB), SIZE_MAX);
-    heap->round_left = 1; /* one that gives back pays as it does … */
-    assert_int_equal(hak__look_worth(heap, 4 * KIB), SIZE_MAX);
-    heap->round_searches = true; /* … but a search that has begun goes on */
-    assert_int_equal(hak__look_worth(heap, 4 * KIB), most);
-    heap->round_left = 0;
-    heap->round_searches = false;
-    /* What was given back is paid for by as much, what was read by 64 bytes for each free
-     * block, and a look by a little at least. */
-    hak__look_pay(heap, 3 * MIB, 100);
-    assert_int_equal(heap->pace.look_at, hak__look_paid(heap) + LEAST + 3 * MIB + READ * 100);
-    hak__look_pay(heap, 4 * KIB, 1);
-    assert_int_equal(heap->pace.look_at,
+    size_t most = (64 * MIB + 4 * KIB) / 64 + 32 * KIB;
+    assert_int_equal(hak__look_least_gain(heap, 4 * KIB), most);
+    heap->pace.next_scan++;
+    assert_int_equal(hak__look_least_gain(heap, 4 * KIB), SIZE_MAX);
+    /* What was given back is paid for by as much, what was read by 128 bytes for each free block,
+     * and a look by a little at least. */
+    hak__look_charge(heap, 3 * MIB, 100);
+    assert_int_equal(heap->pace.next_scan, hak__look_paid(heap) + LEAST + 3 * MIB + READ * 100);
+    hak__look_charge(heap, 4 * KIB, 1);
+    assert_int_equal(heap->pace.next_scan,
                      hak__look_paid(heap) + LEAST + 3 * MIB + READ * 101 + 4 * KIB);
-    heap->pace.look_at = hak__look_paid(heap) - 1;
-    hak__look_pay(heap, 0, 0);
-    assert_int_equal(heap->pace.look_at, hak__look_paid(heap) + LEAST);
+    heap->pace.next_scan = hak__look_paid(heap) - 1;
+    hak__look_charge(heap, 0, 0);
+    assert_int_equal(heap->pace.next_scan, hak__look_paid(heap) + LEAST);
     *heap = was;
 }
 
 static size_t price_of_a_look(size_t worth)
 {
-    heap->pace.look_at = hak__look_paid(heap);
-    assert_int_equal(hak__look_search(heap, worth, 1000), worth <= heap->pages.retained);
-    return heap->pace.look_at - hak__look_paid(heap);
+    heap->pace.next_scan = hak__look_paid(heap);
+    assert_int_equal(hak__look_search(heap, worth, READS), worth <= heap->pages.retained);
+    return heap->pace.next_scan - hak__look_paid(heap);
 }
 
-/* By twice as much each time, up to what the heap has. */
+/* By as much as the heap has. */
 static void a_look_in_vain_is_paid_for(void **state)
 {
     (void)state;
     hak_heap was = at_peak(300 * KIB);
     heap->pages.retained = MIB;
-    for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(price_of_a_look(2 * MIB), LEAST + LEAST);
-        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 2 * LEAST);
-        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 4 * LEAST);
-        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 8 * LEAST);
-        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
-        assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
-        if (i == 0) hak__pace_hope(&heap->pace, hak__look_paid(heap));
-        if (i == 0) assert_int_equal(heap->pace.look_at, hak__look_paid(heap));
-    }
+    assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
+    assert_int_equal(price_of_a_look(2 * MIB), LEAST + 300 * KIB);
     assert_int_equal(price_of_a_look(MIB), LEAST);
-    hak__pace_hope(&heap->pace,
-                   hak__look_paid(heap)); /* of what was found it is no matter of hope */
-    assert_int_equal(heap->pace.look_at, hak__look_paid(heap) + LEAST);
-    assert_int_equal(price_of_a_look(2 * MIB), LEAST + LEAST);
-    /* In the middle of one it is not known yet. */
-    heap->round_left = 10000;
-    heap->unsearched = 1;
-    assert_int_equal(price_of_a_look(2 * MIB), LEAST + READ * 1000);
-    assert_int_equal(heap->round_left, 9000);
     *heap = was;
+    /* Before all slabs have been passed it is not known yet. */
+    void *span = hak_heap_alloc(heap, 100 * KIB);
+    was = at_peak(300 * KIB);
+    heap->pages.retained = MIB;
+    heap->unsearched = 1;
+    assert_int_equal(price_of_a_look(2 * MIB), LEAST + READ * READS);
+    heap->unsearched = 0;
+    assert_int_equal(price_of_a_look(2 * MIB), LEAST + READ + 300 * KIB);
+    *heap = was;
+    hak_heap_free(heap, span);
 }
 
 /* When a collector has freed much, it is no longer taken for granted that there is nothing. */
 static void a_collection_gives_hope(void **state)
 {
     (void)state;
-    heap->pace.looks_in_vain = 3;
-    heap->pace.look_at = hak__look_paid(heap) + MIB;
+    heap->pace.next_scan = hak__look_paid(heap) + MIB;
     hak_heap_settle(heap);
-    assert_int_equal(heap->pace.look_at, hak__look_paid(heap));
-    assert_int_equal(heap->pace.looks_in_vain, 0);
+    assert_int_equal(heap->pace.next_scan, hak__look_paid(heap));
+    heap->pace.next_scan = hak__look_paid(heap) - 1; /* what is due stays so */
+    hak_heap_settle(heap);
+    assert_int_equal(heap->pace.next_scan, hak__look_paid(heap) - 1);
 }
 
 static void a_large_block_is_worth_any_page(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    assert_true(hak__look_worth(heap, 64 * KIB - 1) > 2 * MIB);
-    assert_int_equal(hak__look_worth(heap, 64 * KIB), PAGE);
-    heap->pace.look_at = hak__look_paid(heap) + 1;
-    assert_int_equal(hak__look_worth(heap, 64 * KIB), PAGE); /* it pays for itself … */
-    assert_int_equal(hak__look_worth(heap, 64 * KIB - 1), SIZE_MAX);
+    assert_true(hak__look_least_gain(heap, 64 * KIB - 1) > MIB);
+    assert_int_equal(hak__look_least_gain(heap, 64 * KIB), PAGE);
+    heap->pace.next_scan = hak__look_paid(heap) + 1;
+    assert_int_equal(hak__look_least_gain(heap, 64 * KIB), PAGE); /* it pays for itself … */
+    assert_int_equal(hak__look_least_gain(heap, 64 * KIB - 1), SIZE_MAX);
     assert_true(hak__look_pays_for_itself(heap, 64 * KIB));
     static const hak_hints blocks = {.work_most = 64};
     heap->hints = &blocks;
-    assert_int_equal(hak__look_worth(heap, 64 * KIB), SIZE_MAX); /* … not where blocks are work */
-    heap->pace.look_at--;
-    assert_int_equal(hak__look_worth(heap, 64 * KIB), PAGE);
+    assert_int_equal(hak__look_least_gain(heap, 64 * KIB),
+                     SIZE_MAX); /* … not where blocks are work */
+    heap->pace.next_scan--;
+    assert_int_equal(hak__look_least_gain(heap, 64 * KIB), PAGE);
     assert_false(hak__look_pays_for_itself(heap, 64 * KIB));
     *heap = was;
 }
@@ -133,42 +123,53 @@ static void growth_pays(void **state)
     hak_heap_free(heap, span);
 }
 
-/* Where new pages are what it grows by: one in 64 refills at least. */
+/* Each step of the peak pays for one look, whatever was looked for before. */
 static void a_step_of_growth_pays_for_a_look(void **state)
 {
     (void)state;
     static const struct {
         size_t footprint, step;
-    } cases[] = {{64 * MIB, 32 * KIB + MIB}, {64 * KIB, 24 * KIB}};
+    } cases[] = {{64 * MIB, 32 * KIB + MIB}, {64 * KIB, 36 * KIB}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        size_t refills = cases[i].step / PAGE * 64;
-        for (size_t more = 0; more < 3; more++) {
+        for (size_t more = 0; more < 2; more++) {
             hak_heap was = at_peak(cases[i].footprint);
-            heap->pace.look_at = SIZE_MAX;
+            heap->pace.next_scan = SIZE_MAX;
             heap->pages.retained = STEP_LEAST;
             size_t taken = cases[i].step + cases[i].step / 32;
             heap->pages.footprint_peak = heap->pages.footprint = cases[i].footprint + taken - PAGE;
-            heap->refills += more == 2 ? refills * 2 : refills;
             if (more == 1) heap->pages.retained -= PAGE;
-            size_t worth = hak__look_worth(heap, PAGE);
+            size_t worth = hak__look_least_gain(heap, PAGE);
             REQUIRE_THAT(worth == (more == 0 ? STEP_LEAST : SIZE_MAX), "case %zu, %zu: %zu", i,
                          more, worth);
             /* It was a step, worth it or not. */
             assert_int_equal(heap->pace.stepped_peak, cases[i].footprint + taken);
-            assert_int_equal(heap->pace.stepped_refills, heap->refills);
             heap->pages.retained = STEP_LEAST;
-            assert_int_equal(hak__look_worth(heap, PAGE), SIZE_MAX);
+            assert_int_equal(hak__look_least_gain(heap, PAGE), SIZE_MAX);
             *heap = was;
         }
         hak_heap was = at_peak(cases[i].footprint);
-        heap->pace.look_at = SIZE_MAX;
+        heap->pace.next_scan = SIZE_MAX;
         heap->pages.retained = STEP_LEAST;
         heap->pages.footprint_peak = heap->pages.footprint =
             cases[i].footprint + cases[i].step - 2 * PAGE;
-        assert_int_equal(hak__look_worth(heap, PAGE), SIZE_MAX);
+        assert_int_equal(hak__look_least_gain(heap, PAGE), SIZE_MAX);
         assert_int_equal(heap->pace.stepped_peak, cases[i].footprint);
         *heap = was;
     }
+}
+
+/* A heap grows in earnest that comes to new peaks before it has paid for the last look. */
+static void growth_in_earnest_is_not_paid_for(void **state)
+{
+    (void)state;
+    hak_heap was = at_peak(64 * MIB);
+    assert_false(hak__look_in_earnest(heap));
+    hak__look_charge(heap, 0, 0);
+    heap->pace.clock += LEAST - PAGE;
+    assert_true(hak__look_in_earnest(heap));
+    heap->pages.footprint_peak += PAGE;
+    assert_false(hak__look_in_earnest(heap));
+    *heap = was;
 }
 
 static void what_is_kept_on_purpose_is_not_looked_for(void **state)
@@ -176,19 +177,18 @@ static void what_is_kept_on_purpose_is_not_looked_for(void **state)
     (void)state;
     hak_heap was = at_peak(64 * MIB);
     heap->pages.demand.prewarmed = PAGE;
-    heap->round_left = 1; /* nor is a look gone on with */
-    assert_int_equal(hak__look_worth(heap, MIB), SIZE_MAX);
-    assert_int_equal(hak__look_worth(heap, PAGE), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(heap, MIB), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(heap, PAGE), SIZE_MAX);
     *heap = was;
-    heap->round_left = 1;
+    hak__pace_set_left(&heap->pace, 1);
     REQUIRE(hak_heap_configure(heap, "decommit=off", NULL, 0));
-    assert_int_equal(heap->round_left, 0);
-    heap->round_left = 1;
+    assert_int_equal(hak__pace_left(&heap->pace), 0);
+    hak__pace_set_left(&heap->pace, 1);
     REQUIRE(hak_heap_set_profile(heap, "balanced"));
-    assert_int_equal(heap->round_left, 0);
+    assert_int_equal(hak__pace_left(&heap->pace), 0);
     was = at_peak(64 * MIB);
     heap->policy.decommit = HAK_DECOMMIT_OFF;
-    assert_int_equal(hak__look_worth(heap, MIB), SIZE_MAX);
+    assert_int_equal(hak__look_least_gain(heap, MIB), SIZE_MAX);
     assert_int_equal(hak__heap_bound(heap), SIZE_MAX);
     assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
     *heap = was;
@@ -198,12 +198,12 @@ static void as_much_is_given_back_as_growth_asks_for(void **state)
 {
     (void)state;
     hak_heap was = at_peak(64 * MIB);
-    size_t least = (64 * MIB + PAGE) / 32 + 32 * KIB;
-    assert_int_equal(hak__look_share(heap, PAGE), least);
-    assert_int_equal(hak__look_share(heap, 64 * KIB), 64 * KIB);
-    assert_int_equal(hak__look_share(heap, 10 * MIB), 10 * MIB);
+    size_t least = (64 * MIB + PAGE) / 64 + 32 * KIB;
+    assert_int_equal(hak__look_target(heap, PAGE), least);
+    assert_int_equal(hak__look_target(heap, 64 * KIB), 64 * KIB);
+    assert_int_equal(hak__look_target(heap, 10 * MIB), 10 * MIB);
     heap->pages.footprint -= MIB;
-    assert_int_equal(hak__look_share(heap, 3 * MIB), 2 * MIB);
+    assert_int_equal(hak__look_target(heap, 3 * MIB), 2 * MIB);
     *heap = was;
 }
 
@@ -246,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_large_block_is_worth_any_page),
         cmocka_unit_test(growth_pays),
         cmocka_unit_test(a_step_of_growth_pays_for_a_look),
+        cmocka_unit_test(growth_in_earnest_is_not_paid_for),
         cmocka_unit_test(what_is_kept_on_purpose_is_not_looked_for),
         cmocka_unit_test(as_much_is_given_back_as_growth_asks_for),
         cmocka_unit_test(work_is_counted_by_blocks),
