@@ -40,7 +40,7 @@ T_debug   := test_births_are_known test_blocks_fit_and_align test_broken_units_a
 	test_growing_blocks_take_pages_over test_heaps_are_small test_huge_blocks_are_kept \
 	test_invariants_are_asked test_invariants_are_found test_kinds_are_counted \
 	test_limit_can_be_changed test_limit_holds test_limit_is_reckoned \
-	test_looks_are_worth_it test_lost_addresses_are_nobodys test_many_heaps_take_little \
+	test_scans_are_worth_it test_lost_addresses_are_nobodys test_many_heaps_take_little \
 	test_many_mappings_are_spared test_map_shows_the_heap test_memory_is_used_again \
 	test_misuse_is_reported test_model_agrees test_options_take_effect \
 	test_os_failure_is_survived test_ownership_is_known test_pages_wait \

@@ -39,9 +39,9 @@ typedef struct hak_bins {
 #define HAK_NEST_STEPS (((size_t)1 << HAK_UNIT_SHIFT) / 8)
 
 /* An observer of the heap, of which a heap knows only this function. */
-typedef struct hak_onlooker {
+typedef struct hak_destroy_hook {
     void (*ending)(hak_heap *heap); /* called before the heap is destroyed */
-} hak_onlooker;
+} hak_destroy_hook;
 
 /* The heap's first blocks: nest.h. Offsets are bytes from `start`. */
 typedef struct hak_nest {
@@ -77,7 +77,7 @@ struct hak_heap {
     hak_heap *next_heap, *previous_heap; /* list of the process's heaps */
     void *adapter;                       /* state of the adapter that uses this heap */
 
-    size_t loose; /* bytes of pages in use of partial slabs */
+    size_t partial_bytes; /* bytes of pages in use of partial slabs */
     hak_pace pace;
     size_t rests_until; /* while the allocation clock is before this, a collection finds the program
                          * at rest: settle.c; 0 after a large block */
@@ -95,7 +95,7 @@ struct hak_heap {
                            * lately: full slabs wake with their first free block */
     const hak_hints *hints;
     char name[32];
-    hak_onlooker *onlooker; /* NULL: the heap was never observed */
+    hak_destroy_hook *destroy_hook; /* NULL: the heap was never observed */
     hak_nest nest;
 };
 

@@ -15,7 +15,7 @@
 
 /* What is found on the way over a heap, to be compared with its accounts. */
 typedef struct sums {
-    size_t footprint, retained, loose, vacant;
+    size_t footprint, retained, partial_bytes, vacant;
     size_t superslabs, partial, dry, current, unsearched;
 } sums;
 
@@ -41,7 +41,7 @@ static void add_slab(const hak_heap *heap, const hak_slab *slab, sums *found)
     switch (slab->state) {
     case HAK_SLAB_PARTIAL:
         found->partial++;
-        found->loose += hak__slab_pages_in_use(slab);
+        found->partial_bytes += hak__slab_pages_in_use(slab);
         found->vacant += hak__bytes_of_pages(slab->vacant);
         found->unsearched += !slab->searched;
         if (!heap->pages.region)
@@ -209,7 +209,7 @@ void hak__heap_check(const hak_heap *heap)
     if (!heap->pages.region) add_nest(heap, &found);
     HAK_ASSERT(found.footprint == heap->pages.footprint);
     HAK_ASSERT(found.retained == heap->pages.retained);
-    HAK_ASSERT(found.loose == heap->loose);
+    HAK_ASSERT(found.partial_bytes == heap->partial_bytes);
     HAK_ASSERT(found.vacant == heap->vacant_pages * HAK_PAGE);
     HAK_ASSERT(found.unsearched == heap->unsearched);
     HAK_ASSERT(heap->pages.footprint <= heap->pages.footprint_peak);

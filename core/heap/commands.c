@@ -120,7 +120,8 @@ static void comply(hak_heap *heap)
     hak__retire_idle(heap);
     heap->pages.demand.recent_peak = heap->pages.footprint - heap->pages.retained;
     heap->pages.demand.released = (hak_release){0};
-    if (heap->pages.retained + heap->loose > hak__heap_bound(heap)) hak__holes_punch(heap, false);
+    if (heap->pages.retained + heap->partial_bytes > hak__heap_bound(heap))
+        hak__holes_punch(heap, false);
     hak__purge_to(&heap->pages, hak__heap_bound(heap));
     if (heap->pages.region) return;
     hak__supply_shrink(hak__policy(heap)->pool);

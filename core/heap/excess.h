@@ -1,16 +1,16 @@
-/* What a heap retains beyond what its profile allows goes back. Called where slabs retire and large
+/* Purges what a heap retains beyond the bound of its profile. Called where slabs retire and large
  * blocks are freed, never on the hot path. */
 #ifndef HAK_EXCESS_H
 #define HAK_EXCESS_H
 
-#include "heap/look.h"
+#include "heap/scan.h"
 
-/* Purges when more is retained than the profile allows, and then well below that bound, so that a
- * program that swings around it does not call the OS each time. */
+/* If more is retained than the bound, purges down to half of it, so that a program that swings
+ * around the bound does not call the OS each time. */
 void hak__excess_purge(hak_heap *heap);
 
-/* Gives back holes when the pages of partial slabs have become more than the profile would retain:
- * what a burst leaves behind where a few of its blocks live on. */
+/* Purges holes if the pages of partial slabs exceed the bound: what a burst leaves behind where a
+ * few of its blocks live on. */
 void hak__excess_punch(hak_heap *heap);
 
 /* ------------------------------------------------------------------ policy/retain.h for a heap */
@@ -39,11 +39,11 @@ static inline size_t hak__heap_needed(hak_heap *heap)
 {
     hak_pages *pages = &heap->pages;
     return hak__retain_needed(hak__policy(heap), &pages->demand, pages->footprint - pages->retained,
-                              pages->retained, hak__look_paid(heap));
+                              pages->retained, hak__scan_paid(heap));
 }
 
-/* Lets whole superslabs and huge blocks wait until they go, if the heap has any wait, as long as
- * more than `keep` bytes are retained. */
+/* While more than `keep` bytes are retained, moves whole superslabs and huge blocks to those that
+ * wait, if the heap lets them wait. */
 static inline void hak__heap_let_wait(hak_heap *heap, size_t keep)
 {
     hak__purge_let_wait(&heap->pages, keep, hak__heap_wait(heap));

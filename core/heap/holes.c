@@ -99,7 +99,7 @@ static size_t punch_partial(hak_heap *heap, hak_slab *slab)
     if (!pages || hak__purge_gave_up(&heap->pages)) return 0;
     uint32_t kept = punch(heap, slab, pages);
     size_t given = hak__bytes_of_pages(pages & ~kept);
-    heap->loose -= given;
+    heap->partial_bytes -= given;
     hak__partial_set_vacant(heap, slab, kept);
     if (!slab->free) {
         hak__partial_unlink(heap, slab);

@@ -173,7 +173,7 @@ void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap) return;
     hak__heap_check_now_and_then(heap);
-    if (heap->onlooker) heap->onlooker->ending(heap);
+    if (heap->destroy_hook) heap->destroy_hook->run(heap);
     if (heap->pages.region) return;
     size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);

@@ -41,7 +41,7 @@ void hak__partial_link(hak_heap *heap, hak_slab *slab, size_t live)
     slab->state = HAK_SLAB_PARTIAL;
     hak__slab_set_left(slab, (uint32_t)live);
     append(&hak__lists_of(heap, slab)->partial[slab->size_class], slab);
-    heap->loose += hak__slab_pages_in_use(slab);
+    heap->partial_bytes += hak__slab_pages_in_use(slab);
     heap->unsearched++;
     HAK_ASSERT(hak__slab_valid(slab));
 }
@@ -95,7 +95,7 @@ void hak__partial_unlink(hak_heap *heap, hak_slab *slab)
 {
     forget_search(heap, slab);
     heap->unsearched--;
-    heap->loose -= hak__slab_pages_in_use(slab);
+    heap->partial_bytes -= hak__slab_pages_in_use(slab);
     take_out(&hak__lists_of(heap, slab)->partial[slab->size_class], slab);
 }
 

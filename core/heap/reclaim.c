@@ -4,21 +4,21 @@
 #include "heap/excess.h"
 #include "heap/holes.h"
 #include "heap/layout.h"
-#include "heap/look.h"
 #include "heap/nest.h"
 #include "heap/partial.h"
 #include "heap/retire.h"
+#include "heap/scan.h"
 #include "pages/pages.h"
 
-/* Units that are looked at for full slabs to open, before a page is taken. */
-#define WAKE_LOOK_AT 8
+/* Units examined for full slabs to wake, before a page is taken. */
+#define WAKE_UNITS 8
 
-/* Holes add up in full slabs as long as they sleep. A heap that grows in earnest opens some, so
- * that it fills holes as it grows. */
+/* Free blocks add up in full slabs while they sleep. A heap that grows in earnest wakes some, so
+ * that it uses these blocks as it grows. */
 static void wake_some(hak_heap *heap)
 {
-    if (!hak__look_in_earnest(heap) || hak__bins_wake_shift(heap) >= HAK_PACE_PART) return;
-    for (unsigned i = 0; i < WAKE_LOOK_AT; i++) {
+    if (!hak__scan_in_earnest(heap) || hak__bins_wake_shift(heap) >= HAK_PACE_PART) return;
+    for (unsigned i = 0; i < WAKE_UNITS; i++) {
         hak_slab *slab = hak__superslabs_step(&heap->pages);
         if (!slab || slab->state != HAK_SLAB_FULL) continue;
         if (slab->asleep - hak__slab_left(slab) > (uint32_t)slab->capacity >> HAK_PACE_PART)
@@ -28,8 +28,8 @@ static void wake_some(hak_heap *heap)
 
 /* ------------------------------------------------------------------ before a peak */
 
-/* What a large block pays for. Where memory is short, a refusal finds holes sooner. */
-static void look_some(hak_heap *heap, size_t bytes, size_t target)
+/* Before a large block, which pays for the scan. If the heap is starved, all holes are found. */
+static void scan_for_large(hak_heap *heap, size_t bytes, size_t target)
 {
     size_t given = hak__purge_some(&heap->pages, target), read = 0;
     uint32_t left = hak__heap_starved(heap) ? 0 : UINT32_MAX;
@@ -37,26 +37,26 @@ static void look_some(hak_heap *heap, size_t bytes, size_t target)
         given += hak__holes_punch_some(heap, target - given, bytes / HAK_PACE_READ, &read, &left);
     if (given < target && hak__retire_idle(heap))
         given += hak__purge_some(&heap->pages, target - given);
-    if (!hak__look_pays_for_itself(heap, bytes)) hak__look_charge(heap, given, read);
+    if (!hak__scan_pays_for_itself(heap, bytes)) hak__scan_charge(heap, given, read);
 }
 
-/* What was paid for, if the heap has `least` bytes: what is retained, then holes, some at a time,
- * and at last, when no more of them are known, idle slabs and the holes of current ones. */
-static void look_on(hak_heap *heap, size_t least, size_t target)
+/* If the heap has `least` bytes to give back: purges retained pages, then holes, some at a time. At
+ * last, when no holes are known, idle slabs retire and the holes of current slabs are purged. */
+static void scan_on(hak_heap *heap, size_t least, size_t target)
 {
-    if (heap->pages.retained < least && !hak__look_search(heap, least, HAK_PACE_READS)) return;
+    if (heap->pages.retained < least && !hak__scan_search(heap, least, HAK_PACE_READS)) return;
     size_t given = hak__purge_some(&heap->pages, target);
-    hak__look_charge(heap, given, 0);
+    hak__scan_charge(heap, given, 0);
     if (given >= target) return;
-    given += hak__look_give(heap, target - given, HAK_PACE_READS);
+    given += hak__scan_give(heap, target - given, HAK_PACE_READS);
     if (given >= target || heap->vacant_pages) return;
     hak__retire_idle(heap);
     given += hak__holes_punch_current(heap);
     if (given < target) hak__purge_some(&heap->pages, target - given);
 }
 
-/* What waits is no part of the heap, but of the process. So that it does not raise the process's
- * peak, it goes as the heap grows beside it. A huge block takes what waits first: large.c. */
+/* Waiting pages belong to the process, not to a heap. So that they do not raise the peak of the
+ * process, they are purged as the heap grows. A huge block takes waiting pages first: large.c. */
 static void make_room_beside(hak_heap *heap, size_t bytes)
 {
     size_t waits = hak__heap_wait(heap) ? hak__waiting_bytes() : 0;
@@ -70,11 +70,11 @@ void hak__reclaim_before_peak(hak_heap *heap, size_t bytes)
     make_room_beside(heap, bytes);
     if (heap->pages.footprint + bytes <= heap->pages.footprint_peak) return;
     wake_some(heap);
-    size_t least = hak__look_least_gain(heap, bytes);
+    size_t least = hak__scan_least_gain(heap, bytes);
     if (least == SIZE_MAX || !hak__purge_may_begin(&heap->pages)) return;
-    size_t target = hak__look_target(heap, bytes);
-    if (least <= HAK_PAGE) look_some(heap, bytes, target);
-    else look_on(heap, least, target);
+    size_t target = hak__scan_target(heap, bytes);
+    if (least <= HAK_PAGE) scan_for_large(heap, bytes, target);
+    else scan_on(heap, least, target);
 }
 
 /* ------------------------------------------------------------------ when memory is refused */

@@ -1,5 +1,5 @@
-/* What a heap can do without: looked for before it grows beyond its peak, and where the limit or
- * the OS refuses it memory. */
+/* Memory that a heap can do without: purged before it grows beyond its peak, and if the limit or
+ * the OS refuses memory. */
 #ifndef HAK_RECLAIM_H
 #define HAK_RECLAIM_H
 

@@ -1,19 +1,18 @@
-/* After a collection of the VM: what the program is done with goes back. */
+/* After a collection of the VM: gives back what the program no longer needs. */
 #include "heap/adapter.h"
 #include "heap/bins.h"
 #include "heap/check.h"
 #include "heap/excess.h"
 #include "heap/holes.h"
-#include "heap/look.h"
 #include "heap/nest.h"
 #include "heap/retire.h"
+#include "heap/scan.h"
 
-/* Gives back what is above the bound, holes too, and what the program has not come to use for some
- * time. */
+/* Purges what is above the bound, holes included, and what the program has not used lately. */
 static void settle(hak_heap *heap)
 {
     size_t before = heap->pages.footprint, bound = hak__heap_bound(heap);
-    size_t most = heap->pages.retained + heap->loose + hak__bins_pages(heap);
+    size_t most = heap->pages.retained + heap->partial_bytes + hak__bins_pages(heap);
     if (most > bound && heap->pages.retained + hak__holes_find(heap, false) > bound &&
         hak__purge_may_begin(&heap->pages)) {
         hak__heap_learn(heap);
@@ -31,20 +30,20 @@ static void settle(hak_heap *heap)
     }
 }
 
-/* Whether a release goes on of so much, and as much of what it has left are slabs that classes
- * allocate from: these may be without a block, which only a look tells. */
+/* Whether a release of `part` bytes or more goes on, and the current slabs have as many bytes. They
+ * may have no block, which only a scan tells. */
 static bool may_have_emptied_slabs(const hak_heap *heap, size_t part)
 {
     return hak__retain_releases(&heap->pages.demand, part) && hak__bins_pages(heap) >= part;
 }
 
-/* Minor cycles are frequent. One is worth settling after when the program has paid for the
- * footprint since the last time. Where an eighth of the footprint is free, an eighth will do. */
+/* Minor cycles are frequent. Settling is worth it if the program has paid for the footprint since
+ * the last time. If an eighth of the footprint is free, an eighth is enough. */
 static bool worth_settling(const hak_heap *heap)
 {
-    size_t footprint = heap->pages.footprint, free = heap->pages.retained + heap->loose;
+    size_t footprint = heap->pages.footprint, free = heap->pages.retained + heap->partial_bytes;
     size_t part = footprint / HAK_RETAIN_PART, least = free >= part ? part : footprint;
-    return hak__look_paid(heap) - heap->pages.demand.settled_at >= least ||
+    return hak__scan_paid(heap) - heap->pages.demand.settled_at >= least ||
            may_have_emptied_slabs(heap, part);
 }
 
@@ -67,7 +66,7 @@ size_t hak__heap_rest(hak_heap *heap, size_t keep)
 size_t hak_heap_settle(hak_heap *heap)
 {
     hak__nest_settle(heap);
-    hak__pace_hope(&heap->pace, hak__look_paid(heap));
+    hak__pace_hope(&heap->pace, hak__scan_paid(heap));
     bool rests = heap->pace.clock < heap->rests_until;
     heap->rests_until = heap->pace.clock + HAK_PACE_LEAST;
     if (rests) return hak__heap_rest(heap, 0);

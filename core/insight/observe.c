@@ -20,7 +20,7 @@ size_t hak__observe_memory(const hak_observer *observer)
 static void drop(hak_heap *heap)
 {
     hak_observer *observer = hak__observer_of(heap);
-    heap->onlooker = NULL;
+    heap->destroy_hook = NULL;
     hak__births_drop(&observer->births);
     hak__trace_drop(&observer->trace);
     hak__os_unmap(observer, OWN_MEMORY);
@@ -54,8 +54,8 @@ bool hak__observe_begin(hak_heap *heap)
         errno = ENOMEM;
         return false;
     }
-    observer->onlooker.ending = drop;
-    heap->onlooker = &observer->onlooker;
+    observer->destroy_hook.run = drop;
+    heap->destroy_hook = &observer->destroy_hook;
     hak__trace_open(&observer->trace, hak__options_trace());
     observer->counts.born_before = live_blocks(heap);
     observer->on = true;

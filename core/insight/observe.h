@@ -24,7 +24,7 @@ enum { HAK_OBSERVE_BUILD = false };
 _Static_assert(HAK_CLASS_SLOTS <= HAK_CLASS_STATS_MAX, "each slot has a place in hak_observations");
 
 typedef struct hak_observer {
-    hak_onlooker onlooker; /* must be first: the heap has a pointer to it */
+    hak_destroy_hook destroy_hook; /* must be first: the heap has a pointer to it */
     bool on;
     hak_births births;
     hak_trace trace;
@@ -71,12 +71,12 @@ void hak__observe_end(hak_heap *heap);
 /* The observer of a heap; NULL: never observed. */
 static inline hak_observer *hak__observer_of(const hak_heap *heap)
 {
-    return (hak_observer *)heap->onlooker;
+    return (hak_observer *)heap->destroy_hook;
 }
 
 static inline bool hak__observing(const hak_heap *heap)
 {
-    return heap->onlooker && hak__observer_of(heap)->on;
+    return heap->destroy_hook && hak__observer_of(heap)->on;
 }
 
 /* The state before an operation. */

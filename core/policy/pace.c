@@ -65,8 +65,9 @@ void hak__pace_hope(hak_pace *pace, size_t paid)
     if (pace->next_scan > paid) pace->next_scan = paid;
 }
 
-void hak__pace_put_off(hak_pace *pace, size_t loose, size_t bound)
+void hak__pace_put_off(hak_pace *pace, size_t partial_bytes, size_t bound)
 {
-    size_t more = loose / 4 > bound ? loose / 4 : bound;
-    if ((size_t)pace->loose_at > loose + more) pace->loose_at = (ptrdiff_t)(loose + more);
+    size_t more = partial_bytes / 4 > bound ? partial_bytes / 4 : bound;
+    if ((size_t)pace->partial_scan_at > partial_bytes + more)
+        pace->partial_scan_at = (ptrdiff_t)(partial_bytes + more);
 }

@@ -1,6 +1,6 @@
-/* How much free memory a heap retains: what its profile says, and what was learned from giving
- * back. What is kept too long is a resident size that creeps, and what goes too soon comes back as
- * page faults. Numbers in, numbers out: who asks gives back. */
+/* How much free memory a heap retains: what its profile says, and what purges have taught. Memory
+ * that is retained too long makes the resident size creep. Memory that is purged too soon costs
+ * page faults. These functions only compute; the caller purges. */
 #ifndef HAK_RETAIN_H
 #define HAK_RETAIN_H
 
@@ -11,60 +11,60 @@
 #include "policy/hints.h"
 #include "policy/profile.h"
 
-/* An eighth of what was learned and of the recent peak is forgotten with each purge. A heap of
- * which an eighth is free is worth settling. */
+/* One part in so many of what was learned, and of the recent peak, is forgotten with each purge. A
+ * heap of which as much is free is worth settling. */
 #define HAK_RETAIN_PART 8
 
-/* What a heap gave back last, in one release of one purge or several, and whether it will have been
- * worth it. */
+/* A release: pages that were given back, by one purge or by several in a row. It was worth it if
+ * they are not needed again soon. */
 typedef struct hak_release {
     size_t given;     /* bytes */
-    size_t footprint; /* after it, and less what went later: it may be below 0 */
-    size_t keep;      /* bytes to retain in future, beside `retain_least` */
-    uint32_t began;   /* in milliseconds, as hak__os_clock counts, modulo 2^32 */
+    size_t footprint; /* after it, minus what was given back later: may wrap below 0 */
+    size_t keep;      /* learned: bytes to retain beside `retain_least` */
+    uint32_t began;   /* hak__os_clock, modulo 2^32 milliseconds */
 } hak_release;
 
-/* What a program has needed of a heap's pages. */
+/* The demand of a program for the pages of its heap. */
 typedef struct hak_demand {
-    size_t prewarmed;     /* bytes touched ahead on request */
-    size_t recent_peak;   /* of the bytes in use, decaying with purges and with settling */
-    size_t settled_at;    /* what the program had paid when the heap was last settled */
-    hak_release released; /* the last */
+    size_t prewarmed;     /* bytes prewarmed on request */
+    size_t recent_peak;   /* peak of the bytes in use; decays with purges and with settling */
+    size_t settled_at;    /* bytes paid (pace.h) when the heap was last settled */
+    hak_release released; /* the last release */
 } hak_demand;
 
-/* The bytes that may be retained now; SIZE_MAX: nothing is given back but on request. */
+/* The bound: bytes that may be retained. SIZE_MAX: the heap purges on request only. */
 size_t hak__retain_bound(const hak_profile *profile, const hak_demand *demand);
 
-/* How many milliseconds whole superslabs and huge blocks beyond it wait before they go, in case
- * they are needed again; 0: not at all. */
+/* The milliseconds for which whole superslabs and huge blocks beyond the bound wait before they are
+ * purged. 0: they do not wait. */
 size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints);
 
-/* Whether `retained` bytes, more than the bound, may stay for a moment: if they are at most `most`,
- * and the last release began less than `wait` milliseconds ago. So a program whose retained pages
- * swing gives them back once in that time. */
+/* Whether `retained` bytes beyond the bound may stay for a moment: if they are at most `most`
+ * bytes, and the last release began less than `wait` milliseconds ago. So a program that swings
+ * gives its pages back once in that time. */
 bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most, size_t wait);
 
-/* Before a purge: learns from the last release. A heap that has taken its pages again too soon
- * keeps as many more from now on; one that has not keeps fewer with every purge. */
+/* Before a purge: learns from the last release. If the heap has taken its pages again too soon,
+ * `keep` rises by as much; else it falls with each purge. */
 void hak__retain_learn(const hak_profile *profile, hak_demand *demand, size_t footprint);
 
-/* Whether a release of `bytes` or more goes on: it is too early for its pages to be needed again.
- */
+/* Whether a release of `bytes` or more goes on: if its pages were needed again now, it would be too
+ * soon. */
 bool hak__retain_releases(const hak_demand *demand, size_t bytes);
 
-/* What was in use at the peak matters less with every purge. */
+/* At a purge: the recent peak decays, down to what is in use. */
 void hak__retain_forget(hak_demand *demand, size_t in_use);
 
-/* After a purge: the footprint was `before`. */
+/* After a purge; the footprint was `before` bytes. */
 void hak__retain_released(hak_demand *demand, size_t before, size_t footprint);
 
-/* Settles when the program has paid `paid`: how many bytes of what is retained it has used lately,
- * and so may need again. SIZE_MAX: too little was paid since the last time to tell. When it can be
- * told, the recent peak comes half of the way down to what is in use. */
+/* When the heap settles, and `paid` bytes were paid: the retained bytes that the program has used
+ * lately, and so may need again. The recent peak then falls half of the way to what is in use.
+ * SIZE_MAX if too little was paid since the last time to tell; then the recent peak stays. */
 size_t hak__retain_needed(const hak_profile *profile, hak_demand *demand, size_t in_use,
                           size_t retained, size_t paid);
 
-/* Notes what is in use. */
+/* Updates the recent peak. */
 static inline void hak__retain_note(hak_demand *demand, size_t in_use)
 {
     if (in_use > demand->recent_peak) demand->recent_peak = in_use;

@@ -4,7 +4,7 @@
 
 #include "heap/blocks.h"
 #include "heap/excess.h"
-#include "heap/look.h"
+#include "heap/scan.h"
 #include "support.h"
 
 static hak_heap *heap;
@@ -31,7 +31,7 @@ static hak_heap at_peak(size_t footprint)
     heap->pages.footprint = heap->pages.footprint_peak = heap->pace.stepped_peak = footprint;
     heap->pages.retained = heap->pages.demand.prewarmed = 0;
     heap->pace.clock = 1000000;
-    heap->pace.next_scan = hak__look_paid(heap);
+    heap->pace.next_scan = hak__scan_paid(heap);
     return was;
 }
 

@@ -159,12 +159,12 @@ static void *settled_partial_slabs(size_t mib)
 }
 
 /* Of so many slabs every second block is free that it is almost time to look at them. */
-static void *loose_slabs(size_t mib)
+static void *thinned_slabs(size_t mib)
 {
     shape *s = shape_new(NULL, mib * MIB / 64);
     fill(s, 64);
     size_t slab = 64 * KIB;
-    for (s->size = 0; s->heap->loose + 3 * slab < hak__heap_bound(s->heap); s->size += 2) {
+    for (s->size = 0; s->heap->partial_bytes + 3 * slab < hak__heap_bound(s->heap); s->size += 2) {
         hak_heap_free(s->heap, s->blocks[s->size]);
     }
     return s;
@@ -292,7 +292,7 @@ static void frees_among_many(void **state)
 {
     (void)state;
     granularity = 8;
-    in_profile("speed", "free among many", 64, (counted){loose_slabs, thin_on}, 80);
+    in_profile("speed", "free among many", 64, (counted){thinned_slabs, thin_on}, 80);
 }
 
 static void small_blocks_at_a_peak(void **state)

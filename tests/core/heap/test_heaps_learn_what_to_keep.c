@@ -108,11 +108,11 @@ static void what_is_needed_is_what_was_used_lately(void **state)
     hak_heap was = at_peak(64 * MIB);
     heap->pages.retained = 10 * MIB;
     heap->pages.demand.recent_peak = 60 * MIB;
-    heap->pages.demand.settled_at = hak__look_paid(heap);
+    heap->pages.demand.settled_at = hak__scan_paid(heap);
     heap->pace.clock += 4 * 10 * MIB;
     assert_int_equal(hak__heap_needed(heap), 6 * MIB);
     assert_int_equal(heap->pages.demand.recent_peak, 57 * MIB);
-    assert_int_equal(heap->pages.demand.settled_at, hak__look_paid(heap));
+    assert_int_equal(heap->pages.demand.settled_at, hak__scan_paid(heap));
     heap->pace.clock += 4 * 10 * MIB - 1;
     assert_int_equal(hak__heap_needed(heap), SIZE_MAX);
     heap->pace.clock += 4 * 10 * MIB;

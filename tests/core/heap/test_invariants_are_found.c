@@ -47,9 +47,9 @@ static void full_slab_says_searched(void)
 {
     full()->searched = true;
 }
-static void loose_is_wrong(void)
+static void partial_bytes_are_wrong(void)
 {
-    victim->loose += PAGE;
+    victim->partial_bytes += PAGE;
 }
 static void unsearched_is_wrong(void)
 {
@@ -177,7 +177,7 @@ static void whatever_is_broken_is_found(void **state)
         BREAK(full_slab_sleeps_too_long),
         BREAK(full_slab_says_searched),
         BREAK(full_slab_has_a_block_uncounted),
-        BREAK(loose_is_wrong),
+        BREAK(partial_bytes_are_wrong),
         BREAK(unsearched_is_wrong),
         BREAK(vacant_pages_are_wrong),
         BREAK(footprint_is_wrong),

@@ -46,7 +46,7 @@ static void settling_gives_back_what_frees_have_left(void **state)
     hak_stats stats = support_stats(heap);
     REQUIRE_THAT(stats.retained < stats.footprint / 8, "%zu", stats.retained);
     size_t left = stats.footprint;                        /* slabs in use */
-    heap->pages.demand.settled_at = hak__look_paid(heap); /* a cycle has ended just before */
+    heap->pages.demand.settled_at = hak__scan_paid(heap); /* a cycle has ended just before */
     heap->rests_until = 0;
     hak_heap_settle(heap);
     stats = support_stats(heap);
@@ -166,10 +166,10 @@ static void a_cycle_that_was_paid_for_settles(void **state)
     held all = hold(heap, 8 * MIB / 20000, 20000);
     for (size_t is_free = 0; is_free < 2; is_free++) {
         for (size_t i = 0; is_free && i < all.count / 4; i++) hak_heap_free(heap, all.blocks[i]);
-        size_t footprint = heap->pages.footprint, free = heap->pages.retained + heap->loose;
+        size_t footprint = heap->pages.footprint, free = heap->pages.retained + heap->partial_bytes;
         assert_true(is_free ? free > footprint / 8 : free < footprint / 8);
         size_t price = is_free ? footprint / 8 : footprint;
-        size_t last = hak__look_paid(heap) - price + 1;
+        size_t last = hak__scan_paid(heap) - price + 1;
         heap->pages.demand.settled_at = last;
         heap->rests_until = 0;
         hak_heap_settle(heap);
@@ -177,7 +177,7 @@ static void a_cycle_that_was_paid_for_settles(void **state)
         heap->pages.demand.settled_at--;
         heap->rests_until = 0;
         hak_heap_settle(heap);
-        assert_int_equal(heap->pages.demand.settled_at, hak__look_paid(heap));
+        assert_int_equal(heap->pages.demand.settled_at, hak__scan_paid(heap));
     }
     hak_heap_destroy(heap);
 }

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "heap/look.h"
+#include "heap/scan.h"
 
 /* Fills a heap and empties it in an order that leaves partial slabs for long; returns how often the
  * OS was asked while it was emptied. */

@@ -143,11 +143,11 @@ static void what_was_not_needed_lately_is_told(void **state)
 
 /* What partial slabs have, beyond the bound, is looked at; then again when there is a quarter more,
  * and as much more as the bound. */
-static void loose_pages_are_looked_at_by_and_by(void **state)
+static void partial_slabs_are_scanned_by_and_by(void **state)
 {
     (void)state;
     static const struct {
-        size_t loose, look_at; /* the next time, in thousands */
+        size_t bytes, next; /* of partial slabs, in thousands; where the next scan is due */
     } steps[] = {{1000, 0},     {1001, 2001},  {2000, 2001}, {2001, 3001},
                  {8000, 10000}, {9999, 10000}, {4000, 5000}, {10000, 12500},
                  {100, 1100},   {1001, 1100},  {1100, 2100}};
@@ -155,22 +155,22 @@ static void loose_pages_are_looked_at_by_and_by(void **state)
     hak_heap heap = heap_with(1000000, 1000000, 0);
     heap.pages.region = &callers;
     for (size_t i = 0; i < COUNT(steps); i++) {
-        heap.loose = steps[i].loose * 1000;
+        heap.partial_bytes = steps[i].bytes * 1000;
         hak__excess_punch(&heap);
-        REQUIRE_THAT((size_t)heap.pace.loose_at == steps[i].look_at * 1000, "step %zu: %zu", i,
-                     heap.pace.loose_at);
+        REQUIRE_THAT((size_t)heap.pace.partial_scan_at == steps[i].next * 1000, "step %zu: %zu", i,
+                     heap.pace.partial_scan_at);
     }
     hak__pace_set_left(&heap.pace, 7); /* one that goes on waits within the bound … */
-    heap.loose = 1000000;
+    heap.partial_bytes = 1000000;
     hak__excess_punch(&heap);
     assert_int_equal(hak__pace_left(&heap.pace), 7);
-    heap.loose = 1000001; /* … and has to end before the next is put off */
+    heap.partial_bytes = 1000001; /* … and has to end before the next is put off */
     hak__excess_punch(&heap);
-    assert_int_equal(heap.pace.loose_at, 2000001);
+    assert_int_equal(heap.pace.partial_scan_at, 2000001);
     heap.pages.refusals_in_a_row = 1; /* then the OS is not asked */
-    heap.loose = 20000000;
+    heap.partial_bytes = 20000000;
     hak__excess_punch(&heap);
-    assert_true(heap.pace.loose_at == 2000001 && heap.pages.purges_skipped == 1);
+    assert_true(heap.pace.partial_scan_at == 2000001 && heap.pages.purges_skipped == 1);
 }
 
 /* A heap that is nothing but numbers, with no pages that could be given back. */
@@ -250,7 +250,7 @@ int main(void)
         cmocka_unit_test(releases_are_reckoned_together),
         cmocka_unit_test(a_release_goes_on_for_a_while),
         cmocka_unit_test(what_was_not_needed_lately_is_told),
-        cmocka_unit_test(loose_pages_are_looked_at_by_and_by),
+        cmocka_unit_test(partial_slabs_are_scanned_by_and_by),
         cmocka_unit_test(of_nothing_nothing_is_given_back),
         cmocka_unit_test(a_little_beyond_the_bound_may_stay_for_a_moment),
         cmocka_unit_test(pauses_double),
