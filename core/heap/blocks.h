@@ -40,7 +40,7 @@ typedef struct hak_bins {
 
 /* An observer of the heap, of which a heap knows only this function. */
 typedef struct hak_destroy_hook {
-    void (*ending)(hak_heap *heap); /* called before the heap is destroyed */
+    void (*run)(hak_heap *heap); /* called before the heap is destroyed */
 } hak_destroy_hook;
 
 /* The heap's first blocks: nest.h. Offsets are bytes from `start`. */

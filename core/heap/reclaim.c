@@ -88,7 +88,7 @@ bool hak__reclaim_short(hak_heap *heap)
     return hak__purge_some(&heap->pages, lacking) >= lacking;
 }
 
-/* The state of the current slabs, which are freed from without an event. */
+/* A hash of the current slabs: a free in one of them does not take the slow path. */
 static uint32_t state_of_bins(const hak_heap *heap)
 {
     uint64_t state = 0;
@@ -99,8 +99,8 @@ static uint32_t state_of_bins(const hak_heap *heap)
     return (uint32_t)(state >> 32);
 }
 
-/* Whether there can be more than the last search has left: events tell of all frees but those in
- * current slabs. */
+/* Whether blocks were freed since the last search. The slow path notes all frees but those in
+ * current slabs, whose state is compared. */
 static bool has_changed(const hak_heap *heap)
 {
     return !hak__heap_starved(heap) || heap->changed ||
@@ -108,18 +108,17 @@ static bool has_changed(const hak_heap *heap)
            state_of_bins(heap) != heap->searched_bins;
 }
 
-/* Until the heap has allocated as much again as it has. */
+/* The heap is starved until it has allocated as much as it has now. */
 static void set_starved(hak_heap *heap)
 {
     heap->starved_until = heap->pace.clock + heap->pages.footprint + 1;
 }
 
-/* Opens the full slabs that have free blocks, however few; returns how many. From then on, until
- * the heap has grown away from where it was refused memory, full slabs open with their first one.
- */
-static size_t open_full_slabs(hak_heap *heap)
+/* Wakes all full slabs with a free block; returns how many. From then on they wake with their first
+ * free block, until the heap is no longer starved. */
+static size_t wake_full_slabs(hak_heap *heap)
 {
-    size_t opened = 0;
+    size_t woken = 0;
     if (hak__heap_starved(heap)) return 0;
     set_starved(heap);
     for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
@@ -129,13 +128,13 @@ static size_t open_full_slabs(hak_heap *heap)
             if (slab->state != HAK_SLAB_FULL) continue;
             if (slab->free) {
                 hak__partial_link(heap, slab, hak__slab_live(slab));
-                opened++;
+                woken++;
             } else {
                 hak__slab_sleep(slab, HAK_SLEEP_LIGHTLY);
             }
         }
     }
-    return opened;
+    return woken;
 }
 
 /* Everything but what is prewarmed. */
@@ -149,7 +148,7 @@ static bool find_all(hak_heap *heap)
     size_t before = heap->pages.footprint;
     hak__purge_begin(&heap->pages);
     if (!hak__heap_starved(heap)) hak__holes_punch(heap, true); /* all slabs, this once */
-    found += open_full_slabs(heap);
+    found += wake_full_slabs(heap);
     found += hak__retire_idle(heap);
     hak__holes_punch(heap, true);
     hak__purge_to(&heap->pages, heap->pages.demand.prewarmed);
