@@ -68,6 +68,6 @@ void hak__pace_hope(hak_pace *pace, size_t paid)
 void hak__pace_put_off(hak_pace *pace, size_t partial_bytes, size_t bound)
 {
     size_t more = partial_bytes / 4 > bound ? partial_bytes / 4 : bound;
-    if ((size_t)pace->partial_scan_at > partial_bytes + more)
-        pace->partial_scan_at = (ptrdiff_t)(partial_bytes + more);
+    size_t next = partial_bytes + more;
+    if ((size_t)pace->partial_scan_at > next) pace->partial_scan_at = (ptrdiff_t)next;
 }
