@@ -137,9 +137,10 @@ $(addprefix $(F)/lua$(1)/,run_state $(T_lua$(1))): $(F)/lua$(1)/%: $(F)/lua$(1)/
 	$(CC) $$^ $(F)/lua$(1)/hakmem.so -o $$@ -Wl,-rpath,'$$$$ORIGIN' \
 		$(shell pkg-config --libs lua$(1)) -lcmocka -pthread
 endef
-T_lua5.4 := test_alloc test_before test_close test_kinds test_leaks test_observe test_state \
-	test_takeover test_threads test_unprotected
-T_lua5.1 := test_close test_leaks test_luajit test_observe test_state test_takeover test_unprotected
+T_lua5.4 := test_alloc test_before test_close test_kinds test_leaks test_marks test_observe \
+	test_state test_takeover test_threads test_unprotected
+T_lua5.1 := test_close test_leaks test_luajit test_marks test_observe test_state test_takeover \
+	test_unprotected
 $(eval $(call lua_group,5.4))
 $(eval $(call lua_group,5.1))
 

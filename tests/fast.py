@@ -84,6 +84,7 @@ PYTHON_TESTS = {
         "test_heap_map.py",
         "test_metrics.py",
         "test_running.py",
+        "test_bursts.py",
     ],
 }
 PYTHON_LONG = [

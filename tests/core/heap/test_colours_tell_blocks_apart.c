@@ -1,6 +1,6 @@
 /* In a heap whose slabs have colours, blocks differ in the bits that VMs hash; they are aligned as
  * ever, also where an alignment is asked for, and pages without a block are still found. */
-#include "heap/blocks.h"
+#include "heap/adapter.h"
 #include "support.h"
 
 #include <string.h>
@@ -10,13 +10,19 @@
 
 static const hak_hints coloured = {.work_most = SIZE_MAX, .coloured = true};
 
-static hak_heap *coloured_heap(void)
+static hak_heap *heap_with(const hak_hints *hints, size_t granularity)
 {
-    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.profile = "speed", .granularity = granularity});
     assert_non_null(heap);
     hak_heap_trim(heap);
-    heap->hints = &coloured;
+    hak__heap_suit(heap, hints);
     return heap;
+}
+
+static hak_heap *coloured_heap(void)
+{
+    return heap_with(&coloured, 16);
 }
 
 /* Buckets of a table that are used by the addresses in steps of 16. */
@@ -102,12 +108,57 @@ static void blocks_are_aligned_where_it_is_asked_for(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A colour is a multiple of 16 bytes if the size of the blocks is one, in a heap with blocks of
+ * other sizes too. */
+static void colours_keep_the_alignment(void **state)
+{
+    (void)state;
+    hak_heap *heap = heap_with(&coloured, 8);
+    for (size_t size = 16; size <= 512; size += 16) {
+        for (size_t bytes = 0; bytes < 40 * 64 * KIB; bytes += size) {
+            char *block = hak_heap_alloc(heap, size);
+            REQUIRE_THAT(block && (uintptr_t)block % 16 == 0, "%zu bytes", size);
+        }
+    }
+    hak_heap_destroy(heap);
+}
+
+/* The start of the unit that a block lies in. */
+static char *unit_of(char *block)
+{
+    return block - (uintptr_t)block % ((size_t)1 << HAK_UNIT_SHIFT);
+}
+
+/* The slabs of a class lie in the eight pieces of a superslab in turn, and then in another. */
+static void scattered_slabs_lie_in_pieces_in_turn(void **state)
+{
+    (void)state;
+    static const hak_hints scattered = {
+        .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
+    enum { PIECES = 8, SIZE = 1000 };
+    hak_heap *heap = heap_with(&scattered, 8);
+    char *first = NULL, *slab = NULL;
+    for (size_t slabs = 0; slabs <= PIECES;) {
+        char *block = hak_heap_alloc(heap, SIZE);
+        assert_non_null(block);
+        if (unit_of(block) == slab) continue;
+        slab = unit_of(block);
+        if (!first) first = slab;
+        REQUIRE_THAT(slabs == PIECES || slab == first + slabs * 512 * KIB, "slab %zu", slabs);
+        slabs++;
+        REQUIRE(support_stats(heap).superslabs == (slabs > PIECES ? 2 : 1));
+    }
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_many_buckets_as_can_be_are_used),
         cmocka_unit_test(a_colour_takes_no_page),
         cmocka_unit_test(blocks_are_aligned_where_it_is_asked_for),
+        cmocka_unit_test(colours_keep_the_alignment),
+        cmocka_unit_test(scattered_slabs_lie_in_pieces_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "os/config.h"
+#include "heap/adapter.h"
 
 #define HEAPS 10000
 
@@ -149,6 +149,23 @@ static void sizes_that_come_in_pairs_stay_where_the_heap_begins(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A block of the nest is resized where it is, within its class or as the last one. To other sizes
+ * it is moved: of a small one the caller is told how many bytes it has. */
+static void blocks_of_the_nest_are_resized_where_they_are(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
+    char *first = hak_heap_alloc(heap, 100), *last = hak_heap_alloc(heap, 100);
+    size_t had = 0;
+    assert_true(hak__heap_resize_in_nest(heap, first, 101, &had) && had == 104);
+    assert_true(hak__heap_resize_in_nest(heap, last, 200, &had) && had == 104);
+    assert_false(hak__heap_resize_in_nest(heap, first, 200, &had));
+    assert_int_equal(had, 104);
+    assert_false(hak__heap_resize_in_nest(heap, first, HAK_SMALL_MAX + 1, &had));
+    assert_int_equal(had, 0);
+    hak_heap_destroy(heap);
+}
+
 static void records_take_little_of_the_callers_memory(void **state)
 {
     (void)state;
@@ -175,6 +192,7 @@ int main(void)
         cmocka_unit_test(small_blocks_by_the_cycle_stay_where_the_heap_begins),
         cmocka_unit_test(sizes_by_turns_lie_side_by_side),
         cmocka_unit_test(sizes_that_come_in_pairs_stay_where_the_heap_begins),
+        cmocka_unit_test(blocks_of_the_nest_are_resized_where_they_are),
         cmocka_unit_test(records_take_little_of_the_callers_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

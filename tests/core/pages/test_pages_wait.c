@@ -5,6 +5,14 @@
 
 static burst held;
 
+/* The blocks of a burst that lie in memory of the heap. */
+static size_t owned_by(const hak_heap *heap, const burst *of)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < BURST / of->size; i++) count += hak_heap_owns(heap, of->blocks[i]);
+    return count;
+}
+
 /* They are no part of the heap meanwhile. */
 static void bursts_cost_no_calls(void *context)
 {
@@ -15,6 +23,7 @@ static void bursts_cost_no_calls(void *context)
         burst_end(heap, &held);
     }
     REQUIRE_THAT(support_stats(heap).footprint < 2 * 4 * MIB, "%zu", support_stats(heap).footprint);
+    REQUIRE_THAT(owned_by(heap, &held) * size < 3 * 4 * MIB, "%zu", owned_by(heap, &held));
     REQUIRE_THAT(pooled() > BURST / 2, "%zu bytes wait", pooled());
     size_t calls = os_calls();
     burst_begin(heap, &held, size);

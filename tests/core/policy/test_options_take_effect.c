@@ -248,6 +248,7 @@ static void with_a_warm_pool(void *context)
 {
     (void)context;
     setenv("HAKMEM_WARM_POOL_SIZE", "2", 1);
+    setenv("HAKMEM_WARM_POOL", "3", 1); /* the other name: the one in the table is read first */
     setenv("HAKMEM_WAKE", "5", 1);
     setenv("HAKMEM_PROFILE", "MIXED_TINYV3_C7_BALANCED", 1);
     hak_heap *heap = hak_heap_new(NULL);
