@@ -1,6 +1,9 @@
 /* Closing a state: every program below ends the same way under hak_lua_close, lua_close on a hakmem
  * state, lua_close after hak_lua_install, and the stock lua_close. "The same way" is a transcript
  * of what its finalizers say, and of what Lua writes to stderr. */
+#include <sys/mman.h>
+#include <sys/wait.h>
+
 #include "support.h"
 
 /* ------------------------------------------------------------------ transcripts */
@@ -318,6 +321,31 @@ static void finalizers_may_churn_at_the_end(void **unused)
     assert_string_equal(transcript, "done\n");
 }
 
+#if !IS_LUAJIT
+/* hak_lua_close does not read the plain objects that are left: a page of one need not be readable.
+ */
+static void hak_lua_close_reads_no_plain_object(void **unused)
+{
+    (void)unused;
+    pid_t pid = fork();
+    if (pid == 0) {
+        static const char text[MIB];
+        lua_State *L = hak_lua_newstate(NULL);
+        luaL_openlibs(L);
+        lua_gc(L, LUA_GCSTOP, 0);
+        lua_pushlstring(L, text, sizeof text);
+        char *in_page = (char *)lua_tostring(L, -1);
+        lua_setglobal(L, "text");
+        if (mprotect(in_page - (uintptr_t)in_page % 4096, 4096, PROT_NONE) != 0) _exit(2);
+        hak_lua_close(L);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (status != 0) fail_msg("status %d", status);
+}
+#endif
+
 int main(void)
 {
     const char *folder = getenv("TMPDIR");
@@ -339,6 +367,9 @@ int main(void)
         cmocka_unit_test(close_runs_pending_to_be_closed_variables),
 #endif
         cmocka_unit_test(finalizers_may_churn_at_the_end),
+#if !IS_LUAJIT
+        cmocka_unit_test(hak_lua_close_reads_no_plain_object),
+#endif
     };
     int failed = cmocka_run_group_tests_name("closing like lua_close", alike, NULL, NULL);
     failed += cmocka_run_group_tests_name("closing", others, NULL, NULL);

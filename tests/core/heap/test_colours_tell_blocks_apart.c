@@ -9,6 +9,8 @@
 #define BUCKETS 32768
 
 static const hak_hints coloured = {.work_most = SIZE_MAX, .coloured = true};
+static const hak_hints scattered = {
+    .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 static hak_heap *heap_with(const hak_hints *hints, size_t granularity)
 {
@@ -133,8 +135,6 @@ static char *unit_of(char *block)
 static void scattered_slabs_lie_in_pieces_in_turn(void **state)
 {
     (void)state;
-    static const hak_hints scattered = {
-        .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
     enum { PIECES = 8, SIZE = 1000 };
     hak_heap *heap = heap_with(&scattered, 8);
     char *first = NULL, *slab = NULL;
@@ -152,6 +152,30 @@ static void scattered_slabs_lie_in_pieces_in_turn(void **state)
     hak_heap_destroy(heap);
 }
 
+/* In a heap for LuaJIT a gap of 16 bytes follows each group of blocks that differ in the low 14
+ * bits. */
+static void gaps_follow_groups_of_blocks(void **state)
+{
+    (void)state;
+    enum { SIZE = 64, GROUP = 16 * KIB / SIZE, GROUPS = 3 };
+    hak_heap *heap = heap_with(&scattered, 8);
+    char *block, *last = NULL;
+    do {
+        block = hak_heap_alloc(heap, SIZE);
+        assert_non_null(block);
+    } while (support_stats(heap).superslabs == 0); /* where the heap begins */
+    size_t gaps = 0;
+    for (size_t i = 1; i < GROUPS * GROUP; i++) {
+        last = block;
+        assert_non_null(block = hak_heap_alloc(heap, SIZE));
+        size_t step = (size_t)(block - last);
+        REQUIRE_THAT(step == SIZE + (i % GROUP ? 0 : 16), "block %zu: %zu", i, step);
+        gaps += step > SIZE;
+    }
+    assert_int_equal(gaps, GROUPS - 1);
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +184,7 @@ int main(void)
         cmocka_unit_test(blocks_are_aligned_where_it_is_asked_for),
         cmocka_unit_test(colours_keep_the_alignment),
         cmocka_unit_test(scattered_slabs_lie_in_pieces_in_turn),
+        cmocka_unit_test(gaps_follow_groups_of_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

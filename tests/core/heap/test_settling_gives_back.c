@@ -182,6 +182,26 @@ static void a_cycle_that_was_paid_for_settles(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A program that takes or resizes a large block is not at rest. */
+static void large_blocks_are_no_rest(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {100 * KIB, 5 * MIB};
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        heap->rests_until = SIZE_MAX;
+        void *block = hak_heap_alloc(heap, sizes[i]);
+        assert_true(block && heap->rests_until == 0);
+        heap->rests_until = SIZE_MAX;
+        assert_non_null(block = hak_heap_realloc(heap, block, sizes[i] + 64 * KIB));
+        assert_int_equal(heap->rests_until, 0);
+        heap->rests_until = SIZE_MAX;
+        hak_heap_free(heap, block);
+        assert_int_equal(heap->rests_until, SIZE_MAX);
+    }
+    hak_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_program_at_rest_keeps_little),
         cmocka_unit_test(half_of_the_least_stays_beside_what_is_needed),
         cmocka_unit_test(a_cycle_that_was_paid_for_settles),
+        cmocka_unit_test(large_blocks_are_no_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
