@@ -146,7 +146,7 @@ $(eval $(call lua_group,5.1))
 
 # ------------------------------------------------------------------ Python
 
-# The package, and embed.c, on the core of `cpython`.
+# The package, and the program of embed/, on the core of `cpython`.
 PY         := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
 	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
 PY_C       := $(wildcard bindings/python/*.c)
@@ -156,10 +156,11 @@ PY_FLAGS   := $(filter-out -DTEST_CPYTHON,$(F_cpython)) -Ibindings -Ibindings/py
 PY_OBJECTS := $(PY_C:bindings/python/%.c=$(PY_DIR)/%.o) $(PY_DIR)/control.o $(PY_DIR)/wrap.o \
 	$(CORE:%.c=$(F)/cpython/%.o)
 PY_SOURCES := $(wildcard bindings/python/hakmem/*.py*) bindings/python/hakmem/py.typed
+PY_EMBED   := $(patsubst tests/python/embed/%.c,$(PY_DIR)/embed/%.o,$(wildcard tests/python/embed/*.c))
 PY_MODULE  := $(PY_DIR)/hakmem/_hakmem$(word 2,$(PY))
 
 .PHONY: python
-python: $(PY_MODULE) $(sort $(PY_SOURCES:bindings/python/%=$(PY_DIR)/%)) $(PY_DIR)/embed
+python: $(PY_MODULE) $(sort $(PY_SOURCES:bindings/python/%=$(PY_DIR)/%)) $(PY_DIR)/program
 
 $(PY_DIR)/%.o: bindings/python/%.c
 	mkdir -p $(@D)
@@ -173,7 +174,7 @@ $(PY_DIR)/wrap.o: $(B)/swig/hakmem_python_wrap.c
 	mkdir -p $(@D)
 	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
 
-$(PY_DIR)/embed.o: tests/python/embed.c
+$(PY_EMBED): $(PY_DIR)/embed/%.o: tests/python/embed/%.c
 	mkdir -p $(@D)
 	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
 
@@ -182,7 +183,7 @@ $(PY_MODULE): $(PY_OBJECTS)
 	mkdir -p $(@D)
 	$(CC) -shared -Wl,--version-script=bindings/module.map -Wl,-z,nodelete $^ -o $@ -pthread -ldl
 
-$(PY_DIR)/embed: $(PY_DIR)/embed.o $(PY_OBJECTS)
+$(PY_DIR)/program: $(PY_EMBED) $(PY_OBJECTS)
 	$(CC) -rdynamic $^ -o $@ $$($(PY_CONFIG) --embed --ldflags) -pthread -ldl
 
 $(PY_DIR)/hakmem/%: bindings/python/hakmem/%

@@ -1,8 +1,9 @@
-"""Programs that embed Python and are linked with hakmem: the cases of embed.c, with the libpython of
+"""Programs that embed Python and are linked with hakmem: the cases of embed/, with the libpython of
 every interpreter."""
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,9 @@ from conftest import BUILD, GIVEN, ROOT
 
 @pytest.fixture(scope="session")
 def program(python, tmp_path_factory):
-    """embed.c, linked with the interpreter's libpython; its symbols are visible to modules."""
+    """embed/*.c, linked with the interpreter's libpython; its symbols are visible to modules."""
     if GIVEN:
-        return python.package / "embed"
+        return python.package / "program"
     config = f"{os.path.realpath(python.program)}-config"
     version = "%d.%d" % python.version
     if not os.path.exists(config):
@@ -26,7 +27,8 @@ def program(python, tmp_path_factory):
     path = tmp_path_factory.mktemp("embed") / f"embed-{version}"
     done = subprocess.run(
         [os.environ.get("CC", "cc"), "-O1", "-g", "-Wall", "-Wextra", "-rdynamic"]
-        + [*flags("--includes"), "-Icore", "-Ibindings/python", "tests/python/embed.c", "-o", path]
+        + [*flags("--includes"), "-Icore", "-Ibindings/python"]
+        + [*Path(ROOT, "tests/python/embed").glob("*.c"), "-o", path]
         + [BUILD / f"libhakmem_python{version}.a", BUILD / "libhakmem.a"]
         + [*flags("--ldflags"), "-pthread", "-ldl"],
         cwd=ROOT,
