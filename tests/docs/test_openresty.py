@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from test_docs import ROOT, blocks, prefix, run  # noqa: F401
+from documents import ROOT, blocks, run
 
 PACKAGES = [
     "nginx",
