@@ -5,7 +5,7 @@
 /* Bytes set aside: a part of the limit, at most KEPT_MOST and half of the room. */
 #define KEPT_PART 16
 #define KEPT_MOST ((size_t)1 << 20)
-_Static_assert(KEPT_MOST / HAK_PAGE <= UINT16_MAX, "heap->kept_back can say it");
+_Static_assert(KEPT_MOST / HAK_PAGE <= UINT16_MAX, "heap->adapter_reserve can say it");
 
 /* Whether a part of the limit is set aside. Not with LuaJIT: it would be refused more often, and
  * crashes if that happens in its collector. */
@@ -109,11 +109,11 @@ void hak__lua_pace(hak_lua_adapter *adapter)
     pace->begin_at = pace->hurry_at = SIZE_MAX;
     if (!adapter->thread || hak__lua_is_closing(adapter) || !put_stepmul_back(adapter)) return;
     pace->limit = hak__heap_most(heap);
-    hak__heap_keep_back(heap, 0);
+    hak__heap_set_adapter_reserve(heap, 0);
     if (pace->limit == SIZE_MAX) return;
     size_t used = hak__heap_in_use(heap), room = used < pace->limit ? pace->limit - used : 0;
     uint16_t kept = kept_of(pace->limit, room);
-    hak__heap_keep_back(heap, kept);
+    hak__heap_set_adapter_reserve(heap, kept);
     room -= (size_t)kept * HAK_PAGE;
     pace->begin_at = used + room / 2;
     pace->hurry_at = used + room - room / 8;
@@ -137,7 +137,7 @@ void hak__lua_refused(hak_lua_adapter *adapter)
     if (hak__heap_most(heap) != adapter->pace.limit) hak__lua_pace(adapter);
     if (!keeps()) return; /* LuaJIT crashes if memory runs out while it collects */
     if (ask(adapter, AT_ONCE)) adapter->pace.begin_at = SIZE_MAX;
-    hak__heap_keep_back(heap, hak__heap_keep_back(heap, 0) / 2);
+    hak__heap_set_adapter_reserve(heap, hak__heap_set_adapter_reserve(heap, 0) / 2);
 }
 
 void hak__lua_cycle_is_over(hak_lua_adapter *adapter)

@@ -65,7 +65,7 @@ static void watch_colour(hak_lua_adapter *adapter, const sentinel *object)
 
 /* ------------------------------------------------------------------ by finalizers */
 
-/* Bytes: far more than an object takes, and than the reserve of the limit (hak__reserve). */
+/* Bytes: far more than an object takes, and than the reserve of the limit (hak__class_reserve). */
 #define ROOM ((size_t)256 * 1024)
 
 static bool has_room(const hak_heap *heap)
@@ -95,9 +95,9 @@ static int finalize(lua_State *L)
         hak__lua_at_close(L, adapter, __builtin_frame_address(0));
     } else if (!hak__lua_is_closing(adapter)) {
         hak__lua_cycle_is_over(adapter);
-        uint16_t kept = hak__heap_keep_back(adapter->heap, 0);
+        uint16_t kept = hak__heap_set_adapter_reserve(adapter->heap, 0);
         renew(L, adapter->heap);
-        hak__heap_keep_back(adapter->heap, kept);
+        hak__heap_set_adapter_reserve(adapter->heap, kept);
     }
     return 0;
 }

@@ -66,10 +66,10 @@ static inline size_t hak__heap_headroom(const hak_heap *heap)
 }
 
 /* Sets aside `pages` pages of the limit; returns the number before. */
-static inline uint16_t hak__heap_keep_back(hak_heap *heap, uint16_t pages)
+static inline uint16_t hak__heap_set_adapter_reserve(hak_heap *heap, uint16_t pages)
 {
-    uint16_t before = heap->pages.kept_back;
-    heap->pages.kept_back = pages;
+    uint16_t before = heap->pages.adapter_reserve;
+    heap->pages.adapter_reserve = pages;
     return before;
 }
 

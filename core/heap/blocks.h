@@ -86,7 +86,7 @@ struct hak_heap {
                              * use hak__policy */
     uint32_t vacant_pages;  /* pages of partial slabs known to hold no block: holes.h */
     uint32_t unsearched;    /* partial slabs not searched since they changed */
-    uint32_t given;         /* bit for each option set for this heap: policy/options.h */
+    uint32_t overrides;     /* bit for each option set for this heap: policy/options.h */
     uint32_t searched_bins; /* hash of the bins at the last search after a refusal: reclaim.c */
     uint8_t spacing;        /* index into hak__spacings: its size classes */
     bool changed : 1;       /* a free took the slow path since the last search after a refusal */

@@ -155,7 +155,7 @@ static void add_huge(const hak_heap *heap, const hak_superslab *list, bool retai
         size_t size = huge->huge_size, spare = huge->huge_spare;
         HAK_ASSERT(huge->huge_retained == retained && size % HAK_PAGE == 0 &&
                    spare % HAK_PAGE == 0);
-        HAK_ASSERT(size + spare <= huge->run * HAK_SUPERSLAB_SIZE);
+        HAK_ASSERT(size + spare <= huge->count * HAK_SUPERSLAB_SIZE);
         HAK_ASSERT(!spare || huge == heap->pages.huge);
         found->footprint += size + spare;
         found->retained += retained ? size : spare;

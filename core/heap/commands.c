@@ -17,7 +17,7 @@
 void hak__heap_keep_to(hak_heap *heap, size_t bytes)
 {
     heap->pages.limit = bytes ? bytes : SIZE_MAX;
-    heap->pages.kept_back = 0;
+    heap->pages.adapter_reserve = 0;
 }
 
 /* Brings the footprint down to `bytes`: first by what is retained, as much as is needed; then by
@@ -136,7 +136,7 @@ bool hak_heap_set_profile(hak_heap *heap, const char *name)
     hak__options_profile(name, &policy);
     policy.kinds = heap->policy.kinds;
     heap->policy = policy;
-    heap->given = 1 | (heap->given & hak__options_lasting());
+    heap->overrides = 1 | (heap->overrides & hak__options_lasting());
     comply(heap);
     return true;
 }
@@ -144,11 +144,11 @@ bool hak_heap_set_profile(hak_heap *heap, const char *name)
 bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size)
 {
     hak_profile policy = heap->policy;
-    uint32_t given = heap->given;
+    uint32_t given = heap->overrides;
     if (!hak__heap_refine(&policy, &given, settings, message, size)) return false;
     if (!hak__options_may_follow(&heap->policy, &policy, message, size)) return false;
     heap->policy = policy;
-    heap->given = given;
+    heap->overrides = given;
     comply(heap);
     return true;
 }
@@ -161,7 +161,7 @@ const char *hak_heap_profile(const hak_heap *heap)
 size_t hak_options(const hak_heap *heap, hak_option *options, size_t most)
 {
     hak_profile profile;
-    if (heap) return hak__options_list(hak__policy(heap), heap->given, options, most);
+    if (heap) return hak__options_list(hak__policy(heap), heap->overrides, options, most);
     hak__options_profile(NULL, &profile);
     return hak__options_list(&profile, 0, options, most);
 }

@@ -12,7 +12,7 @@ hak_location hak__locate(const hak_heap *heap, const void *p)
     hak_region *region = heap->pages.region ? heap->pages.region : hak__region_of(p);
     if (!region || !hak__region_contains(region, p)) return (hak_location){0};
     hak_superslab *super = hak__superslab_of(region, p);
-    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->run;
+    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
     hak_slab *unit = &region->slabs[hak__unit_index(region, p)];
     if (super->type == HAK_SUPERSLAB_NESTS) {
         return (hak_location){.slab = unit == heap->nest.run ? unit : NULL};

@@ -147,7 +147,7 @@ hak_heap *hak__heap_new(const hak_heap_options *options)
     hak__heap_suit(heap, &hak__hints_default);
     heap->policy = policy;
     heap->pages.profile = &heap->policy;
-    heap->given = given;
+    heap->overrides = given;
     if (!heap->pages.region) {
         hak__counts_tell_at_exit();
         hak__heaps_add(heap);

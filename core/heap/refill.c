@@ -146,8 +146,8 @@ hak_slab *hak__refill(hak_heap *heap, hak_bin_class class)
     if (!hak__nest_ensure_lists(heap)) return NULL;
     bool has_slab = hak__heap_current(heap, class) != &hak__no_slab ||
                     heap->sets[class.kind]->lists->partial[class.index];
-    heap->pages.holds_back = has_slab;
+    heap->pages.leaves_reserve = has_slab;
     hak_slab *slab = refill(heap, class);
-    heap->pages.holds_back = false;
+    heap->pages.leaves_reserve = false;
     return slab;
 }

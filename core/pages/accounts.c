@@ -3,7 +3,7 @@
 #define RESERVE_PART 32
 #define RESERVE_MOST ((size_t)64 * 1024)
 
-size_t hak__reserve(const hak_pages *pages)
+size_t hak__class_reserve(const hak_pages *pages)
 {
     if (pages->limit == SIZE_MAX) return 0;
     size_t part = pages->limit / RESERVE_PART & ~(HAK_PAGE - 1);
@@ -14,8 +14,8 @@ size_t hak__reserve(const hak_pages *pages)
 static size_t allowance(const hak_pages *pages)
 {
     if (pages->grace == 0) {
-        size_t reserve = pages->holds_back ? hak__reserve(pages) : 0;
-        size_t kept = (size_t)pages->kept_back * HAK_PAGE;
+        size_t reserve = pages->leaves_reserve ? hak__class_reserve(pages) : 0;
+        size_t kept = (size_t)pages->adapter_reserve * HAK_PAGE;
         return pages->limit - (kept > reserve ? kept : reserve);
     }
     return pages->grace > SIZE_MAX - pages->limit ? SIZE_MAX : pages->limit + pages->grace;

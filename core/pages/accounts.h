@@ -4,9 +4,9 @@
 
 #include "pages/held.h"
 
-/* Of the limit, what classes with a slab leave to others: a VM that has hit its limit, and has to
- * say so, needs a few blocks of sizes that it did not run out of. */
-size_t hak__reserve(const hak_pages *pages);
+/* The bytes of the limit that are reserved for classes without a slab. A VM that has reached its
+ * limit reports that, and needs a few blocks of other sizes for it. */
+size_t hak__class_reserve(const hak_pages *pages);
 
 /* Whether `bytes` more are within the limit. */
 bool hak__may_charge(const hak_pages *pages, size_t bytes);

@@ -50,15 +50,15 @@ typedef struct hak_pages {
     hak_demand demand;
     size_t purges;
     uint32_t super_count;
-    uint16_t kept_back;        /* pages of the limit that the adapter has set aside */
+    uint16_t adapter_reserve;  /* pages of the limit that the adapter has set aside */
     uint16_t purges_skipped;   /* purges left out since the last refusal */
     uint8_t purge_pause;       /* log2 of the purges to leave out before the next attempt */
     uint8_t refusals_in_a_row; /* calls that the OS refused in a row: unit_purge.h */
     bool at_once : 1;          /* purge with MADV_DONTNEED, whatever the policy says */
-    bool holds_back : 1;       /* the request is for a class with a slab: leaves hak__reserve */
-    bool may_be_dirty : 1;     /* after a lazy purge: untouched pages may have old contents */
-    bool keeps_whole : 1;      /* all superslabs are mapped whole: scatter.h */
-    uint32_t growing;          /* number of the short superslab, counted from 1; 0: none */
+    bool leaves_reserve : 1; /* the request is for a class with a slab: leaves hak__class_reserve */
+    bool may_be_dirty : 1;   /* after a lazy purge: untouched pages may have old contents */
+    bool keeps_whole : 1;    /* all superslabs are mapped whole: scatter.h */
+    uint32_t growing;        /* number of the short superslab, counted from 1; 0: none */
 } hak_pages;
 
 /* The profile; a constant if the build fixes it. */

@@ -87,18 +87,18 @@ static hak_mapped claim(hak_region *region, size_t first, size_t from, size_t co
     hak__room_mark(&region->room, from, more, true);
     for (size_t i = from; i < first + count; i++) {
         region->supers[i].type = HAK_SUPERSLAB_TAIL;
-        region->supers[i].run = (uint32_t)(i - first);
+        region->supers[i].distance = (uint32_t)(i - first);
         region->supers[i].owner = super->owner;
     }
     super->type = HAK_SUPERSLAB_HUGE;
-    super->run = (uint32_t)count;
+    super->count = (uint32_t)count;
     hak__mapping_set_end(super, size);
     return HAK_MAPPED;
 }
 
 static void set_owner(hak_superslab *super, struct hak_pages *pages)
 {
-    for (size_t i = 0; i < super->run; i++) super[i].owner = pages;
+    for (size_t i = 0; i < super->count; i++) super[i].owner = pages;
 }
 
 /* Of how many bytes of a block the address space is mapped: no more than it has, since a limit
@@ -155,7 +155,7 @@ static hak_superslab *take_huge(struct hak_pages *pages, size_t size, size_t ali
 /* Makes the superslabs of a block behind the first `count` nobody's; `unmapped`: they are so. */
 static void let_go(hak_superslab *super, size_t count, bool unmapped)
 {
-    for (size_t i = count; i < super->run; i++) {
+    for (size_t i = count; i < super->count; i++) {
         super[i].type = HAK_SUPERSLAB_FREE;
         super[i].owner = NULL;
         if (unmapped) hak__mapping_set(&super[i], false);
@@ -173,9 +173,9 @@ static void lose(hak_superslab *super, bool unmapped)
 /* The same, and they are free. */
 static void make_free(hak_superslab *super, size_t count, bool unmapped)
 {
-    size_t run = super->run;
+    size_t run = super->count;
     let_go(super, count, unmapped);
-    super->run = (uint32_t)count;
+    super->count = (uint32_t)count;
     if (count == 0) hak__mapping_set_moved(super, false);
     if (count < run) hak__region_make_free(&super[count], run - count);
 }
@@ -187,7 +187,7 @@ static bool unmap_part(hak_superslab *super)
     if (!part) return true;
     if (!hak__os_unmap(hak__superslab_start(super) + end, part)) return false;
     hak__mapping_set_end(super, end);
-    hak__mapping_set(&super[super->run - 1], false);
+    hak__mapping_set(&super[super->count - 1], false);
     return true;
 }
 
@@ -201,7 +201,7 @@ static bool give_behind(hak_superslab *super, size_t size, bool unmaps)
     bool unmapped = unmaps && hak__os_unmap(behind, bytes);
     if (!unmapped) {
         if (!hak__region_purge(behind, bytes)) return false;
-        if (count < super->run && !unmap_part(super)) return false;
+        if (count < super->count && !unmap_part(super)) return false;
     }
     size_t end = unmapped ? size : super->huge_mapped;
     hak__mapping_set_end(super, end < whole || unmapped ? end : whole);
@@ -266,15 +266,15 @@ void hak__hugespace_give(hak_superslab *super)
 static bool reach(hak_superslab *super, size_t count, size_t end)
 {
     hak_region *region = super->region;
-    size_t first = hak__superslab_index(super), whole = super->run * HAK_SUPERSLAB_SIZE;
+    size_t first = hak__superslab_index(super), whole = super->count * HAK_SUPERSLAB_SIZE;
     size_t here = end < whole ? end : whole, mapped = super->huge_mapped;
     if (here > mapped) {
         char *start = hak__superslab_start(super);
         if (hak__os_map_at(start + mapped, here - mapped) != HAK_MAPPED) return false;
         hak__mapping_set_end(super, here);
     }
-    if (count <= super->run) return true;
-    size_t behind = first + super->run, more = count - super->run;
+    if (count <= super->count) return true;
+    size_t behind = first + super->count, more = count - super->count;
     return hak__room_is_free(&region->room, behind, more) &&
            claim(region, first, behind, count, end) == HAK_MAPPED;
 }

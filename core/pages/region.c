@@ -182,7 +182,7 @@ static bool is_mapped(const hak_region *region, const void *p)
     if (!hak__plan_has_super(region, index)) return false;
     const hak_superslab *super = &region->supers[index];
     if (!super->mapped) return false;
-    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->run;
+    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
     bool is_huge = super->type == HAK_SUPERSLAB_HUGE;
     size_t units = __atomic_load_n(&super->units, __ATOMIC_RELAXED);
     size_t mapped = is_huge ? super->huge_mapped : units << HAK_UNIT_SHIFT;

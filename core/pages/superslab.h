@@ -42,7 +42,10 @@ typedef struct hak_superslab {
         size_t huge_size; /* HUGE: usable bytes, a multiple of the page */
         size_t pooled;    /* in the pool: bytes touched */
     };
-    uint32_t run;       /* HUGE: superslabs in the block; TAIL: distance from the first */
+    union {
+        uint32_t count;    /* HUGE: superslabs of the block */
+        uint32_t distance; /* TAIL: superslabs behind the first of the block */
+    };
     uint8_t type;       /* hak_superslab_type */
     bool mapped;        /* readable and writable, the last one of a huge block up to its end */
     bool huge_retained; /* HUGE: freed, kept by its heap for the next such block */

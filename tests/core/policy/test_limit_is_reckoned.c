@@ -8,21 +8,21 @@ static void a_limit_leaves_so_much(void **state)
 {
     (void)state;
     hak_heap heap = heap_with(0, 0, 0);
-    assert_int_equal(hak__reserve(&heap.pages), 0);
+    assert_int_equal(hak__class_reserve(&heap.pages), 0);
     assert_int_equal(hak__short_of(&heap.pages, 100 * GIB), 0);
     heap.pages.limit = MIB;
-    assert_int_equal(hak__reserve(&heap.pages), 32 * KIB);
+    assert_int_equal(hak__class_reserve(&heap.pages), 32 * KIB);
     heap.pages.limit = MIB + 130 * KIB;
-    assert_int_equal(hak__reserve(&heap.pages), 36 * KIB);
+    assert_int_equal(hak__class_reserve(&heap.pages), 36 * KIB);
     heap.pages.limit = 100 * MIB;
-    assert_int_equal(hak__reserve(&heap.pages), 64 * KIB);
+    assert_int_equal(hak__class_reserve(&heap.pages), 64 * KIB);
 
     heap.pages.footprint = 90 * MIB;
     assert_int_equal(hak__short_of(&heap.pages, 10 * MIB), 0);
     assert_int_equal(hak__short_of(&heap.pages, 10 * MIB + 5), 5);
     assert_true(hak__may_charge(&heap.pages, 10 * MIB) &&
                 !hak__may_charge(&heap.pages, 10 * MIB + 1));
-    heap.pages.holds_back = true;
+    heap.pages.leaves_reserve = true;
     assert_int_equal(hak__short_of(&heap.pages, 10 * MIB), 64 * KIB);
     heap.pages.footprint = 101 * MIB;
     assert_int_equal(hak__short_of(&heap.pages, 3), MIB + 64 * KIB + 3);
