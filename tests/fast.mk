@@ -142,7 +142,9 @@ T_lua5.4 := test_alloc test_before test_close test_kinds test_leaks test_marks t
 T_lua5.1 := test_close test_leaks test_luajit test_marks test_observe test_state test_takeover \
 	test_unprotected
 $(eval $(call lua_group,5.4))
+T_luajit  := test_close test_leaks test_takeover
 $(eval $(call lua_group,5.1))
+$(eval $(call lua_group,jit))
 
 # ------------------------------------------------------------------ Python
 
@@ -191,7 +193,7 @@ $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
 
 # ------------------------------------------------------------------ all of it
 
-GROUPS := debug release cpython observe thread fixed lua5.4 lua5.1 python
+GROUPS := debug release cpython observe thread fixed lua5.4 lua5.1 luajit python
 .PHONY: all list
 .DEFAULT_GOAL := all
 all: $(GROUPS)

@@ -38,7 +38,7 @@ PROCESSES_MORE = 300
 # Without a limit of its own, a test may take so long.
 SECONDS_MOST = 120
 
-LUA_VERSIONS = ("5.4", "5.1")
+LUA_VERSIONS = ("5.4", "5.1", "jit")
 # Takes long and finds little that the others do not.
 LUA_LONG = {
     "test_install": ["100_mb"],
@@ -65,6 +65,7 @@ LUA_SCRIPTS = {
         "test_pace",
     ],
     "5.1": ["test_control", "test_options", "test_stats"],
+    "jit": ["test_control", "test_addresses"],
 }
 STRESS = """
 expected=$({lua} tests/lua/stress.lua eager) &&
