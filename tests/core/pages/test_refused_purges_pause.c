@@ -60,11 +60,21 @@ static void the_calls_are_few(void **state)
     }
 }
 
+/* Refused calls of madvise: for lack of memory, and for other reasons, as here. */
+static void require_refused(size_t for_memory, size_t other)
+{
+    hak_process_stats process;
+    hak_process_stats_read(&process);
+    REQUIRE(process.madvise_enomem == for_memory && process.madvise_other == other);
+}
+
 /* A purge of many pieces ends with the fourth that is refused in a row. */
 static void four_refusals_end_a_purge(void **state)
 {
     (void)state;
     static void *blocks[40];
+    hak_process_stats before;
+    hak_process_stats_read(&before);
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "retain_least=100m"});
     hak_heap_trim(heap);
     for (size_t i = 0; i < COUNT(blocks); i++) {
@@ -77,6 +87,7 @@ static void four_refusals_end_a_purge(void **state)
         asked = 0;
         REQUIRE(hak_heap_trim(heap) == 0 && support_stats(heap).retained == retained);
         REQUIRE_THAT(asked == 4, "%zu times", asked);
+        require_refused(before.madvise_enomem, before.madvise_other += 4);
         REQUIRE(support_stats(heap).purges == purges);
         refusing = false;
     }

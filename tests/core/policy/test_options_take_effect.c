@@ -244,6 +244,14 @@ static void what_is_not_accepted_changes_nothing(void **state)
 
 /* ------------------------------------------------------------------ the environment */
 
+/* The environment is read by whoever needs it first. */
+static void before_any_heap(void *context)
+{
+    (void)context;
+    setenv("HAKMEM_WAKE", "5", 1);
+    expect(NULL, "wake", "5", "environment");
+}
+
 static void with_a_warm_pool(void *context)
 {
     (void)context;
@@ -301,6 +309,7 @@ static void variables_are_read_once_and_refine(void **state)
     (void)state;
     support_child child = support_fork(by_the_names_of_options, NULL, 20);
     REQUIRE_THAT(child.signal == 0 && child.code == 0 && child.lines == 0, "%s", child.text);
+    support_in_child(before_any_heap, NULL, 20);
     support_in_child(with_a_warm_pool, NULL, 20);
     support_in_child(when_lean_on_memory, NULL, 20);
 }
