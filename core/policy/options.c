@@ -165,7 +165,6 @@ static const char *origin_of(size_t index, uint32_t given, const hak_option_entr
 size_t hak__options_list(const hak_profile *profile, uint32_t given, hak_option *list, size_t most)
 {
     static const char *const types[] = {"name", "flag", "number", "bytes", "name"};
-    hak__environment_read();
     for (size_t i = 0; i < HAK_OPTIONS && i < most; i++) {
         const hak_option_entry *option = &hak__option_table[i];
         list[i] = (hak_option){
