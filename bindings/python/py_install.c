@@ -8,6 +8,7 @@
 #include "heap/heap.h"
 #include "insight/insight.h"
 #include "py_alloc.h"
+#include "py_install.h"
 #include "py_watch.h"
 #include "py_wrappers.h"
 
@@ -128,10 +129,13 @@ static void take_over(unsigned domains)
     }
 }
 
-void hak__py_take_over_again(void)
+static void take_over_again(void)
 {
     take_over(cpythons_own(adapter.domains));
 }
+
+static const hak_py_handlers handlers = {.another_interpreter = hak__py_lock_from_now_on,
+                                         .initialized_again = take_over_again};
 
 static const char *check(const hak_py_options *options)
 {
@@ -199,7 +203,8 @@ const char *hak_py_install(const hak_py_options *options)
                            "hakmem, whose program can give scripts the module by hak_py_register");
     if (untaken && has_others())
         return fail(EBUSY, "other interpreters exist; install hakmem before they are created");
-    if (!hak__py_watch()) return fail(ENOMEM, "not enough memory to watch for other interpreters");
+    if (!hak__py_watch(&handlers))
+        return fail(ENOMEM, "not enough memory to watch for other interpreters");
 
     bool entered = hak_py_enter();
     failure = prepare_heap(options);

@@ -15,11 +15,12 @@
 #define INTERPRETER_LEAST ((size_t)32 * 1024)
 
 static PyMemAllocatorEx raw;
+static const hak_py_handlers *handle;
 
 static void *raw_calloc(void *ctx, size_t count, size_t size)
 {
     bool suspect = count == 1 && size >= INTERPRETER_LEAST;
-    if (suspect && !hak__py_lock_from_now_on()) return NULL;
+    if (suspect && !handle->another_interpreter()) return NULL;
     return raw.calloc(ctx, count, size);
 }
 
@@ -58,14 +59,14 @@ static int on_event(const char *event, PyObject *arguments, void *data)
     (void)arguments, (void)data;
     if (forgotten) {
         forgotten = false;
-        hak__py_take_over_again();
+        handle->initialized_again();
         watch_raw_domain();
     }
     if (strcmp(event, "cpython._PySys_ClearAuditHooks") == 0) {
         hooked = false;
         Py_AtExit(await_the_next_python);
     } else if (strcmp(event, "cpython.PyInterpreterState_New") == 0 &&
-               !hak__py_lock_from_now_on()) {
+               !handle->another_interpreter()) {
         PyErr_SetString(
             PyExc_RuntimeError,
             "hakmem is not prepared for another interpreter below an unknown allocator hook");
@@ -74,8 +75,9 @@ static int on_event(const char *event, PyObject *arguments, void *data)
     return 0;
 }
 
-bool hak__py_watch(void)
+bool hak__py_watch(const hak_py_handlers *handlers)
 {
+    handle = handlers;
     if (!hook()) return false;
     watch_raw_domain();
     return true;
@@ -83,8 +85,9 @@ bool hak__py_watch(void)
 
 #else
 
-bool hak__py_watch(void)
+bool hak__py_watch(const hak_py_handlers *handlers)
 {
+    (void)handlers;
     return true;
 }
 

@@ -6,16 +6,12 @@
 
 #include <stdbool.h>
 
-/* Starts watching; again is harmless. False: it cannot, out of memory. */
-bool hak__py_watch(void);
+typedef struct hak_py_handlers {
+    bool (*another_interpreter)(void); /* before one begins; false: it must not */
+    void (*initialized_again)(void);   /* after Python has been initialized again */
+} hak_py_handlers;
 
-/* The handlers, in py_install.c. */
-
-/* Called before another interpreter begins: exchanges our functions for those that lock. False:
- * ours were not found below unknown hooks. */
-bool hak__py_lock_from_now_on(void);
-
-/* Called after Python has been initialized again: puts our functions back into the table. */
-void hak__py_take_over_again(void);
+/* Starts watching, with handlers that stay valid. Again is harmless. False: out of memory. */
+bool hak__py_watch(const hak_py_handlers *handlers);
 
 #endif

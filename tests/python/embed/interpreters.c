@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "py_control.h"
-#include "py_watch.h"
+#include "py_install.h"
 
 void sub_interpreter(void)
 {
