@@ -131,24 +131,29 @@ static char *unit_of(char *block)
     return block - (uintptr_t)block % ((size_t)1 << HAK_UNIT_SHIFT);
 }
 
-/* The slabs of a class lie in the eight pieces of a superslab in turn, and then in another. */
+/* The slabs of a class lie in the eight pieces of a superslab in turn, then in those of another,
+ * and so on in both. */
 static void scattered_slabs_lie_in_pieces_in_turn(void **state)
 {
     (void)state;
-    enum { PIECES = 8, SIZE = 1000 };
+    enum { PIECES = 8, ROUNDS = 4, SIZE = 1000 };
     hak_heap *heap = heap_with(&scattered, 8);
-    char *first = NULL, *slab = NULL;
-    for (size_t slabs = 0; slabs <= PIECES;) {
+    char *first[2] = {NULL}, *slab = NULL;
+    for (size_t slabs = 0; slabs < ROUNDS * PIECES;) {
         char *block = hak_heap_alloc(heap, SIZE);
         assert_non_null(block);
         if (support_stats(heap).superslabs == 0) continue; /* where the heap begins */
         if (unit_of(block) == slab) continue;
         slab = unit_of(block);
-        if (!first) first = slab;
-        REQUIRE_THAT(slabs == PIECES || slab == first + slabs * 512 * KIB, "slab %zu", slabs);
+        size_t superslab = slabs / PIECES % 2, round = slabs / PIECES / 2;
+        if (slabs % PIECES == 0 && round == 0) first[superslab] = slab;
+        char *expected = first[superslab] + slabs % PIECES * 512 * KIB + round * 64 * KIB;
+        REQUIRE_THAT(slab == expected, "slab %zu", slabs);
         slabs++;
         REQUIRE(support_stats(heap).superslabs == (slabs > PIECES ? 2 : 1));
     }
+    assert_int_equal((uintptr_t)first[0] % (4 * MIB), 0);
+    assert_int_equal((uintptr_t)first[1] % (4 * MIB), 0);
     hak_heap_destroy(heap);
 }
 
