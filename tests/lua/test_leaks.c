@@ -23,10 +23,13 @@ static void empty_pool(void)
     hak_heap_destroy(heap);
 }
 
+#define ENOUGH 250 /* lives for 4 KiB that are lost with each to be seen */
+
 /* Address space and resident memory after `most` lives are those after a tenth of them. */
 static void assert_no_growth(const life *way, int most, bool libraries, const char *code)
 {
-    int cycles = most / (int)scale() < 10 ? 10 : most / (int)scale();
+    int cycles = most / (int)scale();
+    if (cycles < ENOUGH) cycles = most < ENOUGH ? most : ENOUGH;
     size_t rss_then = 0, space_then = 0;
     for (int i = 0; i < cycles; i++) {
         if (i == cycles / 10) {
