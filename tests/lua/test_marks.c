@@ -1,5 +1,6 @@
 /* The marks of the collector's pace lie where docs/design.md says: at half of the room up to the
- * limit, and at seven eighths. Of Lua 5.1's limit a part is set aside, which is no room. */
+ * limit, and at seven eighths. Of Lua 5.1's limit a part is set aside, which is no room. Up to Lua
+ * 5.3 cycles are noticed by the colour of an object, whichever that is at first. */
 #include "heap/blocks.h"
 #include "lua_adapter.h"
 #include "support.h"
@@ -32,10 +33,31 @@ static void marks_divide_the_room_up_to_the_limit(void **unused)
     }
 }
 
+/* New objects have the other colour after each cycle. */
+static void either_colour_is_watched(void **unused)
+{
+    (void)unused;
+    bool by_colour = LUA_VERSION_NUM < 504 && !IS_LUAJIT;
+    unsigned char colours = 0;
+    for (int cycles = 0; cycles < 2; cycles++) {
+        lua_State *L = luaL_newstate();
+        lua_gc(L, LUA_GCSTOP, 0);
+        for (int i = 0; i < cycles; i++) lua_gc(L, LUA_GCCOLLECT, 0);
+        hak_heap *heap = hak_lua_install(L, NULL);
+        if (!heap) skip();
+        const hak_lua_adapter *adapter = heap->adapter;
+        assert_int_equal(adapter->mark != NULL, by_colour);
+        colours |= adapter->colour;
+        lua_close(L);
+    }
+    assert_int_equal(colours, by_colour ? 3 : 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_divide_the_room_up_to_the_limit),
+        cmocka_unit_test(either_colour_is_watched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
