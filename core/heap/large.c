@@ -38,14 +38,20 @@ static size_t units_for(const hak_heap *heap, size_t size)
     return (size + unit_size - 1) / unit_size;
 }
 
-static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+/* The units of a span: if `maps`, more are mapped for it if necessary. */
+static hak_slab *take_units(hak_heap *heap, size_t size, size_t align, bool maps)
 {
     if (!hak__nest_ensure_lists(heap)) return NULL;
     heap->rests_until = 0;
-    size_t unit_size = hak__pages_unit_size(&heap->pages),
+    size_t unit_size = hak__pages_unit_size(&heap->pages), count = units_for(heap, size),
            units = align > unit_size ? align / unit_size : 1;
-    hak_slab *span = hak__units_take(&heap->pages, units_for(heap, size), units, HAK_SPAN);
-    if (!span) return NULL;
+    return maps ? hak__units_take(&heap->pages, count, units, HAK_SPAN)
+                : hak__units_take_mapped(&heap->pages, count, units, HAK_SPAN);
+}
+
+/* A block in units that have been taken. */
+static void *begin_span(hak_heap *heap, unsigned kind, hak_slab *span, size_t size, bool zero)
+{
     span->span_size = size; /* so that its own pages stay */
     span->block_kind = (uint8_t)kind;
     hak__reclaim_before_peak(heap, hak__units_untouched(&heap->pages, span, 0, size));
@@ -192,7 +198,7 @@ static hak_superslab *extend_huge(hak_heap *heap, hak_superslab *huge, size_t si
     hak__reclaim_before_peak(heap, more);
     heap->pages.short_of = hak__short_of(&heap->pages, more);
     if (heap->pages.short_of && !hak__reclaim_short(heap)) return NULL;
-    if (!hak__hugespace_extend(huge, size)) {
+    if (!hak__hugespace_extend(huge, size, true)) {
         hak__superslab_remove(&heap->pages.huge, huge);
         hak_superslab *moved = hak__hugespace_move(huge, size);
         link_huge(heap, moved ? moved : huge);
@@ -217,26 +223,100 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
     return NULL;
 }
 
-/* ------------------------------------------------------------------ both */
+/* ------------------------------------------------------------------ packed blocks */
+
+static void *packed_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
+{
+    if (!hak__nest_ensure_lists(heap)) return NULL;
+    heap->rests_until = 0;
+    hak__reclaim_before_peak(heap, hak__packs_lack(&heap->pages, size, align));
+    return hak__packs_take(&heap->pages, size, align, zero);
+}
+
+void hak__packed_free(hak_heap *heap, hak_superslab *pack, void *block)
+{
+    size_t index = hak__packs_index(pack, block);
+    if (!hak__packs_size(pack, block))
+        hak__fatal("free", block, "no block lives there, or it is free already");
+    if (!hak__packs_begins(pack, index, block))
+        hak__fatal("free", block, "points into a block, not at its start");
+    hak__packs_give(&heap->pages, pack, index);
+    hak__excess_purge(heap);
+}
+
+void *hak__packed_resize(hak_heap *heap, hak_superslab *pack, void *block, size_t size)
+{
+    size_t index = hak__packs_index(pack, block);
+    size_t lack = hak__packs_grow_lack(pack, index, size);
+    heap->rests_until = 0;
+    if (lack == SIZE_MAX) return NULL;
+    hak__reclaim_before_peak(heap, lack);
+    if (!hak__packs_resize(&heap->pages, pack, index, size) &&
+        !(heap->pages.short_of && hak__reclaim_short(heap) &&
+          hak__packs_resize(&heap->pages, pack, index, size)))
+        return NULL;
+    hak__excess_purge(heap);
+    return block;
+}
+
+/* ------------------------------------------------------------------ all */
 
 /* Whether a run of units can begin at a multiple of `align` bytes: their superslabs do. */
-static bool fits_span(size_t size, size_t align)
+static bool fits_span(const hak_heap *heap, size_t size, size_t align)
 {
-    return size <= SPAN_MAX && align <= HAK_SUPERSLAB_SIZE;
+    return heap->pages.region || (size <= SPAN_MAX && align <= HAK_SUPERSLAB_SIZE);
+}
+
+static bool may_pack(const hak_heap *heap, size_t size, size_t align)
+{
+    return !heap->pages.region && !heap->kinds && hak__packs_suit(size, align);
+}
+
+/* Whether the address space of the process is limited. That is a system call, made only where more
+ * may be mapped, or by heaps with packs. */
+static bool is_limited(const hak_heap *heap)
+{
+    return !heap->pages.region && hak__os_address_limit() != SIZE_MAX;
+}
+
+/* A block that takes hardly more address space than it has bytes. NULL: there is none to be had. */
+static void *dense_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+{
+    heap->pages.short_of = 0;
+    if (may_pack(heap, size, align)) return packed_alloc(heap, size, align, zero);
+    if (size <= HAK_PACK_MOST || hak__mapping_crowded()) return NULL;
+    return huge_alloc(heap, kind, up_to_page(size), align, zero);
+}
+
+/* A block in whole units. With a limit of address space, not if they would have to be mapped. */
+static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+{
+    size_t whole = up_to_page(size);
+    hak_slab *span = take_units(heap, whole, align, false);
+    if (!span && is_limited(heap)) {
+        void *block = dense_alloc(heap, kind, size, align, zero);
+        if (block || heap->pages.short_of) return block;
+    }
+    if (!span) span = take_units(heap, whole, align, true);
+    return span ? begin_span(heap, kind, span, whole, zero) : NULL;
 }
 
 void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
-    size = up_to_page(size);
-    if (heap->pages.region || fits_span(size, align))
-        return span_alloc(heap, kind, size, align, zero);
-    return huge_alloc(heap, kind, size, align, zero);
+    bool spans = fits_span(heap, size, align);
+    bool packs_first = heap->pages.supers->packs || !spans;
+    if (packs_first && may_pack(heap, size, align) && is_limited(heap)) {
+        void *block = dense_alloc(heap, kind, size, align, zero);
+        if (block || heap->pages.short_of) return block;
+    }
+    return spans ? span_alloc(heap, kind, size, align, zero)
+                 : huge_alloc(heap, kind, up_to_page(size), align, zero);
 }
 
 void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
 {
     if (heap->pages.region || size < GROWING_MIN)
-        return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+        return hak__large_alloc(heap, kind, size, HAK_LARGE_ALIGN, false);
     /* It takes the pages of a block that was there before, and grows into them without a fault. */
     hak_superslab *huge = hak__kept_take_to_grow(&heap->pages, up_to_page(size));
     if (huge) {
@@ -246,6 +326,7 @@ void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
     /* Where a span of it fits into pages that are there already, copying once more costs less than
      * as many page faults. */
     bool fits = size <= SPAN_MAX && size <= heap->pages.retained;
-    if (fits || hak__mapping_crowded()) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    if (fits || hak__mapping_crowded())
+        return hak__large_alloc(heap, kind, size, HAK_LARGE_ALIGN, false);
     return huge_alloc(heap, kind, up_to_page(size), HAK_PAGE, false);
 }
