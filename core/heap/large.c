@@ -272,45 +272,37 @@ static bool may_pack(const hak_heap *heap, size_t size, size_t align)
     return !heap->pages.region && !heap->kinds && hak__packs_suit(size, align);
 }
 
-/* Whether the address space of the process is limited. That is a system call, made only where more
- * may be mapped, or by heaps with packs. */
-static bool is_limited(const hak_heap *heap)
+/* Whether a block is to take hardly more address space than it has bytes, since there is a limit of
+ * it. To ask for that is a system call. */
+static bool is_dense(const hak_heap *heap, size_t size, size_t align)
 {
-    return !heap->pages.region && hak__os_address_limit() != SIZE_MAX;
+    bool as_huge = size > HAK_PACK_MOST && size <= SPAN_MAX && !hak__mapping_crowded();
+    bool may = may_pack(heap, size, align) || (as_huge && !heap->pages.region);
+    return may && hak__os_address_limit() != SIZE_MAX;
 }
 
-/* A block that takes hardly more address space than it has bytes. NULL: there is none to be had. */
 static void *dense_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
     heap->pages.short_of = 0;
     if (may_pack(heap, size, align)) return packed_alloc(heap, size, align, zero);
-    if (size <= HAK_PACK_MOST || hak__mapping_crowded()) return NULL;
     return huge_alloc(heap, kind, up_to_page(size), align, zero);
 }
 
-/* A block in whole units. With a limit of address space, not if they would have to be mapped. */
-static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
-{
-    size_t whole = up_to_page(size);
-    hak_slab *span = take_units(heap, whole, align, false);
-    if (!span && is_limited(heap)) {
-        void *block = dense_alloc(heap, kind, size, align, zero);
-        if (block || heap->pages.short_of) return block;
-    }
-    if (!span) span = take_units(heap, whole, align, true);
-    return span ? begin_span(heap, kind, span, whole, zero) : NULL;
-}
-
+/* With a limit of address space no units are mapped for a block, but those that are mapped are
+ * used: first, as long as the heap has no pack, since then the limit is not asked for. */
 void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
-    bool spans = fits_span(heap, size, align);
-    bool packs_first = heap->pages.supers->packs || !spans;
-    if (packs_first && may_pack(heap, size, align) && is_limited(heap)) {
-        void *block = dense_alloc(heap, kind, size, align, zero);
-        if (block || heap->pages.short_of) return block;
-    }
-    return spans ? span_alloc(heap, kind, size, align, zero)
-                 : huge_alloc(heap, kind, up_to_page(size), align, zero);
+    bool spans = fits_span(heap, size, align), asks_first = heap->pages.supers->packs || !spans;
+    bool dense = asks_first && is_dense(heap, size, align);
+    void *block = dense ? dense_alloc(heap, kind, size, align, zero) : NULL;
+    if (block || (dense && heap->pages.short_of)) return block;
+    if (!spans) return huge_alloc(heap, kind, up_to_page(size), align, zero);
+    size_t whole = up_to_page(size);
+    hak_slab *span = take_units(heap, whole, align, false);
+    if (!span && !asks_first && is_dense(heap, size, align))
+        return dense_alloc(heap, kind, size, align, zero);
+    if (!span && !dense) span = take_units(heap, whole, align, true);
+    return span ? begin_span(heap, kind, span, whole, zero) : NULL;
 }
 
 void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)

@@ -26,9 +26,7 @@ static size_t steps_of(size_t align)
     return align > HAK_SUPERSLAB_SIZE ? align / HAK_SUPERSLAB_SIZE : 1;
 }
 
-/* The first run of `count` free superslabs from `from` on that begins at a multiple of `align`
- * bytes.
- */
+/* The first run of `count` free superslabs from `from` on that begins at a multiple of `align`. */
 static size_t find_run(const hak_region *region, size_t from, size_t count, size_t align)
 {
     size_t steps = steps_of(align);
@@ -283,10 +281,11 @@ static bool reach(hak_superslab *super, size_t count, size_t end)
 static bool extend_huge(hak_superslab *super, size_t size, bool grows)
 {
     size_t count = superslabs_for(size), whole = count * HAK_SUPERSLAB_SIZE;
-    size_t more = grows ? size / AHEAD_PART : 0;
-    size_t ahead = hak__up(size + more, HAK_PAGE), end = end_of(size, count);
+    size_t ahead = hak__up(size + (grows ? size / AHEAD_PART : 0), HAK_PAGE);
+    size_t end = end_of(size, count);
     if (end < ahead) end = ahead < whole ? ahead : whole;
-    if (super->huge_mapped < size && !reach(super, count, end) && !reach(super, count, size))
+    if (super->huge_mapped < size && !reach(super, count, end) &&
+        (end == size || !reach(super, count, size)))
         return false;
     super->huge_size = size;
     return true;
@@ -348,7 +347,7 @@ static hak_superslab *take_target(const hak_superslab *super, size_t size)
     return target;
 }
 
-/* Frees the superslabs of a block whose first `moved` bytes are mapped elsewhere now. */
+/* Frees the superslabs of a block whose first `moved` bytes are mapped no longer. */
 static void give_source(hak_superslab *super, size_t moved)
 {
     size_t rest = super->huge_mapped - moved;
