@@ -225,11 +225,11 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
 
 /* ------------------------------------------------------------------ packed blocks */
 
-static void *packed_alloc(hak_heap *heap, size_t size, size_t align, bool zero)
+static void *packed_alloc(hak_heap *heap, size_t size, size_t align, bool zero, size_t lack)
 {
     if (!hak__nest_ensure_lists(heap)) return NULL;
     heap->rests_until = 0;
-    hak__reclaim_before_peak(heap, hak__packs_lack(&heap->pages, size, align));
+    hak__reclaim_before_peak(heap, lack);
     return hak__packs_take(&heap->pages, size, align, zero);
 }
 
@@ -269,39 +269,48 @@ static bool fits_span(const hak_heap *heap, size_t size, size_t align)
 
 static bool may_pack(const hak_heap *heap, size_t size, size_t align)
 {
-    return !heap->pages.region && !heap->kinds && hak__packs_suit(size, align);
+    return !heap->kinds && hak__packs_suit(size, align);
 }
 
-/* Whether a block is to take hardly more address space than it has bytes, since there is a limit of
- * it. To ask for that is a system call. */
-static bool is_dense(const hak_heap *heap, size_t size, size_t align)
+/* Whether a block may take hardly more address space than it has bytes: in a pack, or as a huge
+ * block if it is large enough. */
+static bool may_be_dense(const hak_heap *heap, size_t size, size_t align)
 {
     bool as_huge = size > HAK_PACK_MOST && size <= SPAN_MAX && !hak__mapping_crowded();
-    bool may = may_pack(heap, size, align) || (as_huge && !heap->pages.region);
-    return may && hak__os_address_limit() != SIZE_MAX;
+    return !heap->pages.region && (may_pack(heap, size, align) || as_huge);
 }
 
-static void *dense_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+/* Such a block. If more has to be mapped for it, only with a limit of address space; then *limited
+ * is set. To ask for the limit is a system call. */
+static void *dense_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero,
+                         bool *limited)
 {
+    hak_packs_need need = {.maps = true};
     heap->pages.short_of = 0;
-    if (may_pack(heap, size, align)) return packed_alloc(heap, size, align, zero);
+    if (may_pack(heap, size, align)) need = hak__packs_need(&heap->pages, size, align);
+    if (need.maps) *limited = hak__os_address_limit() != SIZE_MAX;
+    if (need.maps && !*limited) return NULL;
+    if (may_pack(heap, size, align)) return packed_alloc(heap, size, align, zero, need.lack);
     return huge_alloc(heap, kind, up_to_page(size), align, zero);
 }
 
-/* With a limit of address space no units are mapped for a block, but those that are mapped are
- * used: first, as long as the heap has no pack, since then the limit is not asked for. */
+/* What is mapped is used first: of packs, then of units. */
 void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
-    bool spans = fits_span(heap, size, align), asks_first = heap->pages.supers->packs || !spans;
-    bool dense = asks_first && is_dense(heap, size, align);
-    void *block = dense ? dense_alloc(heap, kind, size, align, zero) : NULL;
-    if (block || (dense && heap->pages.short_of)) return block;
-    if (!spans) return huge_alloc(heap, kind, up_to_page(size), align, zero);
     size_t whole = up_to_page(size);
+    bool spans = fits_span(heap, size, align), may = may_be_dense(heap, size, align),
+         limited = false;
+    if (may && (heap->pages.supers->packs || !spans)) {
+        void *block = dense_alloc(heap, kind, size, align, zero, &limited);
+        if (block || heap->pages.short_of) return block;
+    }
+    if (!spans) return huge_alloc(heap, kind, whole, align, zero);
     hak_slab *span = take_units(heap, whole, align, false);
-    if (!span && !asks_first && is_dense(heap, size, align))
-        return dense_alloc(heap, kind, size, align, zero);
-    if (!span && !dense) span = take_units(heap, whole, align, true);
+    if (!span && may && !limited) {
+        void *block = dense_alloc(heap, kind, size, align, zero, &limited);
+        if (limited) return block;
+    }
+    if (!span && !limited) span = take_units(heap, whole, align, true);
     return span ? begin_span(heap, kind, span, whole, zero) : NULL;
 }
 

@@ -25,12 +25,22 @@ size_t hak__pack_count_bits(const hak_pack_bits *bits, hak_page_range range)
     return found;
 }
 
+/* The first page of a range whose bit is set, or not set; its end if there is none. */
+static size_t next_bit(const hak_pack_bits *bits, hak_page_range range, bool set)
+{
+    for (size_t page = range.first; page < range.end; page = (page / 64 + 1) * 64) {
+        uint64_t word = bits->words[page / 64];
+        uint64_t found = (set ? word : ~word) >> page % 64;
+        if (found) page += (size_t)__builtin_ctzll(found);
+        if (found) return page < range.end ? page : range.end;
+    }
+    return range.end;
+}
+
 hak_page_range hak__pack_next_bits(const hak_pack_bits *bits, hak_page_range range, bool set)
 {
-    while (range.first < range.end && hak__pack_bit(bits, range.first) != set) range.first++;
-    size_t end = range.first;
-    while (end < range.end && hak__pack_bit(bits, end) == set) end++;
-    return (hak_page_range){range.first, end};
+    size_t first = next_bit(bits, range, set);
+    return (hak_page_range){first, next_bit(bits, (hak_page_range){first, range.end}, !set)};
 }
 
 /* ------------------------------------------------------------------ blocks and gaps */
@@ -78,16 +88,27 @@ size_t hak__pack_longest_gap(const hak_pack *pack)
     return longest;
 }
 
+/* The pages of a block that were never touched, or have been purged. */
+static size_t lacking(const hak_pack *pack, hak_pack_block block)
+{
+    hak_page_range pages = {block.begin / HAK_PAGE, hak__up(block.end, HAK_PAGE) / HAK_PAGE};
+    return pages.end - pages.first - hak__pack_count_bits(&pack->touched, pages);
+}
+
 bool hak__pack_place(const hak_pack *pack, size_t size, size_t align, hak_pack_block *place,
                      size_t *index)
 {
-    size_t smallest = SIZE_MAX;
+    size_t smallest = SIZE_MAX, fewest = SIZE_MAX;
     for (size_t i = 0; i <= pack->count; i++) {
         hak_pack_block gap = hak__pack_gap(pack, i);
         size_t begin = hak__up(gap.begin, align), length = gap.end - gap.begin;
-        if (begin + size > gap.end || length >= smallest) continue;
+        if (begin + size > gap.end) continue;
+        hak_pack_block block = {(uint32_t)begin, (uint32_t)(begin + size)};
+        size_t lack = pack->retained ? lacking(pack, block) : 0;
+        if (lack > fewest || (lack == fewest && length >= smallest)) continue;
         smallest = length;
-        *place = (hak_pack_block){(uint32_t)begin, (uint32_t)(begin + size)};
+        fewest = lack;
+        *place = block;
         *index = i;
     }
     return smallest < SIZE_MAX;

@@ -79,8 +79,9 @@ hak_pack_block hak__pack_gap(const hak_pack *pack, size_t index);
 /* The longest gap. */
 size_t hak__pack_longest_gap(const hak_pack *pack);
 
-/* The smallest gap for `size` bytes at a multiple of `align`: the block's place in it, and the
- * index that it would have. False if there is none. */
+/* Finds a gap for `size` bytes at a multiple of `align`, with as many retained pages as can be had,
+ * then the smallest: the block's place in it, and the index that it would have. False if there is
+ * none. */
 bool hak__pack_place(const hak_pack *pack, size_t size, size_t align, hak_pack_block *place,
                      size_t *index);
 

@@ -68,20 +68,20 @@ static void unmap_untouched(hak_superslab *super, hak_page_range range)
     }
 }
 
+/* Maps what is not mapped of a range. */
 static bool fill(hak_superslab *super, hak_page_range range)
 {
     hak_pack *pack = hak__pack_of(super);
-    hak_holes had = holes_of(pack);
-    bool filled = true;
-    for (hak_page_range rest = range; filled && rest.first < rest.end;) {
-        hak_page_range run = hak__pack_next_bits(&pack->unmapped, rest, true);
+    while (range.first < range.end) {
+        hak_page_range run = hak__pack_next_bits(&pack->unmapped, range, true);
         if (run.first == run.end) break;
-        filled = hak__os_map_at(page_at(super, run.first), bytes_of(run)) == HAK_MAPPED;
-        if (filled) hak__pack_set_bits(&pack->unmapped, run, false);
-        rest.first = run.end;
+        if (hak__os_map_at(page_at(super, run.first), bytes_of(run)) != HAK_MAPPED) return false;
+        hak_holes had = holes_of(pack);
+        hak__pack_set_bits(&pack->unmapped, run, false);
+        note_holes(had, holes_of(pack));
+        range.first = run.end;
     }
-    note_holes(had, holes_of(pack));
-    return filled;
+    return true;
 }
 
 bool hak__pack_map(hak_superslab *super, hak_page_range range)

@@ -75,8 +75,13 @@ bool hak__pack_lists_in_place(const hak_pages *pages, const hak_superslab *super
 
 hak_superslab *hak__pack_lists_find(const hak_pages *pages, size_t size, size_t align)
 {
-    size_t enough = size + align - HAK_PACK_STEP;
+    size_t enough = size + align - HAK_PACK_STEP, looked_at = 0;
     if (!pages->supers->packs) return NULL;
+    /* Pages that are there already cost neither a page fault nor footprint. */
+    hak_superslab *retaining = lists_of(pages)->retaining;
+    for (; retaining && looked_at < LOOK_AT; retaining = retaining->next_tailed, looked_at++) {
+        if (retaining->pack_gap >= enough) return retaining;
+    }
     for (int list = list_for(size); list < HAK_PACK_LISTS; list++) {
         hak_superslab *super = lists_of(pages)->by_gap[list];
         for (size_t i = 0; super && i < LOOK_AT; super = super->next, i++) {

@@ -18,7 +18,7 @@ void hak__pack_lists_changed(hak_pages *pages, hak_superslab *super);
 bool hak__pack_lists_in_place(const hak_pages *pages, const hak_superslab *super);
 
 /* A pack with a gap for `size` bytes at a multiple of `align`, if there is one among the first of
- * each list. */
+ * each list: one with retained pages rather than another. */
 hak_superslab *hak__pack_lists_find(const hak_pages *pages, size_t size, size_t align);
 
 /* The first pack with retained pages; the next follows by `next_tailed`. */

@@ -99,17 +99,20 @@ void *hak__packs_take(hak_pages *pages, size_t size, size_t align, bool zero)
     return block;
 }
 
-size_t hak__packs_lack(const hak_pages *pages, size_t size, size_t align)
+hak_packs_need hak__packs_need(const hak_pages *pages, size_t size, size_t align)
 {
     hak_pack_block block;
     size_t index;
     size = hak__up(size, HAK_PACK_STEP);
     const hak_superslab *super = hak__pack_lists_find(pages, size, align);
-    if (!super) return hak__up(size, HAK_PAGE) + HAK_PAGE;
-    const hak_pack *pack = hak__pack_of(super);
-    if (!hak__pack_place(pack, size, align, &block, &index)) return hak__up(size, HAK_PAGE);
-    page_bytes bytes = bytes_in(pack, hak__pack_own_pages(block, hak__pack_gap(pack, index)));
-    return bytes.all - bytes.touched;
+    const hak_pack *pack = super ? hak__pack_of(super) : NULL;
+    if (!pack || !hak__pack_place(pack, size, align, &block, &index))
+        return (hak_packs_need){hak__up(size, HAK_PAGE) + HAK_PAGE, true};
+    hak_page_range own = hak__pack_own_pages(block, hak__pack_gap(pack, index));
+    page_bytes bytes = bytes_in(pack, own);
+    bool maps =
+        own.end > hak__pack_mapped(super).end || hak__pack_count_bits(&pack->unmapped, own) > 0;
+    return (hak_packs_need){bytes.all - bytes.touched, maps};
 }
 
 /* ------------------------------------------------------------------ giving and resizing */

@@ -13,9 +13,15 @@ static inline bool hak__packs_suit(size_t size, size_t align)
     return size > HAK_PACK_ABOVE && size <= HAK_PACK_MOST && align <= HAK_PAGE;
 }
 
-/* How many bytes a new block would add to the footprint, or a block that grows to `size` bytes
- * where it is; SIZE_MAX: it cannot. */
-size_t hak__packs_lack(const hak_pages *pages, size_t size, size_t align);
+/* What a new block needs. */
+typedef struct hak_packs_need {
+    size_t lack; /* bytes that it adds to the footprint */
+    bool maps;   /* more has to be mapped for it */
+} hak_packs_need;
+hak_packs_need hak__packs_need(const hak_pages *pages, size_t size, size_t align);
+
+/* The bytes that a block adds to the footprint if it grows to `size` bytes where it is; SIZE_MAX:
+ * it cannot. */
 size_t hak__packs_grow_lack(const hak_superslab *super, size_t index, size_t size);
 
 /* Takes room for a block that hak__packs_suit says may lie in a pack, at a multiple of `align`; at

@@ -52,7 +52,7 @@ static void write_slot(slot *s)
 static void check_slot(const model *m, const slot *s, const char *start, size_t size)
 {
     (void)m;
-    size_t whole = size < s->size ? size : s->size - EDGE;
+    size_t whole = size < s->size - EDGE ? size : s->size - EDGE;
     REQUIRE_THAT(support_intact_pages(start, whole, s->stamp) == whole, "%zu of %zu bytes", whole,
                  s->size);
     if (size < s->size) return;
