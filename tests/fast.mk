@@ -30,7 +30,8 @@ F_fixed   := -O1 -DHAK_FAST -DHAK_FAST_PROFILE=speed
 T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_releases_all \
 	test_fork_keeps_heaps test_growth_moves_pages test_heaps_are_independent \
 	test_heaps_learn_what_to_keep test_holes_are_given_back test_huge_blocks_lie_apart \
-	test_large_kernel_pages_are_refused test_misuse_is_reported test_order_is_kept \
+	test_large_kernel_pages_are_refused test_limited_space_is_filled \
+	test_misuse_is_reported test_order_is_kept \
 	test_prewarmed_pages_stay test_purging_is_paid_for test_retained_memory_is_bounded \
 	test_settling_gives_back test_size_classes test_steady_state_is_quiet \
 	test_structures_keep_their_size test_trim_gives_back
@@ -42,7 +43,7 @@ T_debug   := test_births_are_known test_blocks_fit_and_align test_broken_units_a
 	test_limit_can_be_changed test_limit_holds test_limit_is_reckoned \
 	test_scans_are_worth_it test_lost_addresses_are_nobodys test_many_heaps_take_little \
 	test_many_mappings_are_spared test_map_shows_the_heap test_memory_is_used_again \
-	test_misuse_is_reported test_model_agrees test_options_take_effect \
+	test_misuse_is_reported test_model_agrees test_options_take_effect test_packed_blocks_agree \
 	test_os_failure_is_survived test_ownership_is_known test_pages_wait \
 	test_policy_in_numbers test_pool_is_exact test_process_is_summed_up \
 	test_realloc_keeps_contents test_reaper_is_in_nobodys_way test_refusal_changes_nothing \
@@ -55,7 +56,7 @@ T_debug   := test_births_are_known test_blocks_fit_and_align test_broken_units_a
 T_cpython := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
 	test_grace_lifts_the_limit test_growing_blocks_take_pages_over test_heaps_are_small \
 	test_limit_can_be_changed test_limit_holds test_memory_is_used_again test_misuse_is_reported \
-	test_model_agrees test_order_is_kept test_pages_are_accounted_for
+	test_model_agrees test_order_is_kept test_packed_blocks_agree test_pages_are_accounted_for
 T_observe := test_misuse_is_reported test_observations_are_exact test_observations_are_json \
 	test_observer_does_without_memory test_observers_memory_is_told \
 	test_single_operations_are_observed

@@ -15,7 +15,7 @@ static void *alloc_large(hak_heap *heap, unsigned kind, size_t size)
 {
     void *block;
     if (hak__alloc_impossible(size)) return NULL;
-    HAK_WITH_RETRY(heap, block, hak__large_alloc(heap, kind, size, HAK_PAGE, false));
+    HAK_WITH_RETRY(heap, block, hak__large_alloc(heap, kind, size, HAK_LARGE_ALIGN, false));
     return block;
 }
 
@@ -78,7 +78,7 @@ void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
     }
     if (bytes > HAK_MEDIUM_MAX) {
         if (hak__alloc_impossible(bytes)) return NULL;
-        HAK_WITH_RETRY(heap, block, hak__large_alloc(heap, 0, bytes, HAK_PAGE, true));
+        HAK_WITH_RETRY(heap, block, hak__large_alloc(heap, 0, bytes, HAK_LARGE_ALIGN, true));
         return block;
     }
     block = hak__heap_alloc(heap, bytes);

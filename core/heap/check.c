@@ -162,6 +162,86 @@ static void add_huge(const hak_heap *heap, const hak_superslab *list, bool retai
     }
 }
 
+/* ------------------------------------------------------------------ packs and the nest */
+
+/* The blocks of a pack: in order, and apart. Returns the pages that they have, and the record. */
+static hak_pack_bits check_blocks(const hak_pack *pack)
+{
+    hak_pack_bits used = {0};
+    uint32_t end = HAK_PACK_FIRST;
+    HAK_ASSERT(pack->count <= HAK_PACK_BLOCKS);
+    if (pack->count) hak__pack_set_bits(&used, (hak_page_range){0, 1}, true);
+    for (size_t i = 0; i < pack->count; i++) {
+        hak_pack_block block = pack->blocks[i];
+        HAK_ASSERT(block.begin >= end && block.end <= HAK_PACK_SIZE);
+        HAK_ASSERT(block.end - block.begin > HAK_PACK_ABOVE);
+        HAK_ASSERT(block.begin % HAK_PACK_STEP == 0 && block.end % HAK_PACK_STEP == 0);
+        end = block.end;
+        hak_page_range pages = {block.begin / HAK_PAGE, hak__up(end, HAK_PAGE) / HAK_PAGE};
+        hak__pack_set_bits(&used, pages, true);
+    }
+    return used;
+}
+
+/* No page is resident that the record does not know of. */
+static void check_pack_residence(const hak_superslab *super)
+{
+    static _Thread_local unsigned char resident[HAK_PACK_PAGES];
+    const hak_pack *pack = hak__pack_of(super);
+    hak_page_range rest = hak__pack_mapped(super);
+    while (rest.first < rest.end) {
+        hak_page_range run = hak__pack_next_bits(&pack->unmapped, rest, false);
+        size_t count = run.end - run.first;
+        rest.first = run.end;
+        char *start = hak__superslab_start(super) + run.first * HAK_PAGE;
+        if (!count || !hak__os_resident(start, count * HAK_PAGE, resident)) continue;
+        for (size_t i = 0; i < count; i++) {
+            HAK_ASSERT(!(resident[i] & 1) || hak__pack_bit(&pack->touched, run.first + i));
+        }
+    }
+}
+
+static void add_pack(const hak_heap *heap, const hak_superslab *super, sums *found)
+{
+    const hak_pack *pack = hak__pack_of(super);
+    hak_pack_bits used = check_blocks(pack);
+    size_t retained = 0, mapped = hak__pack_mapped(super).end;
+    HAK_ASSERT(super->owner == &heap->pages && super->type == HAK_SUPERSLAB_HUGE);
+    HAK_ASSERT(super->huge_packed && !super->huge_retained && !super->huge_spare);
+    HAK_ASSERT(super->huge_mapped <= HAK_PACK_SIZE);
+    HAK_ASSERT(hak__pack_lists_in_place(&heap->pages, super));
+    for (size_t page = 0; page < HAK_PACK_PAGES; page++) {
+        bool is_used = hak__pack_bit(&used, page), is_touched = hak__pack_bit(&pack->touched, page);
+        HAK_ASSERT(is_touched || !is_used);
+        HAK_ASSERT(!is_touched || !hak__pack_bit(&pack->unmapped, page));
+        HAK_ASSERT(page < mapped || (!is_touched && !hak__pack_bit(&pack->unmapped, page)));
+        found->footprint += is_touched ? HAK_PAGE : 0;
+        retained += is_touched && !is_used ? HAK_PAGE : 0;
+    }
+    HAK_ASSERT(pack->retained == retained);
+    found->retained += retained;
+    if (!hak__os_huge_pages()) check_pack_residence(super);
+}
+
+static void add_packs(const hak_heap *heap, sums *found)
+{
+    const hak_superslab *first = heap->pages.supers->packs, *super;
+    size_t with_gap = 0, retaining = 0;
+    for (super = first; super; super = super->next_owned) {
+        add_pack(heap, super, found);
+        with_gap += super->list >= 0;
+        retaining += hak__pack_of(super)->retained > 0;
+    }
+    if (!first) return;
+    for (int list = 0; list < HAK_PACK_LISTS; list++) {
+        super = hak__pack_of(first)->lists.by_gap[list];
+        for (; super; super = super->next, with_gap--) HAK_ASSERT(super->list == list);
+    }
+    super = hak__pack_lists_retaining(&heap->pages);
+    for (; super; super = super->next_tailed) retaining--;
+    HAK_ASSERT(with_gap == 0 && retaining == 0);
+}
+
 /* The nest of a heap that does not live on a caller's memory. */
 static void add_nest(const hak_heap *heap, sums *found)
 {
@@ -206,6 +286,7 @@ void hak__heap_check(const hak_heap *heap)
     for (unsigned list = 0; list < HAK_KEPT; list++) {
         add_huge(heap, heap->pages.supers->kept[list], true, &found);
     }
+    add_packs(heap, &found);
     if (!heap->pages.region) add_nest(heap, &found);
     HAK_ASSERT(found.footprint == heap->pages.footprint);
     HAK_ASSERT(found.retained == heap->pages.retained);

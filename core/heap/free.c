@@ -16,17 +16,26 @@ static void free_in_nest(hak_heap *heap, hak_slab *run, void *block)
     hak__nest_free(heap, block);
 }
 
-/* A free of an address in an unused unit. In a small region, huge blocks may lie below the end of
- * the hot path's range. Any other address is an error of the program. */
+/* Frees what is no unit of the heap. */
+static void free_huge(hak_heap *heap, hak_superslab *super, void *block)
+{
+    if (super->huge_packed) hak__packed_free(heap, super, block);
+    else hak__huge_free(heap, super, block);
+}
+
+/* A free of an address in an unused unit. In a small region, huge blocks and packs may lie below
+ * the end of the hot path's range. Any other address is an error of the program. */
 static void free_huge_below(hak_heap *heap, hak_slab *unit, void *block)
 {
     hak_region *region = hak__region_of(block);
     hak_superslab *super = region ? hak__superslab_of(region, block) : NULL;
+    if (super && super->type == HAK_SUPERSLAB_TAIL && super->owner == &heap->pages)
+        super -= super->distance;
     if (!super || super->type != HAK_SUPERSLAB_HUGE || super->owner != &heap->pages) {
         hak__fatal("free", block, "no block lives there, or it is free already");
     }
     *unit = (hak_slab){0};
-    hak__huge_free(heap, super, block);
+    free_huge(heap, super, block);
 }
 
 /* Aborts if no block of a slab begins there, as far as the record shows. */
@@ -70,9 +79,9 @@ void hak_heap_free(hak_heap *heap, void *block)
 void hak__heap_free_outside(hak_heap *heap, void *block)
 {
     hak_location at = hak__locate(heap, block);
-    if (at.huge) {
+    if (at.huge || at.pack) {
         heap->changed = true;
-        hak__huge_free(heap, at.huge, block);
+        free_huge(heap, at.huge ? at.huge : at.pack, block);
     } else if (at.slab) {
         hak__heap_check_free(heap, at.slab, block);
         check_place(at.slab, block);
@@ -88,7 +97,7 @@ void hak__heap_free_outside(hak_heap *heap, void *block)
 void hak__heap_check_free(hak_heap *heap, hak_slab *slab, void *block)
 {
     hak_location at = hak__locate(heap, block);
-    if (at.huge) return;
+    if (at.huge || at.pack) return;
     if (at.slab != slab) hak__fatal("free", block, "not a block of this heap");
     if (!slab->block_size) return; /* not a slab: hak__heap_free_event checks it */
     check_place(slab, block);

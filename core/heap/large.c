@@ -38,14 +38,20 @@ static size_t units_for(const hak_heap *heap, size_t size)
     return (size + unit_size - 1) / unit_size;
 }
 
-static void *span_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
+/* The units of a span: if `maps`, more are mapped for it if necessary. */
+static hak_slab *take_units(hak_heap *heap, size_t size, size_t align, bool maps)
 {
     if (!hak__nest_ensure_lists(heap)) return NULL;
     heap->rests_until = 0;
-    size_t unit_size = hak__pages_unit_size(&heap->pages),
+    size_t unit_size = hak__pages_unit_size(&heap->pages), count = units_for(heap, size),
            units = align > unit_size ? align / unit_size : 1;
-    hak_slab *span = hak__units_take(&heap->pages, units_for(heap, size), units, HAK_SPAN);
-    if (!span) return NULL;
+    return maps ? hak__units_take(&heap->pages, count, units, HAK_SPAN)
+                : hak__units_take_mapped(&heap->pages, count, units, HAK_SPAN);
+}
+
+/* A block in units that have been taken. */
+static void *begin_span(hak_heap *heap, unsigned kind, hak_slab *span, size_t size, bool zero)
+{
     span->span_size = size; /* so that its own pages stay */
     span->block_kind = (uint8_t)kind;
     hak__reclaim_before_peak(heap, hak__units_untouched(&heap->pages, span, 0, size));
@@ -192,7 +198,7 @@ static hak_superslab *extend_huge(hak_heap *heap, hak_superslab *huge, size_t si
     hak__reclaim_before_peak(heap, more);
     heap->pages.short_of = hak__short_of(&heap->pages, more);
     if (heap->pages.short_of && !hak__reclaim_short(heap)) return NULL;
-    if (!hak__hugespace_extend(huge, size)) {
+    if (!hak__hugespace_extend(huge, size, true)) {
         hak__superslab_remove(&heap->pages.huge, huge);
         hak_superslab *moved = hak__hugespace_move(huge, size);
         link_huge(heap, moved ? moved : huge);
@@ -217,26 +223,101 @@ void *hak__huge_resize(hak_heap *heap, hak_superslab *huge, size_t size)
     return NULL;
 }
 
-/* ------------------------------------------------------------------ both */
+/* ------------------------------------------------------------------ packed blocks */
 
-/* Whether a run of units can begin at a multiple of `align` bytes: their superslabs do. */
-static bool fits_span(size_t size, size_t align)
+static void *packed_alloc(hak_heap *heap, size_t size, size_t align, bool zero, size_t lack)
 {
-    return size <= SPAN_MAX && align <= HAK_SUPERSLAB_SIZE;
+    if (!hak__nest_ensure_lists(heap)) return NULL;
+    heap->rests_until = 0;
+    hak__reclaim_before_peak(heap, lack);
+    return hak__packs_take(&heap->pages, size, align, zero);
 }
 
+void hak__packed_free(hak_heap *heap, hak_superslab *pack, void *block)
+{
+    size_t index = hak__packs_index(pack, block);
+    if (!hak__packs_size(pack, block))
+        hak__fatal("free", block, "no block lives there, or it is free already");
+    if (!hak__packs_begins(pack, index, block))
+        hak__fatal("free", block, "points into a block, not at its start");
+    hak__packs_give(&heap->pages, pack, index);
+    hak__excess_purge(heap);
+}
+
+void *hak__packed_resize(hak_heap *heap, hak_superslab *pack, void *block, size_t size)
+{
+    size_t index = hak__packs_index(pack, block);
+    size_t lack = hak__packs_grow_lack(pack, index, size);
+    heap->rests_until = 0;
+    if (lack == SIZE_MAX) return NULL;
+    hak__reclaim_before_peak(heap, lack);
+    if (!hak__packs_resize(&heap->pages, pack, index, size) &&
+        !(heap->pages.short_of && hak__reclaim_short(heap) &&
+          hak__packs_resize(&heap->pages, pack, index, size)))
+        return NULL;
+    hak__excess_purge(heap);
+    return block;
+}
+
+/* ------------------------------------------------------------------ all */
+
+/* Whether a run of units can begin at a multiple of `align` bytes: their superslabs do. */
+static bool fits_span(const hak_heap *heap, size_t size, size_t align)
+{
+    return heap->pages.region || (size <= SPAN_MAX && align <= HAK_SUPERSLAB_SIZE);
+}
+
+static bool may_pack(const hak_heap *heap, size_t size, size_t align)
+{
+    return !heap->kinds && hak__packs_suit(size, align);
+}
+
+/* Whether a block may take hardly more address space than it has bytes: in a pack, or as a huge
+ * block if it is large enough. */
+static bool may_be_dense(const hak_heap *heap, size_t size, size_t align)
+{
+    bool as_huge = size > HAK_PACK_MOST && size <= SPAN_MAX && !hak__mapping_crowded();
+    return !heap->pages.region && (may_pack(heap, size, align) || as_huge);
+}
+
+/* Such a block. If more has to be mapped for it, only with a limit of address space; then *limited
+ * is set. To ask for the limit is a system call. */
+static void *dense_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero,
+                         bool *limited)
+{
+    hak_packs_need need = {.maps = true};
+    heap->pages.short_of = 0;
+    if (may_pack(heap, size, align)) need = hak__packs_need(&heap->pages, size, align);
+    if (need.maps) *limited = hak__os_address_limit() != SIZE_MAX;
+    if (need.maps && !*limited) return NULL;
+    if (may_pack(heap, size, align)) return packed_alloc(heap, size, align, zero, need.lack);
+    return huge_alloc(heap, kind, up_to_page(size), align, zero);
+}
+
+/* What is mapped is used first: of packs, then of units. */
 void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
-    size = up_to_page(size);
-    if (heap->pages.region || fits_span(size, align))
-        return span_alloc(heap, kind, size, align, zero);
-    return huge_alloc(heap, kind, size, align, zero);
+    size_t whole = up_to_page(size);
+    bool spans = fits_span(heap, size, align), may = may_be_dense(heap, size, align),
+         limited = false;
+    if (may && (heap->pages.supers->packs || !spans)) {
+        void *block = dense_alloc(heap, kind, size, align, zero, &limited);
+        if (block || heap->pages.short_of) return block;
+    }
+    if (!spans) return huge_alloc(heap, kind, whole, align, zero);
+    hak_slab *span = take_units(heap, whole, align, false);
+    if (!span && may && !limited) {
+        void *block = dense_alloc(heap, kind, size, align, zero, &limited);
+        if (limited) return block;
+    }
+    if (!span && !limited) span = take_units(heap, whole, align, true);
+    return span ? begin_span(heap, kind, span, whole, zero) : NULL;
 }
 
 void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
 {
     if (heap->pages.region || size < GROWING_MIN)
-        return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+        return hak__large_alloc(heap, kind, size, HAK_LARGE_ALIGN, false);
     /* It takes the pages of a block that was there before, and grows into them without a fault. */
     hak_superslab *huge = hak__kept_take_to_grow(&heap->pages, up_to_page(size));
     if (huge) {
@@ -246,6 +327,7 @@ void *hak__large_alloc_growing(hak_heap *heap, unsigned kind, size_t size)
     /* Where a span of it fits into pages that are there already, copying once more costs less than
      * as many page faults. */
     bool fits = size <= SPAN_MAX && size <= heap->pages.retained;
-    if (fits || hak__mapping_crowded()) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    if (fits || hak__mapping_crowded())
+        return hak__large_alloc(heap, kind, size, HAK_LARGE_ALIGN, false);
     return huge_alloc(heap, kind, up_to_page(size), HAK_PAGE, false);
 }

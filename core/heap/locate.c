@@ -18,7 +18,8 @@ hak_location hak__locate(const hak_heap *heap, const void *p)
         return (hak_location){.slab = unit == heap->nest.run ? unit : NULL};
     }
     if (super->owner != &heap->pages) return (hak_location){0};
-    if (super->type == HAK_SUPERSLAB_HUGE) return (hak_location){.huge = super};
+    if (super->type == HAK_SUPERSLAB_HUGE)
+        return super->huge_packed ? (hak_location){.pack = super} : (hak_location){.huge = super};
     if (super->type != HAK_SUPERSLAB_SLABS) return (hak_location){0};
     return (hak_location){.slab = hak__unit_head(unit)};
 }
@@ -27,6 +28,7 @@ unsigned hak__location_kind(const hak_heap *heap, const hak_location *at, const 
 {
     if (!heap->kinds) return 0;
     if (at->huge) return at->huge->block_kind;
+    if (at->pack) return 0;
     if (at->slab->state == HAK_UNIT_NEST) return hak__nest_block_kind(heap, block);
     return at->slab->block_kind;
 }
@@ -34,6 +36,7 @@ unsigned hak__location_kind(const hak_heap *heap, const hak_location *at, const 
 size_t hak__location_size(const hak_heap *heap, hak_location at, const void *p)
 {
     if (at.huge) return at.huge->huge_retained ? 0 : at.huge->huge_size;
+    if (at.pack) return hak__packs_size(at.pack, p);
     if (!at.slab) return 0;
     if (at.slab->state == HAK_UNIT_NEST) return hak__nest_block_size(heap, p);
     if (!at.slab->block_size) return at.slab->span_size;
@@ -49,7 +52,7 @@ size_t hak__heap_block_size(const hak_heap *heap, const void *p)
 unsigned hak__heap_block_kind(const hak_heap *heap, const void *block)
 {
     hak_location at = hak__locate(heap, block);
-    return at.huge || at.slab ? hak__location_kind(heap, &at, block) : 0;
+    return at.huge || at.pack || at.slab ? hak__location_kind(heap, &at, block) : 0;
 }
 
 size_t hak_heap_usable_size(hak_heap *heap, const void *block)
@@ -65,6 +68,7 @@ bool hak_heap_owns(const hak_heap *heap, const void *p)
 {
     hak_location at = hak__locate(heap, p);
     if (at.huge) return !at.huge->huge_retained;
+    if (at.pack) return hak__packs_size(at.pack, p) > 0;
     if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
     return at.slab && at.slab->state != HAK_UNIT_FREE && at.slab->state != HAK_UNIT_REMNANT;
 }
@@ -78,5 +82,8 @@ bool hak_owns(const void *p)
         const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
         return nest->state == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
     }
+    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
+    if (super->type == HAK_SUPERSLAB_HUGE && super->huge_packed)
+        return hak__packs_has_page(super, p);
     return super->owner && hak_heap_owns(hak__heap_of_pages(super->owner), p);
 }

@@ -1,13 +1,14 @@
-/* Which slab, span, nest or huge block of a heap a pointer lies in. */
+/* Which slab, span, nest, pack or huge block of a heap a pointer lies in. */
 #ifndef HAK_LOCATE_H
 #define HAK_LOCATE_H
 
 #include "heap/blocks.h"
 
-/* The place of a pointer. Both NULL: it is not in this heap. */
+/* The place of a pointer. All NULL: it is not in this heap. */
 typedef struct hak_location {
     hak_slab *slab;      /* first unit of a slab or span, or the nest */
     hak_superslab *huge; /* huge block */
+    hak_superslab *pack;
 } hak_location;
 
 hak_location hak__locate(const hak_heap *heap, const void *p);

@@ -178,6 +178,7 @@ void hak_heap_destroy(hak_heap *heap)
     size_t pool = hak__policy(heap)->pool;
     hak__heaps_remove(heap);
     hak__kept_purge_to(&heap->pages, 0, 0);
+    hak__packs_destroy(&heap->pages);
     while (heap->pages.huge) {
         hak_superslab *huge = heap->pages.huge;
         heap->pages.huge = huge->next;

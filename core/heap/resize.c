@@ -13,6 +13,8 @@
 static void *resize(hak_heap *heap, const hak_location *at, void *block, size_t had, size_t size)
 {
     if (at->huge) return size > HAK_MEDIUM_MAX ? hak__huge_resize(heap, at->huge, size) : NULL;
+    if (at->pack)
+        return size > HAK_MEDIUM_MAX ? hak__packed_resize(heap, at->pack, block, size) : NULL;
     if (at->slab->state == HAK_SPAN) {
         return size > HAK_MEDIUM_MAX ? hak__span_resize(heap, at->slab, size) : NULL;
     }
@@ -31,7 +33,7 @@ static void *resize(hak_heap *heap, const hak_location *at, void *block, size_t 
  * block stays as it is. */
 static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
 {
-    if (size > HAK_MEDIUM_MAX) return hak__large_alloc(heap, kind, size, HAK_PAGE, false);
+    if (size > HAK_MEDIUM_MAX) return hak__large_alloc(heap, kind, size, HAK_LARGE_ALIGN, false);
     void *block = hak__heap_take_kind(heap, kind, size);
     if (block) return block;
     if (!heap->kinds) kind = 0;

@@ -35,11 +35,16 @@ static const char style[] =
     "rect{stroke:#fff}.free{fill:#f2f2f2}.kept{fill:#dcdcdc}.span{fill:#555}.nest{fill:#111}"
     ".huge{fill:#777}.swatch{display:inline-block;width:1.2em;height:.9em}</style>";
 
-static void put_cell(hak_file *out, size_t unit, size_t count, const char *class, const char *what)
+static void put_rect(hak_file *out, size_t x, size_t width, const char *class, const char *what)
 {
     put(out,
         "<rect class=\"%s\" x=\"%zu\" y=\"0\" width=\"%zu\" height=\"%d\"><title>%s</title></rect>",
-        class, unit * CELL, count * CELL, HEIGHT, what);
+        class, x, width, HEIGHT, what);
+}
+
+static void put_cell(hak_file *out, size_t unit, size_t count, const char *class, const char *what)
+{
+    put_rect(out, unit * CELL, count * CELL, class, what);
 }
 
 /* Writes the cell of a slab: pale, and in full colour from below in proportion
@@ -150,6 +155,26 @@ static void put_huge(hak_file *out, const hak_superslab *list)
     }
 }
 
+/* A row for each pack: its blocks where they lie. */
+static void put_packs(hak_file *out, const hak_superslab *list)
+{
+    const size_t pixel = HAK_PACK_SIZE / (HAK_SUPERSLAB_UNITS * CELL);
+    for (const hak_superslab *super = list; super; super = super->next_owned) {
+        const hak_pack *pack = hak__pack_of(super);
+        put(out, "<svg class=\"pack\" width=\"%d\" height=\"%d\">", HAK_SUPERSLAB_UNITS * CELL,
+            HEIGHT);
+        put_rect(out, 0, HAK_SUPERSLAB_UNITS * CELL, pack->retained ? "kept" : "free", "free");
+        for (size_t i = 0; i < pack->count; i++) {
+            hak_pack_block block = pack->blocks[i];
+            char what[96];
+            snprintf(what, sizeof what, "one block of %u KiB", (block.end - block.begin) / 1024);
+            size_t begin = block.begin / pixel, end = block.end / pixel;
+            put_rect(out, begin, end > begin ? end - begin : 1, "span", what);
+        }
+        put(out, "</svg>\n");
+    }
+}
+
 bool hak_heap_map(const hak_heap *heap, const char *path)
 {
     hak_file out;
@@ -167,6 +192,7 @@ bool hak_heap_map(const hak_heap *heap, const char *path)
     for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
         put_superslab(&out, heap, super);
     }
+    put_packs(&out, heap->pages.supers->packs);
     put_huge(&out, heap->pages.huge);
     for (unsigned list = 0; list < HAK_KEPT; list++) put_huge(&out, heap->pages.supers->kept[list]);
     put_classes(&out, heap, &stats);

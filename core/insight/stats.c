@@ -78,6 +78,20 @@ static void add_in_nest(void *context, size_t size, unsigned kind, int count)
     if (count > 0) class->footprint += size;
 }
 
+static void add_packs(hak_stats *stats, const hak_heap *heap)
+{
+    for (const hak_superslab *super = heap->pages.supers->packs; super; super = super->next_owned) {
+        const hak_pack *pack = hak__pack_of(super);
+        stats->committed += hak__pack_mapped_bytes(super);
+        for (size_t i = 0; i < pack->count; i++) {
+            size_t bytes = pack->blocks[i].end - pack->blocks[i].begin;
+            stats->large_blocks++;
+            stats->large_bytes += bytes;
+            add_kind(stats, 0, 1, bytes);
+        }
+    }
+}
+
 static void add_superslabs(hak_stats *stats, hak_class_stats *classes, const hak_heap *heap)
 {
     for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
@@ -136,6 +150,7 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     stats->metadata += head_pages(heap);
     hak__nest_visit(heap, add_in_nest, &(nest_visit){heap, stats, classes});
     add_superslabs(stats, classes, heap);
+    add_packs(stats, heap);
     for (unsigned list = 0; list < HAK_KEPT; list++) {
         const hak_superslab *kept = heap->pages.supers->kept[list];
         for (; kept; kept = kept->next) stats->committed += kept->huge_mapped;

@@ -16,11 +16,13 @@ typedef struct hak_cursor {
 #define HAK_ROOMS 7 /* lists by longest run of free units: 1, 2 to 3, 4 to 7 … 64 */
 #define HAK_KEPT  4 /* lists of kept huge blocks, by size */
 
-/* The superslabs of a heap (superslabs.h) and its kept huge blocks (kept.h). */
+/* The superslabs of a heap (superslabs.h), its kept huge blocks (kept.h), and its packs (packs.h).
+ */
 typedef struct hak_superslab_lists {
     hak_superslab *with_room[2 * HAK_ROOMS]; /* with free units: without pages, then with pages */
     hak_superslab *owned, *tailed;           /* all; those with `tails` */
     hak_superslab *kept[HAK_KEPT];           /* free huge blocks, the latest first */
+    hak_superslab *packs;                    /* all: packs.h */
     hak_cursor cursor;
 } hak_superslab_lists;
 

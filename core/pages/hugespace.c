@@ -26,9 +26,7 @@ static size_t steps_of(size_t align)
     return align > HAK_SUPERSLAB_SIZE ? align / HAK_SUPERSLAB_SIZE : 1;
 }
 
-/* The first run of `count` free superslabs from `from` on that begins at a multiple of `align`
- * bytes.
- */
+/* The first run of `count` free superslabs from `from` on that begins at a multiple of `align`. */
 static size_t find_run(const hak_region *region, size_t from, size_t count, size_t align)
 {
     size_t steps = steps_of(align);
@@ -279,37 +277,33 @@ static bool reach(hak_superslab *super, size_t count, size_t end)
            claim(region, first, behind, count, end) == HAK_MAPPED;
 }
 
-/* A block that grows will grow further: the address space is mapped for some more. */
-static bool extend_huge(hak_superslab *super, size_t size)
+/* The address space is mapped for some more, if the block will grow further. */
+static bool extend_huge(hak_superslab *super, size_t size, bool grows)
 {
     size_t count = superslabs_for(size), whole = count * HAK_SUPERSLAB_SIZE;
-    size_t ahead = hak__up(size + size / AHEAD_PART, HAK_PAGE), end = end_of(size, count);
+    size_t ahead = hak__up(size + (grows ? size / AHEAD_PART : 0), HAK_PAGE);
+    size_t end = end_of(size, count);
     if (end < ahead) end = ahead < whole ? ahead : whole;
-    if (super->huge_mapped < size && !reach(super, count, end) && !reach(super, count, size))
+    if (super->huge_mapped < size && !reach(super, count, end) &&
+        (end == size || !reach(super, count, size)))
         return false;
     super->huge_size = size;
     return true;
 }
 
-bool hak__hugespace_extend(hak_superslab *super, size_t size)
+bool hak__hugespace_extend(hak_superslab *super, size_t size, bool grows)
 {
     hak__region_lock();
-    bool extended = extend_huge(super, size);
+    bool extended = extend_huge(super, size, grows);
     hak__region_unlock();
     return extended;
-}
-
-static bool cut_huge(hak_superslab *super, size_t size)
-{
-    if (size < super->huge_mapped && !give_behind(super, size, is_to_unmap(super))) return false;
-    super->huge_size = size;
-    return true;
 }
 
 bool hak__hugespace_cut(hak_superslab *super, size_t size)
 {
     hak__region_lock();
-    bool cut = cut_huge(super, size);
+    bool cut = size >= super->huge_mapped || give_behind(super, size, is_to_unmap(super));
+    if (cut) super->huge_size = size;
     hak__region_unlock();
     return cut;
 }
@@ -353,7 +347,7 @@ static hak_superslab *take_target(const hak_superslab *super, size_t size)
     return target;
 }
 
-/* Frees the superslabs of a block whose first `moved` bytes are mapped elsewhere now. */
+/* Frees the superslabs of a block whose first `moved` bytes are mapped no longer. */
 static void give_source(hak_superslab *super, size_t moved)
 {
     size_t rest = super->huge_mapped - moved;
@@ -363,6 +357,14 @@ static void give_source(hak_superslab *super, size_t moved)
     }
     hak__mapping_set_end(super, 0);
     make_free(super, 0, true);
+}
+
+void hak__hugespace_forget(hak_superslab *super, bool unmapped)
+{
+    hak__region_lock();
+    if (unmapped) give_source(super, super->huge_mapped);
+    else lose(super, false);
+    hak__region_unlock();
 }
 
 hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)

@@ -23,8 +23,13 @@ void hak__hugespace_give(hak_superslab *super);
 void hak__hugespace_orphan(hak_superslab *super);
 void hak__hugespace_drop(hak_superslab *super);
 
-/* Makes a huge block reach `size` bytes where it is. False when its room is used up. */
-bool hak__hugespace_extend(hak_superslab *super, size_t size);
+/* Makes a huge block reach `size` bytes where it is. False when its room is used up. One that grows
+ * is mapped for some more than that. */
+bool hak__hugespace_extend(hak_superslab *super, size_t size, bool grows);
+
+/* Gives back the addresses of a huge block whose owner has unmapped all of it. If that is not so,
+ * they are never used again. */
+void hak__hugespace_forget(hak_superslab *super, bool unmapped);
 
 /* Cuts a huge block down to `size` bytes, giving back what lies behind. False, and no change, when
  * the OS refuses. */

@@ -16,6 +16,11 @@
 /* Short superslabs should not have more mappings than this. Those of huge blocks are extra. */
 #define APART_MOST ((size_t)16384)
 
+/* Holes in packs, each of which divides a mapping, and short superslabs should not have more
+ * together.
+ */
+#define HOLES_MOST ((size_t)32768)
+
 /* NEAR: with records of units, for slabs; FAR: for huge blocks only. */
 enum { NEAR, FAR, LISTS };
 static hak_superslab *spares[LISTS];
@@ -24,8 +29,9 @@ static size_t spare_count, mapped_count; /* superslabs */
 /* Mappings begin and end at a border between superslabs, at the end of a huge block that is mapped
  * in part, and round one whose pages have been moved. */
 static atomic_size_t borders, ends, moved_blocks;
-static size_t missing;     /* bytes behind such ends, and behind short superslabs */
-static size_t apart_count; /* mapped superslabs that do not join their neighbours */
+static size_t missing; /* bytes behind such ends, behind short superslabs, and in holes */
+static atomic_size_t apart_count; /* mapped superslabs that do not join their neighbours */
+static atomic_size_t holes;       /* unmapped ranges inside packs */
 
 bool hak__mapping_crowded(void)
 {
@@ -81,6 +87,19 @@ void hak__mapping_set_moved(hak_superslab *super, bool moved)
     super->huge_moved = moved;
     if (moved) moved_blocks++;
     else moved_blocks--;
+}
+
+void hak__mapping_set_holes(hak_holes had, hak_holes has)
+{
+    holes += has.count - had.count;
+    missing += has.bytes - had.bytes;
+}
+
+bool hak__mapping_may_have_holes(void)
+{
+    return atomic_load_explicit(&holes, memory_order_relaxed) +
+               atomic_load_explicit(&apart_count, memory_order_relaxed) <
+           HOLES_MOST;
 }
 
 size_t hak__mapping_count(void)

@@ -47,6 +47,17 @@ void hak__mapping_set(hak_superslab *super, bool mapped);
 /* Notes up to where a huge block is mapped, in bytes from its start; 0: it is gone. */
 void hak__mapping_set_end(hak_superslab *super, size_t end);
 
+/* Ranges inside a huge block that are unmapped: how many, and their bytes. */
+typedef struct hak_holes {
+    size_t count, bytes;
+} hak_holes;
+
+/* Notes that a huge block which had such holes has others now. */
+void hak__mapping_set_holes(hak_holes had, hak_holes has);
+
+/* Whether there may be one more hole. Takes no lock. */
+bool hak__mapping_may_have_holes(void);
+
 /* Notes whether the pages of a huge block have been moved: its mapping never joins others. */
 void hak__mapping_set_moved(hak_superslab *super, bool moved);
 

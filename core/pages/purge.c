@@ -2,6 +2,7 @@
 
 #include "pages/accounts.h"
 #include "pages/kept.h"
+#include "pages/pack_purge.h"
 #include "pages/superslabs.h"
 #include "pages/unit_purge.h"
 #include "pages/units.h"
@@ -49,6 +50,7 @@ size_t hak__purge_some(hak_pages *pages, size_t bytes)
 {
     if (pages->retained == 0) return 0;
     size_t given = purge_units(pages, bytes);
+    if (given < bytes) given += hak__packs_purge_some(pages, bytes - given);
     if (given < bytes && !pages->region) given += hak__kept_purge_some(pages, bytes - given);
     return given;
 }
@@ -84,5 +86,6 @@ void hak__purge_to(hak_pages *pages, size_t keep)
     if (pages->retained <= keep) return;
     if (!pages->region) purge_whole(pages, keep, 0);
     if (pages->retained > keep) purge_units(pages, pages->retained - keep);
+    if (pages->retained > keep) hak__packs_purge_some(pages, pages->retained - keep);
     if (!pages->region && pages->retained > keep) hak__purge_single(pages);
 }

@@ -36,8 +36,9 @@ typedef struct hak_superslab {
     struct hak_region *region;
     struct hak_superslab *next, *prev; /* in a list of its owner; NESTS: of those with free units;
                                         * FREE: of those that are mapped */
-    struct hak_superslab *next_owned, *previous_owned;   /* SLABS: all of its owner's */
-    struct hak_superslab *next_tailed, *previous_tailed; /* SLABS: those with tails */
+    struct hak_superslab *next_owned, *previous_owned;   /* SLABS, packs: all of its owner's */
+    struct hak_superslab *next_tailed, *previous_tailed; /* SLABS: those with tails;
+                                                          * packs: with retained pages */
     union {
         size_t huge_size; /* HUGE: usable bytes, a multiple of the page */
         size_t pooled;    /* in the pool: bytes touched */
@@ -51,12 +52,14 @@ typedef struct hak_superslab {
     bool huge_retained; /* HUGE: freed, kept by its heap for the next such block */
     bool huge_moved;    /* HUGE: its pages have been moved here */
     uint8_t block_kind; /* HUGE: what it is for: heap/kinds.h */
-    int8_t list;        /* SLABS: which of its owner's lists: superslabs.h */
+    int8_t list;        /* SLABS, packs: which of its owner's lists: superslabs.h, packs.h */
     bool apart;         /* is or was short: its mapping joins no other: mapping.h */
     uint32_t over;      /* waiting: the tick at which it goes: waiting.h */
     size_t huge_mapped; /* HUGE: bytes from its start that are mapped */
     uint8_t units;      /* SLABS, NESTS: mapped units. Only they have bits */
-    uint8_t reserved[7];
+    bool huge_packed;   /* HUGE: it is a pack: pack.h */
+    uint8_t reserved[2];
+    uint32_t pack_gap; /* HUGE: bytes of a pack's longest gap */
 } hak_superslab;
 
 _Static_assert(sizeof(hak_superslab) == 128, "a superslab record is two cache lines");

@@ -19,8 +19,7 @@ bool hak__purge_may_begin(hak_pages *pages)
     return true;
 }
 
-/* Notes the OS's answer. */
-static bool answered(hak_pages *pages, bool given)
+bool hak__purge_answered(hak_pages *pages, bool given)
 {
     if (given) {
         pages->refusals_in_a_row = pages->purge_pause = 0;
@@ -36,14 +35,14 @@ bool hak__give_pages(hak_pages *pages, void *start, size_t size)
     if (hak__pages_profile(pages)->decommit != HAK_DECOMMIT_FREE || pages->at_once)
         return hak__give_pages_at_once(pages, start, size);
     if (hak__purge_gave_up(pages)) return false;
-    bool given = answered(pages, hak__region_purge_lazily(start, size));
+    bool given = hak__purge_answered(pages, hak__region_purge_lazily(start, size));
     if (given) pages->may_be_dirty = true;
     return given;
 }
 
 bool hak__give_pages_at_once(hak_pages *pages, void *start, size_t size)
 {
-    return !hak__purge_gave_up(pages) && answered(pages, hak__region_purge(start, size));
+    return !hak__purge_gave_up(pages) && hak__purge_answered(pages, hak__region_purge(start, size));
 }
 
 /* What is to be purged of a superslab: adjacent bytes none of which is in use. */

@@ -23,6 +23,9 @@ static inline void hak__purge_begin(hak_pages *pages)
  * refused: twice as many are left out each time. */
 bool hak__purge_may_begin(hak_pages *pages);
 
+/* Notes whether the OS has taken pages that it was given; returns `given`. */
+bool hak__purge_answered(hak_pages *pages, bool given);
+
 /* Gives pages of a heap's superslabs back as its policy says. False when the OS refuses, or the
  * purge has given up. */
 bool hak__give_pages(hak_pages *pages, void *start, size_t size);

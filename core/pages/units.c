@@ -275,6 +275,12 @@ static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_un
     return run;
 }
 
+hak_unit *hak__units_take_mapped(hak_pages *pages, size_t count, size_t align, hak_unit_state state)
+{
+    hak_place found = find_run(pages, count, align);
+    return found.super ? take_at(pages, found, count, state) : NULL;
+}
+
 hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_state state)
 {
     hak_place found = find_run(pages, count, align);

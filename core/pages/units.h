@@ -13,6 +13,10 @@
  * set, nothing is touched. The heap has lists. NULL when there is no such run to be had. */
 hak_unit *hak__units_take(hak_pages *pages, size_t count, size_t align, hak_unit_state state);
 
+/* The same, but only of units that are mapped already. */
+hak_unit *hak__units_take_mapped(hak_pages *pages, size_t count, size_t align,
+                                 hak_unit_state state);
+
 /* Takes one unit for a slab of the class whose current slab is `last`, or an empty record: where
  * scatter.h says, but that units with pages come first. */
 hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_unit_state state);

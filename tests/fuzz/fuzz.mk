@@ -16,7 +16,7 @@ FZ_RUN := -max_len=1024 -timeout=25 -rss_limit_mb=3072 -detect_leaks=0 -print_fi
 FZ_CFLAGS   := -std=gnu11 -O1 -g $(WARN) -Wextra -Werror -fno-omit-frame-pointer -DHAK_DEBUG \
 	-Icore -Itests/fuzz -fsanitize=address,undefined -fno-sanitize-recover=all
 FZ_COVERED  := -fsanitize=fuzzer-no-link
-FZ_WRAPPED  := mmap madvise mremap munmap clock_gettime pthread_atfork
+FZ_WRAPPED  := mmap madvise mremap munmap clock_gettime pthread_atfork getrlimit
 FZ_HEADERS  := $(wildcard tests/fuzz/*.h) $(HEADERS) Makefile tests/fuzz/fuzz.mk
 
 # $(1): log2 of a unit

@@ -77,6 +77,12 @@ static void relent(shadow *s, instruction i)
     os_relent();
 }
 
+static void set_limit_of_space(shadow *s, instruction i)
+{
+    (void)s;
+    os_limit(i.a & 1);
+}
+
 static void wait_some(shadow *s, instruction i)
 {
     (void)s;
@@ -125,6 +131,7 @@ static const struct operation {
     {"relent", 1, relent, false},
     {"wait", 1, wait_some, false},
     {"check", 1, check_contents, false},
+    {"space", 2, set_limit_of_space, false},
 };
 
 static const struct operation *operation_of(uint8_t byte)
@@ -207,6 +214,7 @@ static void begin(void)
     uint8_t bits = first.a & first.b;
     os_machine machine = {
         .no_place = (first.a & 0x81) == 0x81,
+        .limited = bits & 128,
         .little_space = bits & 64,
         .old_kernel = bits & 2,
         .no_populate = bits & 4,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ static struct {
 static os_machine machine;
 static bool within; /* an input: other calls are those of the fuzzer */
 static size_t refusals, made[OS_KINDS];
-static bool lazy;
+static bool lazy, limited;
 static uint64_t now; /* milliseconds */
 
 void os_refuse(unsigned kinds, size_t skip, size_t count, int error)
@@ -63,6 +64,11 @@ bool os_lazy(void)
     return lazy;
 }
 
+void os_limit(bool is_limited)
+{
+    limited = is_limited;
+}
+
 void os_wait(uint64_t milliseconds)
 {
     now += milliseconds;
@@ -94,9 +100,13 @@ static size_t mapping_count, mapped_bytes;
 
 static void note_mapped(char *start, size_t size)
 {
+    mapped_bytes += size;
+    if (mapping_count > 0 && mappings[mapping_count - 1].end == start) {
+        mappings[mapping_count - 1].end += size;
+        return;
+    }
     REQUIRE(mapping_count < MAPPINGS);
     mappings[mapping_count++] = (range){start, start + size};
-    mapped_bytes += size;
 }
 
 static void note_unmapped(char *start, size_t size)
@@ -146,6 +156,7 @@ void os_begin(const os_machine *on)
     refusals = mapping_count = mapped_bytes = 0;
     for (unsigned kind = 0; kind < OS_KINDS; kind++) made[kind] = 0;
     lazy = false;
+    limited = machine.limited;
     given_up = NULL;
     now = TIME_BEGIN;
     within = true;
@@ -174,6 +185,8 @@ int __real_munmap(void *at, size_t size);
 int __wrap_munmap(void *at, size_t size);
 int __real_clock_gettime(clockid_t clock, struct timespec *time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __real_getrlimit(int resource, struct rlimit *limit);
+int __wrap_getrlimit(int resource, struct rlimit *limit);
 int __real_pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)(void));
 
@@ -256,6 +269,13 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
     if (!within || clock != CLOCK_MONOTONIC_COARSE) return __real_clock_gettime(clock, time);
     time->tv_sec = (time_t)(now / 1000);
     time->tv_nsec = (long)(now % 1000) * 1000000;
+    return 0;
+}
+
+int __wrap_getrlimit(int resource, struct rlimit *limit)
+{
+    if (!within || resource != RLIMIT_AS) return __real_getrlimit(resource, limit);
+    limit->rlim_cur = limit->rlim_max = limited ? RLIM_INFINITY / 2 : RLIM_INFINITY;
     return 0;
 }
 

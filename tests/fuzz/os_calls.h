@@ -13,6 +13,7 @@ enum { OS_MMAP, OS_MADVISE, OS_MREMAP, OS_MUNMAP, OS_KINDS };
 /* What the kernel cannot do, or does otherwise, from the first call on. */
 typedef struct os_machine {
     bool no_place;      /* others lie where the shared region would: there is none */
+    bool limited;       /* it has a limit of address space */
     bool little_space;  /* 256 MiB of address space in all */
     bool old_kernel;    /* before Linux 4.17: no MAP_FIXED_NOREPLACE, nor MREMAP_DONTUNMAP */
     bool no_populate;   /* before Linux 5.14: nothing can be touched by a call */
@@ -25,6 +26,9 @@ void os_begin(const os_machine *machine);
 
 /* Gives back all that is mapped still. */
 void os_end(void);
+
+/* Whether the core sees a limit of address space (RLIMIT_AS), which refuses nothing by itself. */
+void os_limit(bool limited);
 
 /* After `skip` calls of the kinds (a bit for each), the next `count` are refused with `error`. */
 void os_refuse(unsigned kinds, size_t skip, size_t count, int error);

@@ -18,6 +18,7 @@ typedef struct plan {
     bool no_claims;      /* the target of a refused move cannot be mapped again */
     bool late_refusal;   /* a refused mremap has unmapped its target, as before Linux 6.17 */
     bool odd_refusal;    /* a refused mremap says what a kernel does that lacks its flag: EINVAL */
+    bool limited;        /* there is a limit of address space, far away: large blocks are packed */
     bool after_creation; /* calls count once there is a heap */
     bool twice;          /* look for growth from one run to the next */
 } plan;

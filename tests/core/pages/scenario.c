@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#define RECORDS (64 * KIB) /* are mapped at a time */
-#define SPARES  (32 * MIB) /* of superslabs that a spill region has never used may stay mapped */
+#define RECORDS  (64 * KIB) /* are mapped at a time */
+#define FAR_AWAY (64 * GIB)
+#define SPARES   (32 * MIB) /* of superslabs that a spill region has never used may stay mapped */
 
 /* ------------------------------------------------------------------ blocks */
 
@@ -252,6 +254,14 @@ static void trim_everything(void)
     hak_heap_destroy(heap);
 }
 
+static void set_limit(void)
+{
+    struct rlimit limit;
+    REQUIRE(getrlimit(RLIMIT_AS, &limit) == 0);
+    limit.rlim_cur = support_status("VmSize:") + FAR_AWAY;
+    REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
 static void run(void *context)
 {
     const plan *with = context;
@@ -259,6 +269,7 @@ static void run(void *context)
     memset(made, 0, sizeof made);
     refuse = *with;
     if (refuse.no_place) take_places();
+    if (refuse.limited) set_limit();
     calls = refusals = 0;
     scenario();
     told->finished = calls < with->from || !with->from;
@@ -297,11 +308,11 @@ void run_in_child(plan with)
     support_child child = support_fork(run, &with, 60);
     if (child.signal || child.code) print_error("%s\n", child.text);
     REQUIRE_THAT(child.signal == 0 && child.code == 0,
-                 "signal %d, code %d, calls %#x refused from %zu to %zu%s%s%s%s%s", child.signal,
+                 "signal %d, code %d, calls %#x refused from %zu to %zu%s%s%s%s%s%s", child.signal,
                  child.code, with.kinds, with.from, with.until, with.in_pieces ? ", in pieces" : "",
                  with.no_place ? ", little address space" : "",
                  with.old_kernel ? ", old kernel" : "", with.late_refusal ? ", late" : "",
-                 with.after_creation ? ", after creation" : "");
+                 with.after_creation ? ", after creation" : "", with.limited ? ", limited" : "");
 }
 
 void refuse_each_in_turn(plan with)

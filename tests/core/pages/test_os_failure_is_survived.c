@@ -12,8 +12,11 @@ static const char *const kinds[] = {"mmap", "madvise", "mremap", "munmap"};
 static void no_refusal_is_no_trouble(void **state)
 {
     (void)state;
-    for (size_t variant = 0; variant < 4; variant++) {
-        run_in_child((plan){.old_kernel = variant & 1, .no_place = variant & 2, .twice = true});
+    for (size_t variant = 0; variant < 8; variant++) {
+        run_in_child((plan){.old_kernel = variant & 1,
+                            .no_place = variant & 2,
+                            .limited = variant & 4,
+                            .twice = true});
     }
 }
 
@@ -29,6 +32,13 @@ static void any_single_refusal_is_survived_with_little_address_space(void **stat
     refuse_each_in_turn((plan){.kinds = ALL, .no_place = true});
 }
 
+static void any_single_refusal_is_survived_under_a_limit(void **state)
+{
+    (void)state;
+    refuse_each_in_turn((plan){.kinds = ALL, .limited = true});
+    refuse_each_in_turn((plan){.kinds = 1u << MUNMAP, .limited = true});
+}
+
 static void any_single_refusal_is_survived_on_old_kernels(void **state)
 {
     (void)state;
@@ -41,12 +51,13 @@ static void refuse_always(unsigned which)
 {
     size_t apart = support_scale() > 1 ? 1000 : 10;
     for (size_t from = 1; from < 1000; from *= apart) {
-        for (size_t variant = 0; variant < 4; variant++) {
+        for (size_t variant = 0; variant < 8; variant++) {
             run_in_child((plan){.kinds = which,
                                 .from = from,
                                 .until = SIZE_MAX,
                                 .after_creation = variant & 1,
                                 .no_place = variant & 2,
+                                .limited = variant & 4,
                                 .twice = true});
         }
     }
@@ -73,6 +84,7 @@ int main(void)
         cmocka_unit_test(no_refusal_is_no_trouble),
         cmocka_unit_test(any_single_refusal_is_survived),
         cmocka_unit_test(any_single_refusal_is_survived_with_little_address_space),
+        cmocka_unit_test(any_single_refusal_is_survived_under_a_limit),
         cmocka_unit_test(any_single_refusal_is_survived_on_old_kernels),
         cmocka_unit_test(a_kind_of_call_always_refused_is_survived),
         cmocka_unit_test(all_calls_refused_are_survived),
