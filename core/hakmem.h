@@ -236,7 +236,7 @@ typedef struct hak_kind_stats {
 typedef struct hak_stats {
     size_t live_bytes;     /* bytes of live blocks, at their usable size */
     size_t live_blocks;    /* */
-    size_t large_blocks;   /* of these, blocks of whole pages: above 16 KiB, or with an alignment
+    size_t large_blocks;   /* of these, large blocks: above 16 KiB, or with an alignment
                             * above 4 KiB */
     size_t large_bytes;    /* */
     size_t huge_blocks;    /* of these, blocks with their own address space */
@@ -340,7 +340,7 @@ HAK_API bool hak_heap_observing(const hak_heap *heap);
 
 /* Observations of one size class. */
 typedef struct hak_class_observations {
-    size_t block_size;       /* bytes; 0: blocks of whole pages, above 16 KiB */
+    size_t block_size;       /* bytes; 0: large blocks, above 16 KiB */
     size_t requests;         /* blocks handed out, by allocating or by a resize that moved one */
     size_t hits;             /* of these, blocks that lay ready in the bin */
     size_t misses;           /* of these, blocks from the slow path: a refill, the nest, pages */

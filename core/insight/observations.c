@@ -39,7 +39,7 @@ const hak_stats_field *hak_observations_fields(size_t *count)
 const hak_stats_field *hak_class_observations_fields(size_t *count)
 {
     static const hak_stats_field fields[] = {
-        FIELD(block_size, "bytes", "The size of the blocks; 0: whole pages, above 16 KiB."),
+        FIELD(block_size, "bytes", "The size of the blocks; 0: large blocks, above 16 KiB."),
         FIELD(requests, "events", "Blocks handed out."),
         FIELD(hits, "events", "Of these, blocks that lay ready in the bin."),
         FIELD(misses, "events", "Of these, blocks that took the slow way."),
