@@ -72,7 +72,7 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
 }
 
 static const hak_hints luajit_hints = {
-    .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
+    .clock_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 /* A heap for a state; granularity 8 by default. */
 static hak_heap *heap_new(const hak_heap_options *options)

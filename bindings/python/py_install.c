@@ -152,10 +152,10 @@ static const char *check(const hak_py_options *options)
 }
 
 /* Measured: docs/design.md, "CPython". */
-#define WORK_MOST 16  /* bytes */
-#define DECAY     250 /* milliseconds */
+#define CLOCK_MOST 16  /* bytes */
+#define DECAY      250 /* milliseconds */
 static const hak_hints hints = {
-    .in_order = true, .work_most = WORK_MOST, .decay = DECAY, .coloured = true};
+    .in_order = true, .clock_most = CLOCK_MOST, .decay = DECAY, .coloured = true};
 
 /* Makes the heap with these options, or applies them to it. */
 static const char *prepare_heap(const hak_py_options *options)

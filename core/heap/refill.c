@@ -121,7 +121,7 @@ static hak_slab *refill(hak_heap *heap, hak_bin_class class)
     hak_slab *slab = choose(heap, class);
     size_t supplied = slab && slab->free ? slab->carved - hak__slab_partial_live(slab)
                                          : (hak__policy(heap)->carve + class.size - 1) / class.size;
-    heap->pace.clock += hak__pace_work(heap->hints, class.size, supplied);
+    heap->pace.clock += hak__pace_advance(heap->hints, class.size, supplied);
     hak_slab *current = hak__heap_current(heap, class);
     bool has_current = current != &hak__no_slab;
 

@@ -10,7 +10,7 @@ static hak_growth growth_of(const hak_heap *heap, size_t bytes)
         .retained = heap->pages.retained,
         .bytes = bytes,
         .paid = hak__scan_paid(heap),
-        .is_work = hak__pace_work(heap->hints, bytes, 1) == bytes,
+        .counts_whole = hak__pace_advance(heap->hints, bytes, 1) == bytes,
     };
 }
 

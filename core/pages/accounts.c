@@ -29,11 +29,6 @@ size_t hak__short_of(const hak_pages *pages, size_t bytes)
     return bytes <= most - pages->footprint ? 0 : bytes - (most - pages->footprint);
 }
 
-bool hak__may_charge(const hak_pages *pages, size_t bytes)
-{
-    return hak__short_of(pages, bytes) == 0;
-}
-
 void hak__charge_always(hak_pages *pages, size_t bytes)
 {
     pages->footprint += bytes;

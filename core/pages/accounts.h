@@ -8,9 +8,6 @@
  * limit reports that, and needs a few blocks of other sizes for it. */
 size_t hak__class_reserve(const hak_pages *pages);
 
-/* Whether `bytes` more are within the limit. */
-bool hak__may_charge(const hak_pages *pages, size_t bytes);
-
 /* The bytes by which `bytes` more would pass the limit; 0: they may be charged. */
 size_t hak__short_of(const hak_pages *pages, size_t bytes);
 

@@ -2,4 +2,4 @@
 
 #include <stdint.h>
 
-const hak_hints hak__hints_default = {.work_most = SIZE_MAX};
+const hak_hints hak__hints_default = {.clock_most = SIZE_MAX};

@@ -10,9 +10,9 @@ typedef struct hak_hints {
     /* Sort slabs by address before they are used again. For VMs whose collector visits objects in
      * the order in which they were made, as CPython's does. */
     bool in_order;
-    /* Most bytes that a block counts as work; work pays for scans (pace.h). The larger the blocks,
-     * the less a program does with each byte of them. */
-    size_t work_most;
+    /* The most bytes by which a block advances the allocation clock (pace.h). The larger the
+     * blocks, the less a program does with each byte of them. */
+    size_t clock_most;
     /* Milliseconds that released memory waits before a thread of hakmem purges it. 0: no
      * thread, purged at once. */
     size_t decay;

@@ -22,7 +22,7 @@ static bool is_a_step(hak_pace *pace, size_t peak)
 
 bool hak__pace_pays_for_itself(const hak_growth *growth)
 {
-    return growth->bytes >= HAK_PACE_LARGE && growth->is_work;
+    return growth->bytes >= HAK_PACE_LARGE && growth->counts_whole;
 }
 
 size_t hak__pace_least_gain(hak_pace *pace, const hak_growth *growth)
@@ -43,9 +43,9 @@ size_t hak__pace_target(const hak_growth *growth)
     return growth->bytes >= HAK_PACE_LARGE || above > step ? above : step;
 }
 
-size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count)
+size_t hak__pace_advance(const hak_hints *hints, size_t size, size_t count)
 {
-    return (size < hints->work_most ? size : hints->work_most) * count;
+    return (size < hints->clock_most ? size : hints->clock_most) * count;
 }
 
 /* A byte given back costs as much as a byte allocated, since it may be a page fault later. */

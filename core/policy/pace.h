@@ -41,8 +41,8 @@ typedef struct hak_pace {
 /* A heap that is about to touch `bytes` more. */
 typedef struct hak_growth {
     size_t footprint, peak, retained, bytes;
-    size_t paid;  /* hak__scan_paid */
-    bool is_work; /* the allocation clock counts each byte of a block of that size: hints.h */
+    size_t paid;       /* hak__scan_paid */
+    bool counts_whole; /* the allocation clock counts each byte of a block of that size: hints.h */
 } hak_growth;
 
 /* A step above a peak, in bytes. */
@@ -66,7 +66,7 @@ bool hak__pace_pays_for_itself(const hak_growth *growth);
 size_t hak__pace_target(const hak_growth *growth);
 
 /* The bytes by which `count` new blocks of `size` bytes advance the allocation clock. */
-size_t hak__pace_work(const hak_hints *hints, size_t size, size_t count);
+size_t hak__pace_advance(const hak_hints *hints, size_t size, size_t count);
 
 /* Postpones the next scan by the cost of this one: HAK_PACE_LEAST, the `given` bytes, and
  * HAK_PACE_READ for each free block read. `paid` bytes were paid so far. */

@@ -1,9 +1,12 @@
 """The documents, their programs, and how these are run."""
 
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
+
+import jsonschema
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -29,6 +32,21 @@ def run(command, **options):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def validator(name):
+    """Of a schema in docs/, which is one."""
+    schema = json.loads((DOCS / name).read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def assert_described(value, by):
+    """The schema describes the value, and is none that takes everything."""
+    by.validate(value)
+    for key in value:
+        assert not by.is_valid({**value, key: [None]})
+        assert not by.is_valid({k: v for k, v in value.items() if k != key})
 
 
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")

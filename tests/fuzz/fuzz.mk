@@ -17,7 +17,7 @@ FZ_CFLAGS   := -std=gnu11 -O1 -g $(WARN) -Wextra -Werror -fno-omit-frame-pointer
 	-Icore -Itests/fuzz -fsanitize=address,undefined -fno-sanitize-recover=all
 FZ_COVERED  := -fsanitize=fuzzer-no-link
 FZ_WRAPPED  := mmap madvise mremap munmap clock_gettime pthread_atfork getrlimit
-FZ_HEADERS  := $(wildcard tests/fuzz/*.h) $(HEADERS) Makefile tests/fuzz/fuzz.mk
+FZ_HEADERS  := $(wildcard tests/fuzz/*.h) tests/core/wrapped_calls.h $(HEADERS) Makefile tests/fuzz/fuzz.mk
 
 # $(1): log2 of a unit
 define fuzz_program

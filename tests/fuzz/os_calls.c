@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/wrapped_calls.h"
 #include "fail.h"
 #include "os/mman.h"
 #include "os/os.h"
@@ -175,14 +176,6 @@ void os_end(void)
  *
  * Those of an input go to the kernel past the sanitizer, whose own calls these are not. */
 
-void *__real_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
-int __real_madvise(void *at, size_t size, int advice);
-int __wrap_madvise(void *at, size_t size, int advice);
-void *__real_mremap(void *at, size_t size, size_t new_size, int flags, void *to);
-void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to);
-int __real_munmap(void *at, size_t size);
-int __wrap_munmap(void *at, size_t size);
 int __real_clock_gettime(clockid_t clock, struct timespec *time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 int __real_getrlimit(int resource, struct rlimit *limit);

@@ -19,9 +19,9 @@ size_t shadow_time_left;
 
 static uint64_t stamps;
 
-static const hak_hints hints_of_cpython = {.in_order = true, .work_most = 16, .coloured = true};
+static const hak_hints hints_of_cpython = {.in_order = true, .clock_most = 16, .coloured = true};
 static const hak_hints hints_of_luajit = {
-    .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
+    .clock_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 static const char *const kind_names[HAK_KINDS] = {"0", "1", "2", "3", "4", "5"};
 

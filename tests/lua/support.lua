@@ -21,6 +21,15 @@ function support.on_gc(f)
   return proxy
 end
 
+-- Makes `count` tables, drops them, and collects; objects with finalizers go with the second collection.
+function support.drop_tables(count)
+  local keep = {}
+  for i = 1, count do keep[i] = { i } end
+  keep = nil -- luacheck: ignore
+  collectgarbage()
+  collectgarbage()
+end
+
 -- The process's resident memory in bytes.
 function support.rss()
   local file = assert(io.open("/proc/self/statm"))

@@ -207,11 +207,7 @@ end
 
 function TestLimit:test_setting_a_limit_gives_back_what_is_retained()
   hakmem.profile "speed"
-  local keep = {}
-  for i = 1, 100000 do keep[i] = { i } end
-  keep = nil
-  collectgarbage()
-  collectgarbage()
+  support.drop_tables(100000)
   local s = hakmem.stats()
   luaunit.assertTrue(s.retained > 2 * MIB)
   local bytes = s.footprint - s.retained + MIB
@@ -223,11 +219,7 @@ end
 TestTrim = {}
 
 function TestTrim:test_trim_returns_how_much_went_back_to_the_os()
-  local keep = {}
-  for i = 1, 100000 do keep[i] = { i } end
-  keep = nil
-  collectgarbage()
-  collectgarbage()
+  support.drop_tables(100000)
   local rss, before = support.rss(), hakmem.stats()
   local given = hakmem.trim()
   local after = hakmem.stats()

@@ -25,11 +25,7 @@ end
 
 function TestProfile:test_lean_gives_back_what_speed_retains()
   hakmem.profile "speed"
-  local keep = {}
-  for i = 1, 50000 do keep[i] = { i } end
-  keep = nil
-  collectgarbage()
-  collectgarbage()
+  support.drop_tables(50000)
   luaunit.assertTrue(hakmem.stats().retained > MIB)
   hakmem.profile "lean"
   luaunit.assertTrue(hakmem.stats().retained < MIB)

@@ -9,7 +9,7 @@
 /* ------------------------------------------------------------------ the model */
 
 #ifdef TEST_CPYTHON
-static const hak_hints cpython = {.in_order = true, .work_most = 64, .coloured = true};
+static const hak_hints cpython = {.in_order = true, .clock_most = 64, .coloured = true};
 const hak_hints *model_hints = &cpython;
 #else
 const hak_hints *model_hints = &hak__hints_default;

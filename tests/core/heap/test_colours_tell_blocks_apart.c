@@ -8,9 +8,9 @@
 #define BLOCKS  20000
 #define BUCKETS 32768
 
-static const hak_hints coloured = {.work_most = SIZE_MAX, .coloured = true};
+static const hak_hints coloured = {.clock_most = SIZE_MAX, .coloured = true};
 static const hak_hints scattered = {
-    .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
+    .clock_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
 static hak_heap *heap_with(const hak_hints *hints, size_t granularity)
 {

@@ -32,7 +32,7 @@ static size_t frees_until_it_wakes(const hak_hints *hints, const char *settings,
 static void a_full_slab_wakes_when_enough_of_it_is_free(void **state)
 {
     (void)state;
-    static const hak_hints in_order = {.in_order = true, .work_most = SIZE_MAX};
+    static const hak_hints in_order = {.in_order = true, .clock_most = SIZE_MAX};
     static const struct {
         const char *settings;
         unsigned wake;

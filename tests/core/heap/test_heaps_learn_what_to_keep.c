@@ -17,16 +17,24 @@ static void the_bound_has_four_parts(void **state)
     *heap = was;
 }
 
+/* A heap at its peak which retains a megabyte, has learned to keep `keep` bytes beside that, of at
+ * most `most`, and has released nothing yet. Put back as at_peak says. */
+static hak_heap about_to_learn(size_t keep, size_t most)
+{
+    hak_heap was = at_peak(64 * MIB);
+    heap->policy.retain_least = MIB;
+    heap->policy.retain_busy = MIB + most;
+    heap->pages.demand.released = (hak_release){.keep = keep};
+    hak__heap_learn(heap);
+    return was;
+}
+
 /* What was taken again soon is kept from now on, up to a bound; each release that is not followed
  * by growth lowers that by an eighth. */
 static void a_heap_learns_what_to_keep(void **state)
 {
     (void)state;
-    hak_heap was = at_peak(64 * MIB);
-    heap->policy.retain_least = MIB;
-    heap->policy.retain_busy = 8 * MIB;
-    heap->pages.demand.released = (hak_release){0};
-    hak__heap_learn(heap);
+    hak_heap was = about_to_learn(0, 7 * MIB);
     assert_int_equal(heap->pages.demand.released.keep, 0);
     heap->pages.footprint = 60 * MIB;
     hak__heap_released(heap, 64 * MIB);
@@ -66,11 +74,7 @@ static void a_release_in_parts_is_one(void **state)
 {
     enum { PARTS = 100 };
     (void)state;
-    hak_heap was = at_peak(64 * MIB);
-    heap->policy.retain_least = MIB;
-    heap->policy.retain_busy = 1024 * MIB;
-    heap->pages.demand.released = (hak_release){0};
-    hak__heap_learn(heap);
+    hak_heap was = about_to_learn(0, 1023 * MIB);
     for (int part = 0; part < PARTS; part++) {
         heap->pages.footprint -= MIB;
         hak__heap_released(heap, heap->pages.footprint + MIB);
@@ -85,11 +89,7 @@ static void a_release_in_parts_is_one(void **state)
 static void a_heap_forgets_what_comes_back_late(void **state)
 {
     (void)state;
-    hak_heap was = at_peak(64 * MIB);
-    heap->policy.retain_least = MIB;
-    heap->policy.retain_busy = 8 * MIB;
-    heap->pages.demand.released = (hak_release){.keep = 800 * KIB};
-    hak__heap_learn(heap);
+    hak_heap was = about_to_learn(800 * KIB, 7 * MIB);
     heap->pages.footprint -= 4 * PAGE;
     hak__heap_released(heap, 64 * MIB);
     usleep(50000); /* a quarter of a millisecond for each page would have been soon */

@@ -212,7 +212,7 @@ static void a_huge_block_is_cut_from_a_larger_one(void **state)
 static void holes_are_filled_at_a_peak(void **state)
 {
     (void)state;
-    static const hak_hints in_order = {.in_order = true, .work_most = SIZE_MAX};
+    static const hak_hints in_order = {.in_order = true, .clock_most = SIZE_MAX};
     static const struct {
         const hak_hints *hints; /* NULL: the usual ones */
         size_t one_in;          /* so many is freed */

@@ -42,7 +42,7 @@ static void when_scattered(void **state)
 {
     (void)state;
     static const hak_hints scattered = {
-        .work_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
+        .clock_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
     static const char *const profiles[] = {"speed", "lean"};
     const hak_hints *others = model_hints;
     model_hints = &scattered;

@@ -44,8 +44,8 @@ static size_t ascents(const hak_hints *hints)
 static void blocks_come_in_order(void **state)
 {
     (void)state;
-    static const hak_hints in_order = {.in_order = true, .work_most = SIZE_MAX};
-    static const hak_hints as_freed = {.work_most = SIZE_MAX};
+    static const hak_hints in_order = {.in_order = true, .clock_most = SIZE_MAX};
+    static const hak_hints as_freed = {.clock_most = SIZE_MAX};
     size_t ordered = ascents(&in_order), freed = ascents(&as_freed);
     REQUIRE_THAT(ordered >= 90, "%zu%%", ordered);
     REQUIRE_THAT(freed < 50, "%zu%%", freed);

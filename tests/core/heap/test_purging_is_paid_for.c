@@ -92,7 +92,7 @@ static void a_large_block_is_worth_any_page(void **state)
     assert_int_equal(hak__scan_least_gain(heap, 64 * KIB), PAGE); /* it pays for itself … */
     assert_int_equal(hak__scan_least_gain(heap, 64 * KIB - 1), SIZE_MAX);
     assert_true(hak__scan_pays_for_itself(heap, 64 * KIB));
-    static const hak_hints blocks = {.work_most = 64};
+    static const hak_hints blocks = {.clock_most = 64};
     heap->hints = &blocks;
     assert_int_equal(hak__scan_least_gain(heap, 64 * KIB),
                      SIZE_MAX); /* … not where blocks are work */
@@ -211,13 +211,13 @@ static void as_much_is_given_back_as_growth_asks_for(void **state)
 static void work_is_counted_by_blocks(void **state)
 {
     (void)state;
-    static const hak_hints few = {.work_most = 64};
+    static const hak_hints few = {.clock_most = 64};
     const hak_hints *hints = heap->hints;
-    assert_int_equal(hak__pace_work(heap->hints, 1000, 7), 7000);
+    assert_int_equal(hak__pace_advance(heap->hints, 1000, 7), 7000);
     heap->hints = &few;
-    assert_int_equal(hak__pace_work(heap->hints, 48, 10), 480);
-    assert_int_equal(hak__pace_work(heap->hints, 64, 10), 640);
-    assert_int_equal(hak__pace_work(heap->hints, 1000, 10), 640);
+    assert_int_equal(hak__pace_advance(heap->hints, 48, 10), 480);
+    assert_int_equal(hak__pace_advance(heap->hints, 64, 10), 640);
+    assert_int_equal(hak__pace_advance(heap->hints, 1000, 10), 640);
     heap->hints = hints;
 }
 

@@ -47,7 +47,7 @@ static void the_largest_within(void **state)
 static void a_word_more_than_a_power_of_two(void **state)
 {
     (void)state;
-    static const hak_hints hints = {.work_most = SIZE_MAX, .words_more = true};
+    static const hak_hints hints = {.clock_most = SIZE_MAX, .words_more = true};
     for (size_t granularity = 8; granularity <= 16; granularity += 8) {
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = granularity});
         REQUIRE(heap);

@@ -1,15 +1,13 @@
 /* Where the OS refuses memory to an observer, the heap works on, and what could not be noted is
  * counted as that. The linker puts the functions below in place of the core's calls (--wrap). */
 #include "support.h"
+#include "wrapped_calls.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
 static size_t refuse_from; /* mappings of so many bytes and more are refused; 0: none */
 static size_t refused;
-
-void *__real_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
 
 void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset)
 {

@@ -3,13 +3,12 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "wrapped_calls.h"
+
 bool refusing;
 bool unmapping;
 bool refusing_records;
 size_t asked;
-
-int __real_madvise(void *at, size_t size, int advice);
-int __wrap_madvise(void *at, size_t size, int advice);
 
 int __wrap_madvise(void *at, size_t size, int advice)
 {
@@ -18,9 +17,6 @@ int __wrap_madvise(void *at, size_t size, int advice)
     errno = EINVAL;
     return -1;
 }
-
-int __real_munmap(void *at, size_t size);
-int __wrap_munmap(void *at, size_t size);
 
 int __wrap_munmap(void *at, size_t size)
 {

@@ -23,14 +23,6 @@ static bool is_refused(unsigned kind)
     return refused;
 }
 
-void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
-int __real_madvise(void *at, size_t size, int advice);
-int __wrap_madvise(void *at, size_t size, int advice);
-void *__real_mremap(void *at, size_t size, size_t new_size, int flags, void *to);
-void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to);
-int __real_munmap(void *at, size_t size);
-int __wrap_munmap(void *at, size_t size);
-
 void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset)
 {
     bool refused = is_refused(MMAP);

@@ -3,6 +3,7 @@
 #define HAK_TEST_REFUSING_H
 
 #include "support.h"
+#include "wrapped_calls.h"
 
 #include "os/mman.h"
 
@@ -39,8 +40,6 @@ extern report *told;
 
 /* Makes room for that: the setup of a group of tests. */
 int refusing_setup(void **state);
-
-void *__real_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
 
 /* To be called before the first heap is made. */
 void take_places(void);

@@ -4,21 +4,36 @@
 
 static hak_heap *heap;
 
+/* A heap whose calls are refused as `refuse` says, from now on. */
+static void begin(void)
+{
+    if (refuse.no_place) take_places();
+    heap = new_heap("speed");
+    REQUIRE(heap);
+}
+
+/* A block of 30 MiB which cannot grow where it is: another is behind it in the heap, and others
+ * have mapped what lies between. */
+static char *block_in_a_corner(size_t stamp)
+{
+    char *block = hak_heap_alloc(heap, 30 * MIB);
+    REQUIRE(block && hak_heap_alloc(heap, 3 * MIB));
+    support_fill_pages(block, 30 * MIB, stamp);
+    map_behind(block + 32 * MIB);
+    return block;
+}
+
 /* Whatever others map where a block was that has been moved is not taken for the block, and stays.
  */
 static void lose_addresses(void *context)
 {
     refuse = *(plan *)context;
-    if (refuse.no_place) take_places();
-    heap = new_heap("speed");
-    REQUIRE(heap);
+    begin();
     for (size_t round = 0; round < 4; round++) {
-        char *block = hak_heap_alloc(heap, 30 * MIB);
-        REQUIRE(block);
-        char *in_the_way = hak_heap_alloc(heap, 3 * MIB);
-        map_behind(block + 32 * MIB);
+        char *block = block_in_a_corner(round);
         char *moved = hak_heap_realloc(heap, block, 130 * MIB);
-        REQUIRE(in_the_way && moved && moved != block);
+        REQUIRE(moved && moved != block);
+        REQUIRE(support_intact_pages(moved, 30 * MIB, round) == 30 * MIB);
         REQUIRE(!hak_heap_owns(heap, block + 5 * MIB) && !hak_owns(block + 5 * MIB));
 
         char *other = __real_mmap(block + 4 * MIB, 3 * MIB, PROT_READ | PROT_WRITE,
@@ -51,18 +66,12 @@ static void lose_the_target(void *context)
     refuse.from = 1;
     refuse.until = SIZE_MAX;
     refuse.late_refusal = refuse.no_claims = true;
-    if (refuse.no_place) take_places();
-    heap = new_heap("speed");
-    REQUIRE(heap);
+    begin();
     for (size_t round = 0; round < 4; round++) {
-        char *block = hak_heap_alloc(heap, 30 * MIB);
-        REQUIRE(block);
-        support_fill_pages(block, 30 * MIB, round);
-        char *in_the_way = hak_heap_alloc(heap, 3 * MIB);
-        map_behind(block + 32 * MIB);
+        char *block = block_in_a_corner(round);
         last_target = NULL;
         char *copied = hak_heap_realloc(heap, block, 130 * MIB);
-        REQUIRE(in_the_way && copied && copied != block);
+        REQUIRE(copied && copied != block);
         REQUIRE(last_target);
         REQUIRE(support_intact_pages(copied, 30 * MIB, round) == 30 * MIB);
         REQUIRE(!hak_heap_owns(heap, last_target) && !hak_owns(last_target + 5 * MIB));

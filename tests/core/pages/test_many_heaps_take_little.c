@@ -144,7 +144,7 @@ static void superslabs_are_taken_over(void **state)
 static void take_whole(void *unused)
 {
     (void)unused;
-    static const hak_hints hints = {.work_most = 64, .scattered = true};
+    static const hak_hints hints = {.clock_most = 64, .scattered = true};
     enum { MANY = 5000 }; /* moved blocks, of two mappings each */
     char *block;
     hak_heap *heap = heap_new();

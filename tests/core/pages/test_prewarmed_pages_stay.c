@@ -4,6 +4,7 @@
  */
 #include "pages/region.h"
 #include "support.h"
+#include "wrapped_calls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,9 +13,6 @@
 
 static bool old_kernel;
 static size_t populates; /* calls */
-
-int __real_madvise(void *at, size_t size, int advice);
-int __wrap_madvise(void *at, size_t size, int advice);
 
 int __wrap_madvise(void *at, size_t size, int advice)
 {

@@ -85,11 +85,11 @@ static void work_pays_for_the_next_scan(void **state)
 {
     (void)state;
     hak_heap heap = heap_at_its_peak(10 * MIB);
-    static const hak_hints hints = {.work_most = 64};
-    assert_int_equal(hak__pace_work(heap.hints, 100, 7), 700);
+    static const hak_hints hints = {.clock_most = 64};
+    assert_int_equal(hak__pace_advance(heap.hints, 100, 7), 700);
     heap.hints = &hints;
-    assert_int_equal(hak__pace_work(heap.hints, 100, 7), 448);
-    assert_int_equal(hak__pace_work(heap.hints, 10, 7), 70);
+    assert_int_equal(hak__pace_advance(heap.hints, 100, 7), 448);
+    assert_int_equal(hak__pace_advance(heap.hints, 10, 7), 70);
     heap.pace.clock = 3000;
     heap.pages.footprint_peak = 0; /* growth pays too: test_purging_is_paid_for.c */
     hak__scan_charge(&heap, 0, 0);
