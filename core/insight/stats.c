@@ -10,8 +10,7 @@ const hak_stats_field *hak_stats_fields(size_t *count)
     static const hak_stats_field fields[] = {
         FIELD(live_bytes, "bytes", "Bytes of blocks handed out, at their usable size."),
         FIELD(live_blocks, "blocks", "Blocks handed out."),
-        FIELD(large_bytes, "bytes",
-              "Of the live bytes, those in large blocks, above 16 KiB."),
+        FIELD(large_bytes, "bytes", "Of the live bytes, those in large blocks, above 16 KiB."),
         FIELD(large_blocks, "blocks", "Of the live blocks, large blocks, above 16 KiB."),
         FIELD(huge_bytes, "bytes", "Of the large bytes, those with address space of their own."),
         FIELD(huge_blocks, "blocks", "Of the large blocks, those with address space of their own."),
@@ -111,12 +110,15 @@ static double part_without_block(size_t footprint, size_t live)
     return (double)(size_t)(part * 1e4 + 0.5) / 1e4;
 }
 
-/* Bytes of the pages of the heap itself that are not in the footprint. */
-static size_t head_pages(const hak_heap *heap)
+/* Bytes of records, and of the pages of the heap itself that are not in the footprint. A caller's
+ * memory has both before its units. */
+static size_t metadata_of(const hak_heap *heap)
 {
-    if (heap->pages.region)
-        return heap->pages.region->base - (uintptr_t)heap->pages.region->control;
-    return heap->nest.run->span_size ? 0 : hak__nest_own_pages(heap);
+    const hak_region *own = heap->pages.region;
+    size_t of_superslab = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
+    if (own) return own->base - (uintptr_t)own;
+    return sizeof(hak_slab) + heap->pages.super_count * of_superslab +
+           (heap->nest.run->span_size ? 0 : hak__nest_own_pages(heap));
 }
 
 static void name_kinds(const hak_heap *heap, hak_stats *stats)
@@ -135,6 +137,7 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
         .footprint_peak = heap->pages.footprint_peak,
         .retained = heap->pages.retained,
         .limit = hak_heap_limit(heap),
+        .metadata = metadata_of(heap),
         .superslabs = heap->pages.super_count,
         .refills = heap->refills,
         .retires = heap->retires,
@@ -145,9 +148,6 @@ void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
     if (stats->limit && stats->limit > heap->pages.footprint) {
         stats->limit_left = stats->limit - heap->pages.footprint;
     }
-    size_t records = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
-    stats->metadata = sizeof(hak_slab) + heap->pages.super_count * records;
-    stats->metadata += head_pages(heap);
     hak__nest_visit(heap, add_in_nest, &(nest_visit){heap, stats, classes});
     add_superslabs(stats, classes, heap);
     add_packs(stats, heap);

@@ -183,13 +183,17 @@ static void metadata_is_what_lies_beside(void **state)
     }
     hak_heap_destroy(heap);
 
-    /* On a caller's memory there is nothing else beside the units. */
-    static char memory[MIB];
-    heap = hak_heap_new(&(hak_heap_options){.memory = memory, .memory_size = sizeof memory});
-    assert_non_null(heap);
-    hak_stats stats = support_stats(heap);
-    assert_true(stats.metadata > 4 * KIB && stats.metadata + stats.committed <= sizeof memory);
-    assert_true(hak_heap_alloc(heap, 10) && support_stats(heap).metadata == stats.metadata);
+    /* On a caller's memory there is nothing else beside the units, wherever it begins. */
+    static char memory[MIB + 128 * KIB];
+    for (size_t offset = 0; offset < 128 * KIB; offset += 96) {
+        hak_heap_options options = {.memory = memory + offset, .memory_size = MIB};
+        heap = hak_heap_new(&options);
+        assert_non_null(heap);
+        hak_stats stats = support_stats(heap);
+        assert_true(stats.metadata > 4 * KIB && stats.metadata + stats.committed <= MIB);
+        assert_true(hak_heap_alloc(heap, 10) && support_stats(heap).metadata == stats.metadata);
+        hak_heap_destroy(heap);
+    }
 }
 
 int main(void)
