@@ -6,8 +6,11 @@ include tests/fuzz/fuzz.mk
 # What takes long or downloads much is no part of `test`.
 .PHONY: test-python-regression test-python-packages soak-python
 .PHONY: test-rooms test-core test-lua test-python test-bench test-docs test-sanitize
-PYTEST = $(call once,PYTEST,$(shell for p in python3 /usr/bin/python3; do \
+PYTEST_PROGRAM = $(call once,PYTEST_PROGRAM,$(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done))
+# A make that a test runs is no part of this one: it would warn that it cannot share the jobs of -j.
+OWN_JOBS = MAKEFLAGS="$$(printf %s "$$MAKEFLAGS" | sed 's/ -j[0-9]*//; s/ --jobserver[^ ]*//')"
+PYTEST   = $(OWN_JOBS) $(PYTEST_PROGRAM)
 
 test-rooms: libs ## what includes and calls what: nothing goes up
 	$(PYTEST) -q tests/rooms
