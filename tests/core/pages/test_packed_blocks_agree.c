@@ -208,9 +208,7 @@ static void packed_blocks_are_as_all_others(void **state)
     support_in_child(run, &(job){8 * GIB, 4 * GIB}, 120);
 }
 
-/* ------------------------------------------------------------------ what is no block */
-
-enum { TWICE, INSIDE, AT_THE_RECORD, IN_A_GAP, REALLOC, SIZE, MISUSES };
+/* ------------------------------------------------------------------ growing where it is */
 
 static char *packed_block(hak_heap *heap)
 {
@@ -221,6 +219,34 @@ static char *packed_block(hak_heap *heap)
     }
     support_fail(__FILE__, __LINE__, "packed", "%s", "no block is");
 }
+
+static void grow_in_place(void *context)
+{
+    (void)context;
+    set_space(GIB);
+    hak_heap *heap = hak_heap_new(NULL);
+    char *block = packed_block(heap);
+    /* Behind the last block of a pack there is room until the next one comes. */
+    REQUIRE(hak_heap_realloc(heap, block, 70000) == block);
+    REQUIRE(hak_heap_usable_size(heap, block) >= 70000);
+    REQUIRE(hak_heap_realloc(heap, block, 40000) == block);
+    REQUIRE(hak_heap_usable_size(heap, block) < 50000);
+    char *next = hak_heap_alloc(heap, 50000);
+    REQUIRE(next == block + hak_heap_usable_size(heap, block));
+    char *moved = hak_heap_realloc(heap, block, 70000);
+    REQUIRE(moved && moved != block && is_packed(moved));
+    hak_heap_destroy(heap);
+}
+
+static void packed_blocks_grow_where_they_are(void **state)
+{
+    (void)state;
+    support_in_child(grow_in_place, NULL, 20);
+}
+
+/* ------------------------------------------------------------------ what is no block */
+
+enum { TWICE, INSIDE, AT_THE_RECORD, IN_A_GAP, REALLOC, SIZE, MISUSES };
 
 static void misuse(void *context)
 {
@@ -261,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_blocks_are_as_all_others),
+        cmocka_unit_test(packed_blocks_grow_where_they_are),
         cmocka_unit_test(what_is_no_block_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
