@@ -311,13 +311,41 @@ static void records_in_the_way(void *unused)
     REQUIRE(region->ready == ready && process().spill_regions > 0);
 }
 
+static void take_all_places(void)
+{
+    size_t end = hak__os_address_end();
+    char *first = (char *)(end / 4);
+    REQUIRE(map_at(first, end / 8 * 3) == first);
+}
+
+/* One that has room is used before another is made, also where superslabs have been unmapped, as
+ * all free ones are under a limit of address space. */
+static void one_after_the_other(void *unused)
+{
+    (void)unused;
+    enum { SIZE = 4096, BLOCKS = 5 * HAK_SUPERSLAB_SIZE / SIZE };
+    static char *blocks[BLOCKS];
+    take_all_places();
+    REQUIRE(setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)1 << 46, (rlim_t)1 << 46}) == 0);
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t i = 0; i < BLOCKS; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
+    size_t before = space();
+    for (size_t i = BLOCKS / 5; i < BLOCKS; i++) hak_heap_free(heap, blocks[i]);
+    hak_heap_trim(heap);
+    REQUIRE(space() + 3 * HAK_SUPERSLAB_SIZE <= before);
+    for (size_t i = BLOCKS / 5; i < BLOCKS; i++) {
+        REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
+        REQUIRE(hak__region_of(blocks[i]) == hak__region_of(blocks[0]));
+    }
+    REQUIRE_THAT(process().spill_regions == 1, "%zu", (size_t)process().spill_regions);
+    hak_heap_destroy(heap);
+}
+
 /* Where there is no place at all. */
 static void no_place(void *unused)
 {
     (void)unused;
-    size_t end = hak__os_address_end();
-    char *first = (char *)(end / 4);
-    REQUIRE(map_at(first, end / 8 * 3) == first);
+    take_all_places();
     size_t before = space(), mappings = support_mappings();
     for (size_t round = 0; round < 3; round++) fill_and_check(200 * MIB);
     REQUIRE(process().spill_regions > 0 && hak__region_shared()->superslabs == 0);
@@ -330,6 +358,7 @@ static void others_are_not_in_the_way(void **state)
     (void)state;
     support_in_child(pass_over, NULL, 60);
     support_in_child(records_in_the_way, NULL, 60);
+    support_in_child(one_after_the_other, NULL, 60);
     support_in_child(no_place, NULL, 60);
 }
 
