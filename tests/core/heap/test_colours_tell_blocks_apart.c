@@ -1,6 +1,7 @@
 /* In a heap whose slabs have colours, blocks differ in the bits that VMs hash; they are aligned as
  * ever, also where an alignment is asked for, and pages without a block are still found. */
 #include "heap/adapter.h"
+#include "heap/layout.h"
 #include "support.h"
 
 #include <string.h>
@@ -181,6 +182,24 @@ static void gaps_follow_groups_of_blocks(void **state)
     hak_heap_destroy(heap);
 }
 
+/* Where the colours fit behind the last block, no block is lost for them. */
+static void no_more_blocks_are_lost_than_colours_take(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t size;
+        uint16_t lost;
+    } cases[] = {{1000, 0}, {400, 0}, {48, 1}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t bytes = 64 * KIB, fit = bytes / cases[i].size;
+        char memory[1];
+        hak_unit slab = {.start = memory, .block_size = cases[i].size, .capacity = (uint16_t)fit};
+        hak__layout_colour(&slab, 0, bytes, 8, false);
+        REQUIRE_THAT(slab.capacity + cases[i].lost == (int)fit, "%u of %zu blocks of %u bytes",
+                     slab.capacity, fit, cases[i].size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +209,7 @@ int main(void)
         cmocka_unit_test(colours_keep_the_alignment),
         cmocka_unit_test(scattered_slabs_lie_in_pieces_in_turn),
         cmocka_unit_test(gaps_follow_groups_of_blocks),
+        cmocka_unit_test(no_more_blocks_are_lost_than_colours_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
