@@ -115,8 +115,8 @@ static double part_without_block(size_t footprint, size_t live)
 static size_t metadata_of(const hak_heap *heap)
 {
     const hak_region *own = heap->pages.region;
-    size_t of_superslab = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
     if (own) return own->base - (uintptr_t)own;
+    size_t of_superslab = HAK_SUPERSLAB_UNITS * sizeof(hak_slab) + sizeof(hak_superslab);
     return sizeof(hak_slab) + heap->pages.super_count * of_superslab +
            (heap->nest.run->span_size ? 0 : hak__nest_own_pages(heap));
 }

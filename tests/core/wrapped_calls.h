@@ -1,5 +1,6 @@
 /* The system calls that the linker may wrap for a test (`ld --wrap`): what the system has, and what
- * takes its place. Which are wrapped for which test is said in tests/core/wrapped.mk. */
+ * takes its place. Which are wrapped for which test is said in tests/core/wrapped.mk, and for the
+ * fuzzer in tests/fuzz/fuzz.mk. */
 #ifndef HAK_TEST_WRAPPED_CALLS_H
 #define HAK_TEST_WRAPPED_CALLS_H
 

@@ -95,7 +95,7 @@ static void a_large_block_is_worth_any_page(void **state)
     static const hak_hints blocks = {.clock_most = 64};
     heap->hints = &blocks;
     assert_int_equal(hak__scan_least_gain(heap, 64 * KIB),
-                     SIZE_MAX); /* … not where blocks are work */
+                     SIZE_MAX); /* … not where a block counts less */
     heap->pace.next_scan--;
     assert_int_equal(hak__scan_least_gain(heap, 64 * KIB), PAGE);
     assert_false(hak__scan_pays_for_itself(heap, 64 * KIB));
@@ -208,7 +208,7 @@ static void as_much_is_given_back_as_growth_asks_for(void **state)
 }
 
 /* A large block counts for no more than the program is said to do with one. */
-static void work_is_counted_by_blocks(void **state)
+static void a_block_advances_the_clock_by_so_much_at_most(void **state)
 {
     (void)state;
     static const hak_hints few = {.clock_most = 64};
@@ -249,7 +249,7 @@ int main(void)
         cmocka_unit_test(growth_in_earnest_is_not_paid_for),
         cmocka_unit_test(what_is_kept_on_purpose_is_not_looked_for),
         cmocka_unit_test(as_much_is_given_back_as_growth_asks_for),
-        cmocka_unit_test(work_is_counted_by_blocks),
+        cmocka_unit_test(a_block_advances_the_clock_by_so_much_at_most),
         cmocka_unit_test(what_is_not_there_is_not_found),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -318,6 +318,8 @@ static void take_all_places(void)
     REQUIRE(map_at(first, end / 8 * 3) == first);
 }
 
+#define WIDE ((rlim_t)1 << 46) /* bytes: a limit that refuses nothing */
+
 /* One that has room is used before another is made, also where superslabs have been unmapped, as
  * all free ones are under a limit of address space. */
 static void one_after_the_other(void *unused)
@@ -326,7 +328,7 @@ static void one_after_the_other(void *unused)
     enum { SIZE = 4096, BLOCKS = 5 * HAK_SUPERSLAB_SIZE / SIZE };
     static char *blocks[BLOCKS];
     take_all_places();
-    REQUIRE(setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)1 << 46, (rlim_t)1 << 46}) == 0);
+    REQUIRE(setrlimit(RLIMIT_AS, &(struct rlimit){WIDE, WIDE}) == 0);
     hak_heap *heap = hak_heap_new(NULL);
     for (size_t i = 0; i < BLOCKS; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
     size_t before = space();

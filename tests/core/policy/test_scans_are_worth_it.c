@@ -81,7 +81,7 @@ static void a_look_takes_its_share(void **state)
     assert_int_equal(hak__scan_target(&heap, PAGE), 5 * MIB + PAGE);
 }
 
-static void work_pays_for_the_next_scan(void **state)
+static void blocks_pay_for_the_next_scan(void **state)
 {
     (void)state;
     hak_heap heap = heap_at_its_peak(10 * MIB);
@@ -107,7 +107,7 @@ int main(void)
         cmocka_unit_test(a_look_has_to_be_worth_it),
         cmocka_unit_test(each_step_is_scanned_at),
         cmocka_unit_test(a_look_takes_its_share),
-        cmocka_unit_test(work_pays_for_the_next_scan),
+        cmocka_unit_test(blocks_pay_for_the_next_scan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
