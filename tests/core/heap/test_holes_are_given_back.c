@@ -128,6 +128,30 @@ static void a_large_block_looks_at_so_much(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A search reads the free blocks of each slab that has changed, and says how many. Slabs that have
+ * not changed it passes over. */
+static void a_search_says_what_it_reads(void **state)
+{
+    (void)state;
+    enum { SIZE = 500, BLOCKS = 20000, PART = 24 };
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.settings = "retain_least=1g retain_part=1000"});
+    held all = hold(heap, BLOCKS, SIZE);
+    thin_out(heap, &all, PART);
+    size_t freed = BLOCKS - BLOCKS / PART, slab = ((size_t)1 << HAK_UNIT_SHIFT) / SIZE;
+    for (size_t round = 0; round < 2; round++) {
+        size_t read = 0, other = 0;
+        uint32_t passes = hak__superslabs_round(&heap->pages), left = passes;
+        size_t found = hak__holes_find_some(heap, BLOCKS + passes, &read, &left);
+        REQUIRE(found > MIB && left == 0 && heap->unsearched == 0);
+        REQUIRE(found + hak__holes_of_current(heap, &other) == hak__holes_find(heap, false));
+        size_t least = round ? 0 : freed - 3 * slab, most = round ? 1 : freed + passes;
+        REQUIRE_THAT(read >= least && read <= most, "%zu of %zu blocks", read, freed);
+    }
+    held_end(heap, &all, SIZE);
+    hak_heap_destroy(heap);
+}
+
 /* A slab all of whose pages were given back as holes, while it was current, has no block whose free
  * could retire it. */
 static void a_punched_slab_without_a_block_is_given_back(void **state)
@@ -180,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_peak_is_not_the_sum_of_what_was),
         cmocka_unit_test(a_large_block_takes_the_place_of_holes),
         cmocka_unit_test(a_large_block_looks_at_so_much),
+        cmocka_unit_test(a_search_says_what_it_reads),
         cmocka_unit_test(a_punched_slab_without_a_block_is_given_back),
         cmocka_unit_test(pages_come_back_within_the_limit),
         cmocka_unit_test(holes_are_counted_exactly),
