@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/options.h"
+
 #define MOST 64
 
 /* The option of that name as `heap` has it. */
@@ -304,6 +306,16 @@ static void by_the_names_of_options(void *context)
     expect(heap, "trace", "77", "environment");
 }
 
+/* What holds for the process may be asked for before there is a heap. */
+static void what_holds_for_the_process(void *context)
+{
+    (void)context;
+    setenv("HAKMEM_TRACE", "77", 1);
+    setenv("HAKMEM_PREWARM", "3m", 1);
+    REQUIRE(hak__options_trace() == 77);
+    REQUIRE(hak__options_prewarm() == 3 * MIB);
+}
+
 static void variables_are_read_once_and_refine(void **state)
 {
     (void)state;
@@ -312,6 +324,7 @@ static void variables_are_read_once_and_refine(void **state)
     support_in_child(before_any_heap, NULL, 20);
     support_in_child(with_a_warm_pool, NULL, 20);
     support_in_child(when_lean_on_memory, NULL, 20);
+    support_in_child(what_holds_for_the_process, NULL, 20);
 }
 
 static void make_a_heap(void *context)
