@@ -343,6 +343,33 @@ static void one_after_the_other(void *unused)
     hak_heap_destroy(heap);
 }
 
+/* A huge block takes free superslabs of one together, those that are mapped and those that are not;
+ * only these are mapped for it. */
+static void mapped_and_unmapped_together(void *unused)
+{
+    (void)unused;
+    enum { SIZE = 60000, BLOCKS = 4 * HAK_SUPERSLAB_SIZE / SIZE, ALL = 7 * HAK_SUPERSLAB_SIZE };
+    static char *blocks[BLOCKS];
+    take_all_places();
+    hak_heap *heap = hak_heap_new(NULL);
+    size_t fresh = space();
+    for (size_t i = 0; i < BLOCKS; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
+    REQUIRE(space() == fresh);
+    for (size_t i = 0; i < BLOCKS; i++) hak_heap_free(heap, blocks[i]);
+    hak_heap_trim(heap);
+    REQUIRE(space() < fresh);
+    char *huge = hak_heap_alloc(heap, ALL);
+    REQUIRE(huge);
+    support_fill_pages(huge, ALL, 1);
+    REQUIRE_THAT(space() == fresh && process().spill_regions == 1, "%zu bytes, then %zu", fresh,
+                 space());
+    REQUIRE(hak_owns(huge + ALL - 1) && support_intact_pages(huge, ALL, 1) == ALL);
+    hak_heap_free(heap, huge);
+    hak_heap_trim(heap);
+    REQUIRE(space() <= fresh - ALL);
+    hak_heap_destroy(heap);
+}
+
 /* Where there is no place at all. */
 static void no_place(void *unused)
 {
@@ -361,6 +388,7 @@ static void others_are_not_in_the_way(void **state)
     support_in_child(pass_over, NULL, 60);
     support_in_child(records_in_the_way, NULL, 60);
     support_in_child(one_after_the_other, NULL, 60);
+    support_in_child(mapped_and_unmapped_together, NULL, 60);
     support_in_child(no_place, NULL, 60);
 }
 
