@@ -2,6 +2,9 @@
  * map there is not taken for ours, and stays. Those that cannot be unmapped have no pages. */
 #include "scenario.h"
 
+#include "pages/hugespace.h"
+#include "pages/mapping.h"
+
 static hak_heap *heap;
 
 /* A heap whose calls are refused as `refuse` says, from now on. */
@@ -10,6 +13,14 @@ static void begin(void)
     if (refuse.no_place) take_places();
     heap = new_heap("speed");
     REQUIRE(heap);
+}
+
+/* Address space of the process beside what the statistics tell of. */
+static size_t others_space(void)
+{
+    hak_process_stats stats;
+    hak_process_stats_read(&stats);
+    return support_status("VmSize:") - stats.reserved;
 }
 
 /* A block of 30 MiB which cannot grow where it is: another is behind it in the heap, and others
@@ -58,7 +69,8 @@ static void lose_addresses(void *context)
     hak_heap_destroy(heap);
 }
 
-/* Nor is the target of a refused move, which the kernel has unmapped. */
+/* Nor is the target of a refused move, which the kernel has unmapped. Of it nothing stays mapped,
+ * or accounted for. */
 static void lose_the_target(void *context)
 {
     refuse = *(plan *)context;
@@ -67,6 +79,7 @@ static void lose_the_target(void *context)
     refuse.until = SIZE_MAX;
     refuse.late_refusal = refuse.no_claims = true;
     begin();
+    size_t others = others_space();
     for (size_t round = 0; round < 4; round++) {
         char *block = block_in_a_corner(round);
         last_target = NULL;
@@ -79,6 +92,9 @@ static void lose_the_target(void *context)
         hak_heap_trim(heap);
         REQUIRE(!hak_heap_owns(heap, last_target) && !hak_owns(last_target + 5 * MIB));
         support_check_live(heap, round + 1, (round + 1) * 3 * MIB);
+        size_t now = others_space();
+        REQUIRE_THAT(now < others + MIB && others < now + MIB, "%zu KiB, then %zu", others / KIB,
+                     now / KIB);
     }
     hak_heap_destroy(heap);
 }
@@ -118,10 +134,34 @@ static void what_is_not_unmapped_has_no_pages(void **state)
     support_in_child(free_where_nothing_is_unmapped, NULL, 20);
 }
 
+/* Blocks that have been moved and are lost are no mappings to be spared: others may unmap them. */
+static void lose_many_moved_blocks(void *context)
+{
+    enum { BLOCKS = 4200 };
+    (void)context;
+    begin();
+    for (size_t i = 0; i < BLOCKS; i++) {
+        hak_superslab *super = hak__hugespace_take(NULL, 3 * MIB, PAGE);
+        REQUIRE(super);
+        hak__mapping_set_moved(super, true);
+        hak__hugespace_forget(super, false);
+        REQUIRE(__real_munmap(hak__superslab_start(super), 3 * MIB) == 0);
+    }
+    REQUIRE(!hak__mapping_crowded());
+    hak_heap_destroy(heap);
+}
+
+static void lost_blocks_are_no_moved_ones(void **state)
+{
+    (void)state;
+    support_in_child(lose_many_moved_blocks, NULL, 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_once_lost_are_nobodys),
+        cmocka_unit_test(lost_blocks_are_no_moved_ones),
         cmocka_unit_test(what_is_not_unmapped_has_no_pages),
     };
     return cmocka_run_group_tests(tests, refusing_setup, NULL);
