@@ -6,6 +6,8 @@
 
 #include "heap/blocks.h"
 #include "heap/holes.h"
+#include "heap/reclaim.h"
+#include "heap/scan.h"
 
 /* What a search for pages without a block finds is what is given back then, to the byte, and
  * nothing once it has been. */
@@ -152,6 +154,80 @@ static void a_search_says_what_it_reads(void **state)
     hak_heap_destroy(heap);
 }
 
+#define IDLE_BYTES (16 * KIB)
+
+/* A heap at its peak, in which slabs of IDLE_BYTES are current and have no live block, and so many
+ * bytes are retained. The time for a scan has come. */
+static hak_heap *heap_with_idle_slabs(held *all, size_t retained)
+{
+    static const size_t sizes[] = {256, 320, 384, 448, 512, 640, 768, 896};
+    hak_heap *heap =
+        hak_heap_new(&(hak_heap_options){.settings = "retain_least=1g retain_part=1000"});
+    hak_heap_trim(heap);
+    *all = hold(heap, 6000, 64);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        held blocks = hold(heap, IDLE_BYTES / sizes[i], sizes[i]);
+        let_go(heap, &blocks);
+    }
+    heap->pace.next_scan = SIZE_MAX / 2;
+    if (retained) hak_heap_free(heap, hak_heap_alloc(heap, retained));
+    heap->pace.next_scan = 0;
+    assert_int_equal(heap->pages.retained, retained);
+    assert_int_equal(heap->pages.footprint, heap->pages.footprint_peak);
+    return heap;
+}
+
+/* Frees the blocks in so many pages of full slabs, none of which is a slab's first. */
+static void vacate(hak_heap *heap, held *all, size_t pages)
+{
+    uintptr_t unit = (uintptr_t)1 << HAK_UNIT_SHIFT, last = 0;
+    for (size_t i = all->count / 2; i < all->count; i++) {
+        uintptr_t page = (uintptr_t)all->blocks[i] / PAGE;
+        if (page % (unit / PAGE) == 0) last = page;
+        if (!last || page % (unit / PAGE) == 0) continue;
+        if (page != last && pages-- == 0) return;
+        hak_heap_free(heap, all->blocks[i]);
+        last = page;
+    }
+}
+
+/* Where others have pages without a block that are enough for the target, slabs that are current
+ * stay as they are. */
+static void current_slabs_are_spared_as_long_as_others_have_holes(void **state)
+{
+    (void)state;
+    if (HAK_UNIT_SHIFT != 16) skip();
+    held all;
+    hak_heap *heap = heap_with_idle_slabs(&all, 0);
+    size_t pages = (hak__scan_target(heap, PAGE) + PAGE - 1) / PAGE, read = 0;
+    size_t idle = hak__holes_of_current(heap, &read);
+    vacate(heap, &all, pages);
+    assert_true(idle >= 4 * IDLE_BYTES);
+    assert_int_equal(hak__holes_find(heap, false), idle + pages * PAGE);
+    size_t before = heap->pages.footprint, retires = heap->retires;
+    hak__reclaim_before_peak(heap, PAGE);
+    REQUIRE_THAT(before - heap->pages.footprint == pages * PAGE, "%zu bytes, not %zu pages",
+                 before - heap->pages.footprint, pages);
+    REQUIRE(heap->retires == retires && hak__holes_of_current(heap, &read) == idle);
+    munmap(all.blocks, all.count * sizeof(void *));
+    hak_heap_destroy(heap);
+}
+
+/* Of their pages go as many as are needed, beside those that were retained. */
+static void no_more_than_the_target_is_given_back(void **state)
+{
+    (void)state;
+    if (HAK_UNIT_SHIFT != 16) skip();
+    held all;
+    hak_heap *heap = heap_with_idle_slabs(&all, 5 * PAGE);
+    size_t before = heap->pages.footprint, target = hak__scan_target(heap, PAGE);
+    hak__reclaim_before_peak(heap, PAGE);
+    size_t given = before - heap->pages.footprint;
+    REQUIRE_THAT(given >= target && given < target + IDLE_BYTES, "%zu of %zu bytes", given, target);
+    munmap(all.blocks, all.count * sizeof(void *));
+    hak_heap_destroy(heap);
+}
+
 /* A slab all of whose pages were given back as holes, while it was current, has no block whose free
  * could retire it. */
 static void a_punched_slab_without_a_block_is_given_back(void **state)
@@ -205,6 +281,8 @@ int main(void)
         cmocka_unit_test(a_large_block_takes_the_place_of_holes),
         cmocka_unit_test(a_large_block_looks_at_so_much),
         cmocka_unit_test(a_search_says_what_it_reads),
+        cmocka_unit_test(current_slabs_are_spared_as_long_as_others_have_holes),
+        cmocka_unit_test(no_more_than_the_target_is_given_back),
         cmocka_unit_test(a_punched_slab_without_a_block_is_given_back),
         cmocka_unit_test(pages_come_back_within_the_limit),
         cmocka_unit_test(holes_are_counted_exactly),
