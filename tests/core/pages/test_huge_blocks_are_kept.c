@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "heap/slab.h"
+#include "pages/waiting.h"
 
 #define MOST 12 /* blocks, fewer than a search passes over */
 
@@ -103,6 +104,7 @@ static void the_smallest_that_will_do_is_used(void **state)
     hak_heap_destroy(heap);
 }
 
+/* Giving back takes no more than it has to, and that goes at once: nothing waits. */
 static void no_more_goes_than_has_to(void **state)
 {
     (void)state;
@@ -136,6 +138,7 @@ static void no_more_goes_than_has_to(void **state)
                      stats.retained / KIB);
         REQUIRE_THAT(stats.purges == cases[i].purges, "case %zu: %zu purges", i, stats.purges);
         REQUIRE(footprint - stats.footprint == 32 * MIB - cases[i].left);
+        REQUIRE(hak__waiting_bytes() == 0);
         REQUIRE(stats.huge_blocks == 1);
         hak_heap_destroy(heap);
     }
