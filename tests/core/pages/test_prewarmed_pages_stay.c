@@ -2,6 +2,7 @@
  * for the limit, and stay until a trim or another profile: a limit that is refused does not take
  * them, nor does a refused request. On old kernels too, which do not know how to touch by one call.
  */
+#include "heap/reclaim.h"
 #include "pages/region.h"
 #include "support.h"
 #include "wrapped_calls.h"
@@ -11,14 +12,15 @@
 
 #include "os/mman.h"
 
-static bool old_kernel;
+static bool old_kernel, no_memory;
 static size_t populates; /* calls */
 
 int __wrap_madvise(void *at, size_t size, int advice)
 {
     populates += advice == MADV_POPULATE_WRITE;
-    if (!old_kernel || advice != MADV_POPULATE_WRITE) return __real_madvise(at, size, advice);
-    errno = EINVAL;
+    bool is_refused = (old_kernel || no_memory) && advice == MADV_POPULATE_WRITE;
+    if (!is_refused) return __real_madvise(at, size, advice);
+    errno = old_kernel ? EINVAL : ENOMEM;
     return -1;
 }
 
@@ -83,6 +85,34 @@ static void on_old_kernels_too(void **state)
 {
     (void)state;
     support_in_child(so_they_are_on_old_kernels, NULL, 60);
+}
+
+/* What the OS refuses is not accounted for, in a heap without a superslab and in one that has free
+ * units. */
+static void are_refused(void *context)
+{
+    (void)context;
+    hak_heap *heap = fresh_heap(NULL);
+    for (size_t round = 0; round < 2; round++) {
+        hak_stats before = support_stats(heap);
+        no_memory = true;
+        REQUIRE(hak_heap_prewarm(heap, 100 * KIB) == 0);
+        hak_stats refused = support_stats(heap);
+        REQUIRE_THAT(refused.retained == before.retained && refused.footprint == before.footprint,
+                     "%zu retained", refused.retained);
+        REQUIRE(refused.superslabs == before.superslabs);
+        support_check_stats(heap);
+        no_memory = false;
+        REQUIRE(hak_heap_prewarm(heap, 100 * KIB) == 100 * KIB);
+        REQUIRE(support_stats(heap).retained == before.retained + 100 * KIB);
+    }
+    hak_heap_destroy(heap);
+}
+
+static void those_refused_are_not_there(void **state)
+{
+    (void)state;
+    support_in_child(are_refused, NULL, 20);
 }
 
 /* Whole pages; what is asked for beyond the limit is not touched, and the accounts are those of a
@@ -173,6 +203,34 @@ static void a_refused_request_leaves_them(void **state)
     }
 }
 
+/* What a request is short of is given back of the pages beside them, and only if these suffice. */
+static void what_is_short_comes_from_others(void **state)
+{
+    (void)state;
+    enum { SIZE = 60000, BLOCKS = 80, AHEAD = 1024 * 1024 };
+    static void *blocks[BLOCKS];
+    hak_heap *heap = fresh_heap(&(hak_heap_options){.settings = "retain_least=100m"});
+    assert_int_equal(hak_heap_prewarm(heap, AHEAD), AHEAD);
+    for (size_t i = 0; i < BLOCKS; i++) assert_non_null(blocks[i] = hak_heap_alloc(heap, SIZE));
+    for (size_t i = 1; i < BLOCKS; i++) hak_heap_free(heap, blocks[i]);
+    size_t retained = support_stats(heap).retained, beside = retained - AHEAD;
+    assert_true(beside > 2 * MIB);
+    heap->pages.short_of = beside + PAGE;
+    assert_false(hak__reclaim_short(heap));
+    assert_int_equal(support_stats(heap).retained, retained);
+    heap->pages.short_of = beside;
+    assert_true(hak__reclaim_short(heap));
+    size_t left = support_stats(heap).retained;
+    REQUIRE_THAT(left <= AHEAD && left + 64 * KIB > AHEAD, "%zu", left);
+    /* Some are in use. */
+    while (support_stats(heap).retained >= AHEAD / 2) assert_non_null(hak_heap_alloc(heap, SIZE));
+    left = support_stats(heap).retained;
+    heap->pages.short_of = PAGE;
+    assert_false(hak__reclaim_short(heap));
+    assert_int_equal(support_stats(heap).retained, left);
+    hak_heap_destroy(heap);
+}
+
 /* They do not keep the heap from giving back what it has beside them, once they are gone. */
 static void giving_back_goes_on_after_them(void **state)
 {
@@ -204,10 +262,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(so_many_pages_are_there),
         cmocka_unit_test(on_old_kernels_too),
+        cmocka_unit_test(those_refused_are_not_there),
         cmocka_unit_test(as_far_as_the_limit_allows),
         cmocka_unit_test(a_pooled_superslab_is_enough),
         cmocka_unit_test(a_refused_limit_leaves_them),
         cmocka_unit_test(a_refused_request_leaves_them),
+        cmocka_unit_test(what_is_short_comes_from_others),
         cmocka_unit_test(giving_back_goes_on_after_them),
         cmocka_unit_test(another_profile_gives_them_back),
     };
