@@ -8,7 +8,8 @@
 bool refusing;
 bool unmapping;
 bool refusing_records;
-size_t asked;
+bool refusing_unmaps;
+size_t asked, unmaps_asked;
 
 int __wrap_madvise(void *at, size_t size, int advice)
 {
@@ -20,7 +21,8 @@ int __wrap_madvise(void *at, size_t size, int advice)
 
 int __wrap_munmap(void *at, size_t size)
 {
-    if (!refusing || unmapping) return __real_munmap(at, size);
+    unmaps_asked++;
+    if (!refusing_unmaps && (!refusing || unmapping)) return __real_munmap(at, size);
     errno = ENOMEM;
     return -1;
 }

@@ -8,6 +8,8 @@
 extern bool refusing;
 extern bool unmapping;        /* is not refused */
 extern bool refusing_records; /* the calls for one page */
+extern bool refusing_unmaps;  /* munmap only */
 extern size_t asked;          /* calls of madvise */
+extern size_t unmaps_asked;   /* and of munmap */
 
 #endif

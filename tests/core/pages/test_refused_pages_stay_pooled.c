@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "heap/slab.h"
 #include "os/calls.h"
@@ -122,6 +123,42 @@ static void beginnings_are_asked_for_once(void **state)
     hak_heap_destroy(next);
 }
 
+/* Under a limit of address space beginnings lie in short superslabs, which are unmapped. Where that
+ * is refused, one is asked for, and the others stay as they are until it is not. */
+static void unmap_short_superslabs(void *unused)
+{
+    (void)unused;
+    static hak_heap *heaps[100];
+    const rlim_t wide = (rlim_t)1 << 46;
+    REQUIRE(setrlimit(RLIMIT_AS, &(struct rlimit){wide, wide}) == 0);
+    hak_heap *next = hak_heap_new(NULL);
+    for (size_t i = 0; i < COUNT(heaps); i++) {
+        REQUIRE(heaps[i] = hak_heap_new(NULL));
+        REQUIRE(hak_heap_alloc(heaps[i], 1000));
+    }
+    for (size_t i = 0; i < COUNT(heaps); i++) hak_heap_destroy(heaps[i]);
+    size_t pooled = process().pooled, committed = process().committed;
+    REQUIRE(pooled >= COUNT(heaps) * PAGE);
+    for (size_t round = 0; round < 2; round++) {
+        refusing_unmaps = true;
+        unmaps_asked = 0;
+        hak_heap_trim(next);
+        REQUIRE_THAT(unmaps_asked == 1, "%zu times", unmaps_asked);
+        REQUIRE(process().pooled > pooled / 2 && process().committed == committed);
+    }
+    refusing_unmaps = false;
+    hak_heap_trim(next);
+    REQUIRE(process().pooled == 0);
+    REQUIRE_THAT(process().committed + 4 * MIB < committed, "%zu", process().committed);
+    hak_heap_destroy(next);
+}
+
+static void unmapping_is_asked_for_once(void **state)
+{
+    (void)state;
+    support_in_child(unmap_short_superslabs, NULL, 20);
+}
+
 /* A heap whose limit is below what its beginning has in pages, and cannot be rid of, is refused;
  * the pages stay with the pool. */
 static void a_beginning_beyond_the_limit_stays_pooled(void **state)
@@ -210,6 +247,7 @@ static void records_that_stay_are_clean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unmapping_is_asked_for_once), /* first: its child begins with nothing */
         cmocka_unit_test(a_heap_may_go_meanwhile),
         cmocka_unit_test(what_can_be_unmapped_goes),
         cmocka_unit_test(records_go_with_their_superslab),
