@@ -308,6 +308,14 @@ bool hak__hugespace_cut(hak_superslab *super, size_t size)
     return cut;
 }
 
+/* Copying takes long, and unmaps nothing. */
+static void copy_unlocked(char *to, const char *from, size_t size)
+{
+    hak__region_unlock();
+    memcpy(to, from, size);
+    hak__region_lock();
+}
+
 /* Moves the pages of a block that lies in several kernel mappings, as after an earlier move, one
  * superslab after the other. Those that the OS does not move are copied. The source stays mapped,
  * so that what has moved can be brought back: HAK_TARGET_LOST is as if nothing had been done, and
@@ -317,7 +325,7 @@ static hak_moved move_in_parts(char *from, char *to, size_t size, size_t *lost, 
     for (size_t done = 0, part; done < size; done += part) {
         part = size - done < HAK_SUPERSLAB_SIZE ? size - done : HAK_SUPERSLAB_SIZE;
         hak_moved moved = hak__os_move_part(from + done, part, to + done);
-        if (moved == HAK_NOT_MOVED) memcpy(to + done, from + done, part);
+        if (moved == HAK_NOT_MOVED) copy_unlocked(to + done, from + done, part);
         if (moved != HAK_TARGET_LOST) continue;
         memcpy(from, to, done);
         *lost = done;
@@ -340,11 +348,8 @@ static void lose_target(hak_superslab *target, size_t lost, size_t lost_end)
 /* Takes address space to move a block to. */
 static hak_superslab *take_target(const hak_superslab *super, size_t size)
 {
-    hak__region_lock();
     bool may = !hak__mapping_crowded() || super->huge_moved;
-    hak_superslab *target = may ? take_huge(super->owner, size, HAK_SUPERSLAB_SIZE) : NULL;
-    hak__region_unlock();
-    return target;
+    return may ? take_huge(super->owner, size, HAK_SUPERSLAB_SIZE) : NULL;
 }
 
 /* Frees the superslabs of a block whose first `moved` bytes are mapped no longer. */
@@ -359,35 +364,49 @@ static void give_source(hak_superslab *super, size_t moved)
     make_free(super, 0, true);
 }
 
-void hak__hugespace_forget(hak_superslab *super, bool unmapped)
+bool hak__hugespace_unmap(hak_superslab *super, size_t bytes)
 {
     hak__region_lock();
+    bool unmapped = hak__os_unmap(hak__superslab_start(super), bytes);
     if (unmapped) give_source(super, super->huge_mapped);
-    else lose(super, false);
+    hak__region_unlock();
+    return unmapped;
+}
+
+void hak__hugespace_lose(hak_superslab *super)
+{
+    hak__region_lock();
+    lose(super, false);
     hak__region_unlock();
 }
 
-hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)
+/* Moves a block's pages to `target`; returns the block, NULL if they stay. */
+static hak_superslab *move_to(hak_superslab *target, hak_superslab *super, size_t size)
 {
-    hak_superslab *target = take_target(super, size);
-    if (!target) return NULL;
     char *from = hak__superslab_start(super), *to = hak__superslab_start(target);
     size_t bytes = super->huge_mapped < size ? super->huge_mapped : size;
     size_t lost = 0, lost_end = bytes;
     hak_moved moved = hak__os_move(from, bytes, to), parts = HAK_NOT_MOVED;
     if (moved == HAK_NOT_ONE) parts = move_in_parts(from, to, bytes, &lost, &lost_end);
-    hak__region_lock();
     target->block_kind = super->block_kind;
     if (moved == HAK_MOVED || parts == HAK_MOVED) {
         hak__mapping_set_moved(target, true);
         if (moved == HAK_MOVED) give_source(super, bytes);
         else give_huge(super, true);
-    } else {
-        if (moved == HAK_TARGET_LOST || parts == HAK_TARGET_LOST)
-            lose_target(target, lost, lost_end);
-        else give_huge(target, true);
-        target = NULL;
+        return target;
     }
+    if (moved == HAK_TARGET_LOST || parts == HAK_TARGET_LOST) lose_target(target, lost, lost_end);
+    else give_huge(target, true);
+    return NULL;
+}
+
+/* The lock is held from before the move until the records say what it has unmapped. Another thread
+ * may get a region there, whose blocks would be taken for this heap's. */
+hak_superslab *hak__hugespace_move(hak_superslab *super, size_t size)
+{
+    hak__region_lock();
+    hak_superslab *target = take_target(super, size);
+    if (target) target = move_to(target, super, size);
     hak__region_unlock();
     return target;
 }

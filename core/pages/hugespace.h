@@ -27,9 +27,12 @@ void hak__hugespace_drop(hak_superslab *super);
  * is mapped for some more than that. */
 bool hak__hugespace_extend(hak_superslab *super, size_t size, bool grows);
 
-/* Gives back the addresses of a huge block whose owner has unmapped all of it. If that is not so,
- * they are never used again. */
-void hak__hugespace_forget(hak_superslab *super, bool unmapped);
+/* Unmaps the first `bytes` of a huge block, which are all that its owner has not unmapped, and
+ * gives its addresses back. False, and no change, when the OS refuses. */
+bool hak__hugespace_unmap(hak_superslab *super, size_t bytes);
+
+/* Gives up a huge block, whose addresses are never used again. */
+void hak__hugespace_lose(hak_superslab *super);
 
 /* Cuts a huge block down to `size` bytes, giving back what lies behind. False, and no change, when
  * the OS refuses. */

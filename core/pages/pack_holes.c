@@ -110,13 +110,14 @@ bool hak__pack_unmap_all(hak_superslab *super)
     for (; run.first > 0; run = last_mapped(pack, run.first)) {
         if (!unmap(super, run)) return false;
     }
-    /* The record is gone with the first pages. */
+    /* The record is gone with the first pages, and others may take the addresses at once. */
     hak_holes had = holes_of(pack);
-    if (!hak__os_unmap(page_at(super, 0), bytes_of(run))) return false;
     note_holes(had, (hak_holes){0});
     super->huge_packed = false;
-    hak__hugespace_forget(super, true);
-    return true;
+    if (hak__hugespace_unmap(super, bytes_of(run))) return true;
+    super->huge_packed = true;
+    note_holes((hak_holes){0}, had);
+    return false;
 }
 
 void hak__pack_lose(hak_superslab *super)
@@ -132,5 +133,5 @@ void hak__pack_lose(hak_superslab *super)
     note_holes(holes_of(pack), (hak_holes){0});
     hak__os_purge(pack, HAK_PAGE);
     super->huge_packed = false;
-    hak__hugespace_forget(super, false);
+    hak__hugespace_lose(super);
 }

@@ -165,6 +165,58 @@ static void threads_may_have_a_heap_each_in_little_space(void **state)
     support_in_child(each_its_own_in_little_space, &(size_t){300 * MIB}, 100);
 }
 
+/* ------------------------------------------------------------------ huge blocks */
+
+#define HUGE_BLOCKS 4
+
+static atomic_size_t growing;
+
+/* Blocks that grow by a little, or are cut, or go, in one heap. */
+static void *grow_huge_blocks(void *context)
+{
+    enum { LEAST = 2 * 1024 * 1024 + 1 };
+    support_random random = {(uintptr_t)context};
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.settings = "retain_least=0 retain_part=0"});
+    slot slots[HUGE_BLOCKS] = {{0}};
+    REQUIRE(heap);
+    atomic_fetch_add(&growing, 1);
+    while (atomic_load(&growing) < THREADS) continue;
+    for (size_t i = 0; i < 600 / support_scale() + 400; i++) {
+        slot *s = &slots[support_below(&random, HUGE_BLOCKS)];
+        size_t what = support_below(&random, 16);
+        if (s->start) check_slot(s);
+        if (s->start && what == 0) {
+            hak_heap_free(heap, s->start);
+            *s = (slot){0};
+            continue;
+        }
+        size_t size = s->start ? s->size + support_below(&random, MIB) : LEAST;
+        if (what == 1 || size > 16 * MIB) size = LEAST;
+        char *start = hak_heap_realloc(heap, s->start, size);
+        REQUIRE(start && hak_owns(start + size - 1));
+        *s = (slot){start, size, support_next(&random)};
+        write_slot(s);
+    }
+    hak_heap_destroy(heap);
+    return NULL;
+}
+
+static void grow_in_threads(void *context)
+{
+    (void)context;
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, grow_huge_blocks, (void *)(i + 1)) == 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
+}
+
+static void huge_blocks_may_grow_at_once(void **state)
+{
+    (void)state;
+    support_in_child(grow_in_threads, NULL, 100);
+}
+
 /* ------------------------------------------------------------------ one heap, many threads */
 
 #define QUEUE 3
@@ -276,6 +328,7 @@ int main(void)
         cmocka_unit_test(all_threads_may_make_the_first_heap),
         cmocka_unit_test(threads_may_have_a_heap_each),
         cmocka_unit_test(threads_may_have_a_heap_each_in_little_space),
+        cmocka_unit_test(huge_blocks_may_grow_at_once),
         cmocka_unit_test(a_heap_may_be_handed_from_thread_to_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,7 +144,7 @@ static void lose_many_moved_blocks(void *context)
         hak_superslab *super = hak__hugespace_take(NULL, 3 * MIB, PAGE);
         REQUIRE(super);
         hak__mapping_set_moved(super, true);
-        hak__hugespace_forget(super, false);
+        hak__hugespace_lose(super);
         REQUIRE(__real_munmap(hak__superslab_start(super), 3 * MIB) == 0);
     }
     REQUIRE(!hak__mapping_crowded());
