@@ -120,7 +120,9 @@ static void as_a_search_of_all_finds(void **state)
             *super = (hak_superslab){.region = &region, .free = ones(units)};
             super->units = (uint8_t)units;
             super->dirty = all ? 0 : some_bits(&random) & ones(units);
+            super->tails = some_bits(&random); /* what a huge block has left there */
             hak__superslabs_add(&heap, super);
+            REQUIRE(super->tails == 0);
             there[i] = true;
         } else if (support_below(&random, 10) == 0) {
             lists.cursor.super = super;
