@@ -216,6 +216,35 @@ static void pass_the_bound(void *context)
     REQUIRE_THAT(falls >= 2 && falls <= 6, "%zu falls", falls);
 }
 
+/* Ten such heaps, one after the other; returns how many bytes they have left. */
+static size_t left_by_ten(size_t pool)
+{
+    char settings[32];
+    snprintf(settings, sizeof settings, "pool=%zu", pool);
+    for (size_t i = 0; i < 10; i++) {
+        heaps[i] = open_heap(settings);
+        for (size_t n = 0; n < 40; n++) memset(hak_heap_alloc(heaps[i], 1000), 1, 1000);
+    }
+    for (size_t i = 0; i < 10; i++) hak_heap_destroy(heaps[i]);
+    return process().pooled;
+}
+
+/* The bound itself may stay, and a byte more may not. */
+static void reach_the_bound(void *context)
+{
+    (void)context;
+    hak_heap *next = open_heap("pool=2m");
+    size_t bytes = left_by_ten(POOL);
+    hak_heap_trim(next);
+    REQUIRE(process().pooled == 0 && bytes > 10 * 40000);
+    size_t left = left_by_ten(bytes);
+    REQUIRE_THAT(left == bytes, "%zu of %zu", left, bytes);
+    hak_heap_trim(next);
+    left = left_by_ten(bytes - 1);
+    REQUIRE_THAT(left <= bytes / 2, "%zu of %zu", left, bytes);
+    hak_heap_destroy(next);
+}
+
 static void heaps_come_and_go(void **state)
 {
     (void)state;
@@ -232,6 +261,7 @@ static void the_bound_holds(void **state)
 {
     (void)state;
     support_in_child(pass_the_bound, NULL, 20);
+    support_in_child(reach_the_bound, NULL, 20);
 }
 
 int main(void)
