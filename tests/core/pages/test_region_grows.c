@@ -3,8 +3,12 @@
 #include "support.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "os/mman.h"
@@ -106,6 +110,40 @@ static void processes_do_not_share_it(void **state)
         REQUIRE(bases[i] >= end / 4 && bases[i] < end / 8 * 5);
         for (size_t j = 0; j < i; j++) REQUIRE(bases[i] != bases[j]);
     }
+    munmap(bases, PAGE);
+}
+
+/* As in an old kernel, or under a filter of system calls. */
+static bool refuse_getrandom(void)
+{
+    struct sock_filter instructions[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrandom, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {COUNT(instructions), instructions};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+static void tell_base_without_getrandom(void *where)
+{
+    if (refuse_getrandom()) tell_base(where);
+}
+
+/* Nor where the kernel has no random numbers, but for some that may coincide. */
+static void nor_without_random_numbers(void **state)
+{
+    (void)state;
+    uintptr_t *bases = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    size_t others = 0;
+    for (size_t i = 0; i < 10; i++) {
+        support_in_child(tell_base_without_getrandom, &bases[i], 20);
+        if (!bases[i]) skip(); /* a filter is not to be had */
+        others += bases[i] != bases[0];
+    }
+    REQUIRE_THAT(others >= 5, "%zu others", others);
     munmap(bases, PAGE);
 }
 
@@ -429,6 +467,7 @@ int main(void)
         cmocka_unit_test(the_end_of_addresses_is_known),
         cmocka_unit_test(the_end_is_the_same_from_any_stack),
         cmocka_unit_test(processes_do_not_share_it),
+        cmocka_unit_test(nor_without_random_numbers),
         cmocka_unit_test(address_space_is_what_is_needed),
         cmocka_unit_test(a_huge_block_takes_what_it_has),
         cmocka_unit_test(what_others_map_behind_a_block_is_theirs),
