@@ -4,10 +4,14 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#include "os/mman.h"
+#include "os/os.h"
 
 #define THREADS 4
 #define SLOTS   4000
@@ -91,9 +95,12 @@ static void check_worker(const worker *w)
     support_check_stats(w->heap);
 }
 
+static atomic_bool may_begin;
+
 static void *work(void *context)
 {
     worker *w = context;
+    while (!atomic_load(&may_begin)) sched_yield();
     static const char *const profiles[] = {"speed", "balanced", "lean"};
     w->heap = hak_heap_new(NULL);
     REQUIRE(w->heap || w->may_refuse);
@@ -118,10 +125,12 @@ static void *work(void *context)
     return NULL;
 }
 
+/* They begin once all are there: their stacks need address space too. */
 static void work_in_threads(size_t threads, size_t operations, size_t largest, bool may_refuse)
 {
     static worker workers[2 * THREADS];
     REQUIRE(threads <= COUNT(workers));
+    atomic_store(&may_begin, false);
     for (size_t i = 0; i < threads; i++) {
         workers[i] = (worker){.random = {support_seed() + i},
                               .operations = operations,
@@ -129,6 +138,7 @@ static void work_in_threads(size_t threads, size_t operations, size_t largest, b
                               .may_refuse = may_refuse};
         REQUIRE(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
     }
+    atomic_store(&may_begin, true);
     for (size_t i = 0; i < threads; i++) REQUIRE(pthread_join(workers[i].thread, NULL) == 0);
 }
 
@@ -211,10 +221,22 @@ static void grow_in_threads(void *context)
     for (size_t i = 0; i < THREADS; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
 }
 
+/* Each in a region of its own, since others have the addresses of the shared one. A sanitizer has
+ * them anyway. */
+static void grow_in_regions(void *context)
+{
+    size_t end = hak__os_address_end();
+    char *first = (char *)(end / 4);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    REQUIRE(mmap(first, end / 8 * 3, PROT_NONE, flags, -1, 0) == first);
+    grow_in_threads(context);
+}
+
 static void huge_blocks_may_grow_at_once(void **state)
 {
     (void)state;
     support_in_child(grow_in_threads, NULL, 100);
+    if (!support_sanitized) support_in_child(grow_in_regions, NULL, 100);
 }
 
 /* ------------------------------------------------------------------ one heap, many threads */
