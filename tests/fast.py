@@ -42,7 +42,7 @@ LUA_VERSIONS = ("5.4", "5.1", "jit")
 # Takes long and finds little that the others do not.
 LUA_LONG = {
     "test_install": ["100_mb"],
-    "test_pace": ["TestForever"],
+    "test_pace": ["TestForever", "in_64_mib"],
     "test_limit": [
         "TestPlaces",
         "generational",
@@ -64,8 +64,8 @@ LUA_SCRIPTS = {
         "test_limit",
         "test_pace",
     ],
-    "5.1": ["test_control", "test_options", "test_stats"],
-    "jit": ["test_control", "test_addresses"],
+    "5.1": ["test_control", "test_options", "test_stats", "test_pace"],
+    "jit": ["test_control", "test_addresses", "test_pace"],
 }
 STRESS = """
 expected=$({lua} tests/lua/stress.lua eager) &&

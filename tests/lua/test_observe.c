@@ -1,6 +1,8 @@
 /* A state is observed by another function in place of its own, at any time, and every call of Lua's
  * is counted once. While it is not observed the plain function is in place. */
 #include <errno.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "support.h"
 
@@ -88,6 +90,38 @@ static void a_state_that_the_host_made_on_a_heap_can_be_observed(void **unused)
     assert_true(function_of(L) == hak_lua_alloc);
     lua_close(L);
     hak_heap_destroy(heap);
+}
+
+/* Observes a state where the OS gives no address space any more, and ends the process with the
+ * number of what was wrong. */
+static void observe_without_memory(void)
+{
+    lua_State *L = hak_lua_newstate(NULL);
+    luaL_openlibs(L);
+    run(L, churn);
+    lua_Alloc before = function_of(L);
+    struct rlimit limit = {address_space(), RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limit);
+    errno = 0;
+    if (hak_lua_observe(L, true)) _exit(1);
+    if (errno != ENOMEM) _exit(2);
+    if (function_of(L) != before || hak_lua_observing(L) || told(L)) _exit(3);
+    limit.rlim_cur = RLIM_INFINITY;
+    setrlimit(RLIMIT_AS, &limit);
+    if (try_run(L, churn) != 0) _exit(4);
+    if (!hak_lua_observe(L, true) || try_run(L, churn) != 0) _exit(5);
+    if (told(L)->allocations < 1000) _exit(6);
+    _exit(0);
+}
+
+static void without_memory_a_state_is_not_observed(void **unused)
+{
+    (void)unused;
+    pid_t pid = fork();
+    if (pid == 0) observe_without_memory();
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
 }
 
 /* ------------------------------------------------------------------ counting */
@@ -321,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_state_of_another_allocator_cannot_be_observed),
         cmocka_unit_test(a_heap_of_the_standard_build_is_observed_by_its_adapter_only),
         cmocka_unit_test(a_state_that_the_host_made_on_a_heap_can_be_observed),
+        cmocka_unit_test(without_memory_a_state_is_not_observed),
         cmocka_unit_test(every_call_is_counted_once),
         cmocka_unit_test(blocks_of_the_allocator_before_are_no_operations),
         cmocka_unit_test(blocks_freed_unseen_are_found_out),

@@ -89,6 +89,25 @@ function TestObserve:test_wrong_arguments_are_errors_and_change_nothing()
   luaunit.assertStrContains(message, "trace cannot write '/nowhere/trace.csv'")
 end
 
+-- The OS gives no address space any more.
+function TestObserve:test_without_memory_a_state_goes_on_unobserved()
+  luaunit.assertEquals(support.run [[
+    local hakmem = require "hakmem"
+    hakmem.install()
+    local function read(path, format)
+      local file = assert(io.open(path))
+      local value = file:read(format)
+      file:close()
+      return value
+    end
+    local pid = read("/proc/self/stat", "*n")
+    os.execute(("prlimit --pid %d --as=%d"):format(pid, read("/proc/self/statm", "*n") * 4096))
+    print(pcall(hakmem.observe, true))
+    print(hakmem.observing(), hakmem.observe(false))
+    print(#("x"):rep(100))]],
+    "false\tnot enough memory to observe\nfalse\tfalse\n100\n")
+end
+
 function TestObserve:test_a_thousand_tables_are_a_thousand_allocations()
   local kept = {}
   for i = 1, 1000 do kept[i] = false end

@@ -108,6 +108,10 @@ end
 function TestOptions:test_what_is_not_accepted_is_an_error_that_says_what_is()
   support.fails_with("unknown option 'x', accepted are: mem_lean, warm_pool", hakmem.configure, { x = 1 })
   support.fails_with("option 'carve' cannot be '1', accepted are: 4096 to", hakmem.configure, { carve = 1 })
+  support.fails_with("option 'carve' cannot be '8192.5', accepted are: 4096 to", hakmem.configure,
+    { carve = 8192.5 })
+  support.fails_with("option 'retain_least' cannot be '1125899906842624'", hakmem.configure,
+    { retain_least = 2 ^ 50 })
   support.fails_with("option 'carve' cannot be 'table'", hakmem.configure, { carve = {} })
   support.fails_with("settings have names", hakmem.configure, { 3 })
   support.fails_with("table expected", hakmem.configure)

@@ -133,27 +133,45 @@ function TestPace:test_a_stopped_collector_stays_stopped()
 end
 
 -- The error is caught and reported, and then the state works: from 5.2 on without a collection by hand.
-function TestPace:test_after_a_refusal_the_state_goes_on()
-  for _, limit in ipairs { 2, 8, 64 } do
-    luaunit.assertEquals(support.run(([[
-      local hakmem = require "hakmem"
-      hakmem.install { limit = %d * 1024 * 1024 }
-      local function greedy()
-        local t = {}
-        while true do t[#t + 1] = { name = "n" .. #t } end
-      end
-      for i = 1, 20 do
-        local ok, message = pcall(greedy)
-        assert(not ok and message == "not enough memory")
-        if _VERSION == "Lua 5.1" then collectgarbage() end
-        assert(hakmem.stats().refusals > 0)
-        local t = {}
-        for i = 1, 2000 do t[i] = { i, "text " .. i } end
-        assert(#("x"):rep(100000) == 100000)
-        assert(#hakmem.stats_json() > 300)
-      end
-      print(hakmem.stats().footprint_peak <= hakmem.limit())]]):format(limit)), "true\n")
+local EXHAUSTED = [[
+  local hakmem = require "hakmem"
+  hakmem.install { limit = %d * 1024 * 1024 }
+  local function greedy()
+    local t = {}
+    while true do t[#t + 1] = { name = "n" .. #t } end
   end
+  for i = 1, 20 do
+    local ok, message = pcall(greedy)
+    assert(not ok and message == "not enough memory")
+    if _VERSION == "Lua 5.1" then collectgarbage() end
+    assert(hakmem.stats().refusals > 0)
+    local t = {}
+    for i = 1, 2000 do t[i] = { i, "text " .. i } end
+    assert(#("x"):rep(100000) == 100000)
+    assert(#hakmem.stats_json() > 300)
+  end
+  print(hakmem.stats().footprint_peak <= hakmem.limit())]]
+
+for _, limit in ipairs { 2, 8, 64 } do
+  TestPace[("test_after_a_refusal_in_%d_mib_the_state_goes_on"):format(limit)] = function()
+    luaunit.assertEquals(support.run(EXHAUSTED:format(limit)), "true\n")
+  end
+end
+
+-- So near to what lives that the sixteenth of it that 5.1 sets aside is more than the room.
+function TestPace:test_a_limit_near_to_what_lives_is_kept_pace_with()
+  if support.is_jit then return end -- its collector must not run at once
+  luaunit.assertEquals(support.run [[
+    local hakmem = require "hakmem"
+    hakmem.install()
+    local live = {}
+    for i = 1, 80000 do live[i] = { i, { i } } end
+    collectgarbage()
+    local stats = hakmem.stats()
+    local used = stats.footprint - stats.retained
+    hakmem.limit(used + math.floor(used / 20))
+    for r = 1, 160000 do live[r % 80000 + 1] = { r, { r } } end
+    print(hakmem.stats().footprint_peak <= hakmem.limit())]], "true\n")
 end
 
 -- In the interpreter itself: it reports what was not caught.
