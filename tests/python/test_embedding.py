@@ -72,6 +72,8 @@ def embed(python, program, case, env={}):
         "builtin_module",
         "other_copy",
         "other_copy_first",
+        "below_a_hook",
+        "no_memory_for_the_module",
         "sub_interpreter",
         "locked",
         "locked_while_observed",

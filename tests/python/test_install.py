@@ -95,6 +95,27 @@ assert live() > before + 3000
     )
 
 
+def test_a_large_block_that_grows_after_uninstalling_leaves_the_heap(python):
+    python.code(
+        """
+import hakmem
+def held():
+    return hakmem.stats()["live_bytes"]
+hakmem.install()
+before = held()
+grown = bytearray(range(250)) * 20_000
+assert before + 5_000_000 <= held() < before + 6_000_000
+grown.extend(bytes(5_000_000))
+assert held() >= before + 10_000_000
+hakmem.uninstall()
+grown.extend(bytes(5_000_000))
+assert held() < before + 1_000_000, held() - before
+assert grown[:5_000_000] == bytearray(range(250)) * 20_000
+assert len(grown) == 15_000_000 and not any(grown[5_000_000::1000])
+"""
+    )
+
+
 def test_many_cycles_under_load(python):
     python.code(
         CHURN

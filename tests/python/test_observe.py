@@ -1,6 +1,7 @@
 """Observing: what is counted is what the program did, beside everything that may lie around."""
 
 import csv
+import os
 
 import pytest
 
@@ -175,6 +176,36 @@ for cycle in range(1000):
     if len(kept) > 50: del kept[::3]
 for part in kept:
     for i, entry in enumerate(part): assert entry["a"] == i and entry["c"] == str(i) * 10
+"""
+    )
+
+
+@pytest.mark.skipif(
+    "HAK_SANITIZER" in os.environ, reason="the sanitizer keeps what is freed for a while"
+)
+def test_asking_a_thousand_times_leaves_nothing(python):
+    python.code(
+        OBSERVE
+        + """
+def ask():
+    hakmem.observations(), hakmem.stats(), hakmem.process_stats(), hakmem.options()
+    hakmem.observations_json(), hakmem.stats_json(), hakmem.process_stats_json()
+def resident():
+    with open("/proc/self/statm") as file: return int(file.read().split()[1]) * 4096
+hakmem.install()
+try: hakmem.observations()
+except ValueError: pass
+else: raise SystemExit("no error")
+hakmem.observe()
+kept = churn(500)
+hakmem.observe(False)
+for _ in range(100): ask()
+gc.collect()
+blocks, before = live(), resident()
+for _ in range(1000): ask()
+gc.collect()
+assert live() < blocks + 200, live() - blocks
+assert resident() < before + 2_000_000, resident() - before
 """
     )
 

@@ -2,6 +2,9 @@
 #include "cases.h"
 
 #include <errno.h>
+#include <sys/resource.h>
+
+#include "py_control.h"
 
 /* ------------------------------------------------------------------ when it is installed */
 
@@ -105,6 +108,29 @@ static void builtin_module(void)
     CHECK(Py_FinalizeEx() == 0);
 }
 
+/* There is no memory for a copy of the table of built-in modules, made as large as 16 MiB. */
+static void no_memory_for_the_module(void)
+{
+    enum { MODULES = 1 << 20 };
+    struct _inittab *before = PyImport_Inittab, *many = calloc(MODULES + 1, sizeof *many);
+    CHECK(many);
+    for (int i = 0; i < MODULES; i++) many[i] = (struct _inittab){"a_module", PyInit__hakmem};
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
+    CHECK(setrlimit(RLIMIT_AS, &(struct rlimit){16 * MIB, limit.rlim_max}) == 0);
+    PyImport_Inittab = many;
+    errno = 0;
+    const char *failure = hak_py_register();
+    CHECK(failure && strstr(failure, "not enough memory") && errno == ENOMEM);
+    PyImport_Inittab = before;
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    free(many);
+    CHECK(!hak_py_register());
+    Py_Initialize();
+    run("import sys\nassert '_hakmem' in sys.builtin_module_names\n");
+    CHECK(Py_FinalizeEx() == 0);
+}
+
 /* The package brings another copy of hakmem where the module is not registered. */
 static void other_copy(void)
 {
@@ -134,6 +160,29 @@ static void other_copy_first(void)
     CHECK(Py_FinalizeEx() == 0);
 }
 
+/* A hook of somebody else's is recognized even without a context, which CPython's own allocators
+ * have not. */
+static void below_a_hook(void)
+{
+    Py_Initialize();
+    hook();
+    PyMemAllocatorEx theirs;
+    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &theirs);
+    for (int i = 0; i < 2; i++) {
+        refuse(NULL, EBUSY, "hook of somebody else");
+        CHECK(hak_py_installed() == 0 && !hak_py_heap());
+        theirs.ctx = NULL;
+        PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &theirs);
+    }
+    install(&(hak_py_options){.domains = HAK_PY_MEM});
+    CHECK(hak_py_installed() == HAK_PY_MEM);
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
+    install(NULL);
+    CHECK(serves());
+    run(CHURN);
+    CHECK(Py_FinalizeEx() == 0);
+}
+
 /* ------------------------------------------------------------------ which */
 
 static const struct {
@@ -156,6 +205,8 @@ static const struct {
     {"builtin_module", builtin_module},
     {"other_copy", other_copy},
     {"other_copy_first", other_copy_first},
+    {"below_a_hook", below_a_hook},
+    {"no_memory_for_the_module", no_memory_for_the_module},
     {"sub_interpreter", sub_interpreter},
     {"locked", locked},
     {"locked_while_observed", locked_while_observed},
