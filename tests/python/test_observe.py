@@ -1,7 +1,6 @@
 """Observing: what is counted is what the program did, beside everything that may lie around."""
 
 import csv
-import os
 
 import pytest
 
@@ -180,9 +179,6 @@ for part in kept:
     )
 
 
-@pytest.mark.skipif(
-    "HAK_SANITIZER" in os.environ, reason="the sanitizer keeps what is freed for a while"
-)
 def test_asking_a_thousand_times_leaves_nothing(python):
     python.code(
         OBSERVE
