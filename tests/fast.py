@@ -42,7 +42,7 @@ LUA_VERSIONS = ("5.4", "5.1", "jit")
 # Takes long and finds little that the others do not.
 LUA_LONG = {
     "test_install": ["100_mb"],
-    "test_pace": ["TestForever", "in_64_mib"],
+    "test_pace": ["TestForever", "in_8_mib", "in_64_mib"],
     "test_limit": [
         "TestPlaces",
         "generational",
