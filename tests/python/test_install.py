@@ -238,6 +238,38 @@ callback("stop", {}), callback("stop", {"generation": 2**100}), callback(), call
     )
 
 
+def test_what_asks_the_collector_keeps_nothing_and_raises_nothing(python):
+    python.code(
+        CHURN
+        + """
+import gc, sys
+hakmem.install()
+gc.disable()
+callback = gc.callbacks[-1]
+def call(times):
+    for _ in range(times):
+        callback("start", {"generation": 2})
+        callback("stop", {"generation": 2})
+def counts():
+    return live(), *map(sys.getrefcount, (gc, True, False))
+call(5000), counts() # until CPython's lists of free objects are full
+before = counts()
+call(1000)
+assert all(now < then + 300 for now, then in zip(counts(), before)), (counts(), before)
+class Odd:
+    isenabled = staticmethod(lambda: True)
+    get_count = get_threshold = staticmethod(lambda: ("some", 2, None))
+class Odder(Odd):
+    get_count = get_threshold = staticmethod(lambda: 1)
+for other in (None, Odd, Odder, 1):
+    sys.modules["gc"] = other
+    call(10)
+sys.modules["gc"] = gc
+call(10)
+"""
+    )
+
+
 @pytest.mark.skipif(
     "HAK_SANITIZER" in os.environ, reason="the sanitizer has a malloc of its own"
 )

@@ -78,6 +78,36 @@ def test_what_is_wrong_is_said(python, before, call, kind, message):
     )
 
 
+def test_without_memory_the_heap_goes_on_unobserved(python):
+    """The OS gives no address space any more."""
+    python.code(
+        OBSERVE
+        + """
+import resource
+hakmem.install()
+kept = churn(1000)
+del kept[::2]
+unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+with open("/proc/self/statm") as file: size = int(file.read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+try: hakmem.observe()
+except MemoryError as error: reason = str(error)
+else: reason = "no error"
+finally: resource.setrlimit(resource.RLIMIT_AS, unlimited)
+assert reason == "not enough memory to observe", reason
+assert hakmem.observing() is False
+more = churn(1000)
+try: hakmem.observations()
+except ValueError: pass
+else: raise SystemExit("no error")
+assert hakmem.observe() is False and hakmem.observing() is True
+again = churn(1000)
+assert consistent()["allocations"] > 4000
+assert hakmem.observe(False) is True
+"""
+    )
+
+
 def test_ten_thousand_objects_are_ten_thousand_requests(python):
     python.code(
         OBSERVE

@@ -139,6 +139,28 @@ void limit(void)
     CHECK(Py_FinalizeEx() == 0);
 }
 
+/* A block can become smaller where there is no memory for another: here of each slab one does, so
+ * that none gets empty. */
+void smaller_at_the_limit(void)
+{
+    enum { SIZE = 1000, LESS = 700, STEP = 37, MOST = 32 << 10 };
+    static unsigned char *blocks[MOST];
+    int count = 0;
+    install(&(hak_py_options){.limit = 16 * MIB});
+    while (count < MOST && (blocks[count] = PyMem_Malloc(SIZE))) {
+        memset(blocks[count], count % 251, SIZE);
+        count++;
+    }
+    CHECK(count > 10000 && count < MOST);
+    for (int i = 0; i < count; i += STEP) {
+        blocks[i] = PyMem_Realloc(blocks[i], LESS);
+        CHECK(blocks[i]);
+        for (int k = 0; k < LESS; k++) CHECK(blocks[i][k] == i % 251);
+    }
+    for (int i = 0; i < count; i++) PyMem_Free(blocks[i]);
+    CHECK(stats().live_blocks == 0);
+}
+
 void wrong_options(void)
 {
     refuse(&(hak_py_options){.domains = 4}, EINVAL, "accepted are HAK_PY_MEM and HAK_PY_OBJ");

@@ -2,6 +2,7 @@
 #include "cases.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 /* Without observing, the functions in the table are those that were there before it. */
 void observed(void)
@@ -30,6 +31,30 @@ void observed(void)
     run(CHURN);
     CHECK(told()->allocations > 5000);
     CHECK(Py_FinalizeEx() == 0);
+}
+
+/* What the OS gives no memory for changes nothing. */
+void observed_without_memory(void)
+{
+    install(NULL);
+    PyMem_Free(PyMem_Malloc(500));
+    PyMemAllocatorEx plain[2], now;
+    for (int d = 0; d < 2; d++) PyMem_GetAllocator(domains[d], &plain[d]);
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
+    CHECK(setrlimit(RLIMIT_AS, &(struct rlimit){MIB, limit.rlim_max}) == 0);
+    errno = 0;
+    const char *failure = hak_py_observe(true);
+    CHECK(failure && strstr(failure, "not enough memory") && errno == ENOMEM);
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    CHECK(!hak_py_observing() && !told());
+    for (int d = 0; d < 2; d++) {
+        PyMem_GetAllocator(domains[d], &now);
+        CHECK(same(&now, &plain[d]));
+    }
+    CHECK(!hak_py_observe(true));
+    PyMem_Free(PyMem_Malloc(500));
+    CHECK(hak_py_observing() && told()->allocations == 1);
 }
 
 /* A hook of somebody else's around one domain, that passes everything on. */
@@ -157,6 +182,14 @@ void observed_calls(void)
     PyObject_Free(PyObject_Realloc(PyObject_Malloc(40), 41000)); /* a hit, and a miss */
     seen = told();
     CHECK(seen->hits == hits + 5 && seen->misses == misses + 1);
+    /* More bytes than there can be, of which CPython asks for none. */
+    PyMemAllocatorEx now;
+    PyMem_GetAllocator(PYMEM_DOMAIN_MEM, &now);
+    size_t refusals = seen->refusals;
+    CHECK(!now.calloc(now.ctx, SIZE_MAX / 2 + 1, 2));
+    seen = told();
+    CHECK(seen->refusals == refusals + 1);
+    CHECK(seen->sizes[seen->size_ranges - 1].from > SIZE_MAX / 2);
 }
 
 /* What Python forgets when it is initialized again comes back as it was. */
