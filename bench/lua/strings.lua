@@ -80,8 +80,8 @@ return function(scale)
     -- The block travels as one text and is taken apart again.
     local text = table.concat(lines, "\r\n  ")
     local report = {}
-    for line in (text .. "\n"):gmatch("(.-)\n") do
-      line = trim(line)
+    for indented in (text .. "\n"):gmatch("(.-)\n") do
+      local line = trim(indented)
       local host, method, path, status, bytes = line:match("^([%d%.]+)|(%u+)|(%S+)|(%d+)|(%d+)$")
       hits[host] = (hits[host] or 0) + 1
       parsed_bytes = parsed_bytes + tonumber(bytes)

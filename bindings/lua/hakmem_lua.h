@@ -1,4 +1,4 @@
-/* hakmem for programs that embed Lua 5.1 to 5.4 or LuaJIT.
+/* hakmem for programs that embed Lua 5.1 to 5.5 or LuaJIT.
  *
  *     lua_State *L = hak_lua_newstate(NULL);
  *     luaL_openlibs(L);
@@ -35,7 +35,8 @@ HAK_API void *hak_lua_alloc_kinds(void *ud, void *block, size_t old_size, size_t
 
 /* Makes a state in its own heap. `options` may be NULL; a granularity of 0 means 8 here. The
  * panic and warning functions are those of luaL_newstate. NULL with errno EINVAL, ENOTSUP or
- * ENOMEM as hak_heap_new; ENOMEM also if the limit is too small for an empty state. Any thread
+ * ENOMEM as hak_heap_new; ENOMEM also if the limit is too small for an empty state, ENOTSUP also for
+ * LuaJIT without GC64. Any thread
  * may call it. */
 HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
 
@@ -43,8 +44,9 @@ HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
  * heap is dropped as a whole, without visiting each object. `L` must be the main thread of a state
  * from hak_lua_newstate.
  *
- * lua_close does the whole work for other states, for LuaJIT (it has machine code to unmap), and if
- * a finalizer makes the collector work. (lua_close on a state from hak_lua_newstate works too and
+ * lua_close does the whole work for other states, for LuaJIT (it has machine code to unmap), if a
+ * finalizer makes the collector work, and in 5.5 if there may be external strings, whose own functions
+ * must be called. (lua_close on a state from hak_lua_newstate works too and
  * leaks nothing; it is slower.) */
 HAK_API void hak_lua_close(lua_State *L);
 

@@ -8,6 +8,17 @@
 #undef SWIG_Lua_add_function
 #define SWIG_Lua_add_function(L, name, function)
 
+/* SWIG's function would ask the interpreter for much before it could be told that it is another one. */
+#undef SWIG_init
+#define SWIG_init hak_lua_open_surface
+SWIGEXPORT int hak_lua_open_surface(lua_State *L);
+
+HAK_API int luaopen_hakmem(lua_State *L)
+{
+    hak_lua_control_begin(L);
+    return hak_lua_open_surface(L);
+}
+
 /* SWIG's messages would name the C functions. */
 #undef SWIG_check_num_args
 #define SWIG_check_num_args(c_name, least, most)                                                   \
@@ -27,10 +38,6 @@
         lua_concat(L, 2);                                                                          \
         SWIG_fail;                                                                                 \
     } while (0)
-%}
-
-%init %{
-    hak_lua_control_begin(L);
 %}
 
 %native(install) int hak_lua_control_install(lua_State *L);

@@ -4,17 +4,39 @@ LUA_C   := $(wildcard bindings/lua/*.c)
 CONTROL := bindings/control.c
 
 # Interpreters, as directory below build/lua and pkg-config name; where that is another:
-# `make LUAS=5.4:lua-5.4 lua-5.4`.
-LUAS    ?= 5.1:lua5.1 5.2:lua5.2 5.3:lua5.3 5.4:lua5.4 jit:luajit
-lua_dirs := $(foreach l,$(LUAS),$(firstword $(subst :, ,$(l))))
-lua_pcs  := $(foreach l,$(LUAS),$(lastword $(subst :, ,$(l))))
-lua_pc    = $(word 2,$(subst :, ,$(filter $(1):%,$(LUAS))))
+# `make LUAS=5.4:lua-5.4 lua-5.4`. Those that pkg-config does not find are left out, unless they were
+# asked for. Those that scripts/vms.sh has built are for the tests and are not installed.
+LUAS      ?= 5.1:lua5.1 5.2:lua5.2 5.3:lua5.3 5.4:lua5.4 5.5:lua5.5 jit:luajit
+dir_of     = $(firstword $(subst :, ,$(1)))
+pc_of      = $(lastword $(subst :, ,$(1)))
+is_vms     = $(wildcard $(VM)/lib/pkgconfig/$(call pc_of,$(1)).pc)
+VM_LUAS   := $(if $(filter file,$(origin LUAS)),$(filter %,$(foreach l,jit-rolling:luajit-rolling,$(if $(call is_vms,$(l)),$(l)))))
+all_luas  := $(LUAS) $(VM_LUAS)
+lua_dirs  := $(foreach l,$(all_luas),$(call dir_of,$(l)))
+lua_pcs   := $(foreach l,$(all_luas),$(call pc_of,$(l)))
+lua_pc     = $(call pc_of,$(filter $(1):%,$(all_luas)))
+# Before version 4.4, make does not pass what it exports to $(shell).
+pc_path    = PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)'
+is_there   = $(shell $(pc_path) $(PKG_CONFIG) --exists $(call pc_of,$(1)) && echo yes)
+luas_found = $(call once,luas_found,$(if $(filter file,$(origin LUAS)),$(foreach l,$(all_luas),$(if \
+	$(call is_there,$(l)),$(l))),$(LUAS)))
+dirs_found = $(foreach l,$(luas_found),$(call dir_of,$(l)))
+pcs_found  = $(foreach l,$(luas_found),$(call pc_of,$(l)))
 
-MODULES := $(if $(SWIG),$(lua_dirs:%=$(B)/lua/%/hakmem.so))
-HOSTS   := $(lua_pcs:%=$(B)/libhakmem_%.a)
-.PHONY: modules install-lua
-modules: $(MODULES) ## the Lua modules only
-libs: $(HOSTS)
+# Goals that need no Lua, or one only, do without that question.
+WITHOUT_LUAS := core install-core python install-python $(lua_pcs) $(lua_pcs:%=install-%) clean help format
+ifeq ($(filter-out $(WITHOUT_LUAS),$(or $(MAKECMDGOALS),all)),)
+luas_found :=
+endif
+
+.SECONDEXPANSION:
+MODULES = $(if $(SWIG),$(dirs_found:%=$(B)/lua/%/hakmem.so))
+HOSTS   = $(pcs_found:%=$(B)/libhakmem_%.a)
+.PHONY: modules install-lua luas-left-out
+modules: $$(MODULES) ## the Lua modules only
+libs: $$(HOSTS) luas-left-out
+luas-left-out:
+	$(foreach l,$(filter-out $(luas_found),$(LUAS)),echo "  without  $(call pc_of,$(l)), which pkg-config does not find";)
 
 $(B)/swig/hakmem_lua_wrap.c: bindings/hakmem.i bindings/lua/hakmem_lua.i
 	mkdir -p $(@D); $(call say,SWIG)
@@ -32,13 +54,14 @@ MODULE_LD  = $(LDFLAGS) -shared -Wl,--version-script=bindings/module.map -Wl,-z,
 define lua_rules
 $(B)/lua/$(1)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os -Ibindings -Ibindings/lua $$$$($(PKG_CONFIG) --cflags $(2)) \
-		-c $$< -o $$@
+	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os -include bindings/lua/lua_weak.h -Ibindings -Ibindings/lua \
+		$$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
 
 $(B)/lua/$(1)/hakmem.so: $(B)/lua/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) $(HEADERS) \
 		bindings/module.map
 	$$(call say,MODULE)
-	$(CC) $(HAK_CFLAGS) $(PIC) $$(MODULE_LTO) $$(MODULE_LD) -Ibindings -Ibindings/lua \
+	$(CC) $(HAK_CFLAGS) $(PIC) $$(MODULE_LTO) $$(MODULE_LD) -include bindings/lua/lua_weak.h \
+		-Ibindings -Ibindings/lua \
 		$$$$($(PKG_CONFIG) --cflags $(2)) $$(filter %.o %.c,$$^) -o $$@ -pthread
 
 $(B)/static/$(2)/%.o: bindings/lua/%.c $(HEADERS)
@@ -71,7 +94,7 @@ endef
 
 # LuaJIT loads what is built for Lua 5.1, whose ABI it shares: a module of its own is installed where
 # that is not.
-lua_folder = $(if $(filter jit,$(1)),$(if $(filter 5.1,$(lua_dirs)),,5.1),$(1))
+lua_folder = $(if $(filter jit%,$(1)),$(if $(filter 5.1,$(lua_dirs)),,5.1),$(1))
 
 # $(1): directory of the module, $(2): where Lua looks for it
 define install_module
@@ -81,4 +104,4 @@ endef
 
 $(foreach d,$(lua_dirs),$(eval $(call lua_rules,$(d),$(call lua_pc,$(d)))))
 
-install-lua: $(lua_pcs:%=install-%)
+install-lua: $$(foreach l,$$(luas_found),$$(if $$(call is_vms,$$(l)),,install-$$(call pc_of,$$(l))))

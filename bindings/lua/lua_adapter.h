@@ -20,7 +20,7 @@ typedef struct hak_lua_pace {
 
 typedef struct hak_lua_adapter {
     hak_heap *heap;
-    lua_State *thread;  /* lives as long as the state: the main thread, if known */
+    lua_State *thread;  /* the main thread */
     lua_Alloc previous; /* allocator of blocks from before hak_lua_install; NULL: none */
     void *previous_ud;
     void *state_block;  /* the state's own block, the last that lua_close frees */
@@ -58,7 +58,7 @@ static inline unsigned char hak__lua_colour(const hak_lua_adapter *adapter)
 static inline bool hak__lua_has_cycled(hak_lua_adapter *adapter)
 {
     if (hak__lua_colour(adapter) != adapter->colour) return true;
-    int kib = adapter->thread ? lua_gc(adapter->thread, LUA_GCCOUNT, 0) : 0;
+    int kib = lua_gc(adapter->thread, LUA_GCCOUNT, 0);
     if (kib > adapter->most_kib) adapter->most_kib = kib;
     return kib < adapter->most_kib - adapter->most_kib / 8;
 }

@@ -56,7 +56,7 @@ static void *helper_alloc(void *ud, void *block, size_t old_size, size_t new_siz
 static void drop_arena(lua_Alloc own, void *arena)
 {
     helper h = {.own = own, .arena = arena};
-    h.state = lua_newstate(helper_alloc, &h);
+    h.state = hak__lua_newstate(helper_alloc, &h);
     if (!h.state) return;
     h.closing = true;
     lua_close(h.state);
@@ -251,12 +251,10 @@ void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter, void *frame)
 {
     hak_heap *heap = adapter->heap;
     bool in_place = heap_in_place(L) == heap;
-    if (adapter->leave && in_place && at_usual_depth(adapter, frame) && nothing_left_to_finalize(L))
+    if (adapter->leave && in_place && at_usual_depth(adapter, frame) &&
+        nothing_left_to_finalize(L) && !hak__lua_may_have_external(&hak__lua_vm()->external, heap))
         longjmp(*adapter->leave, 1);
     adapter->mark = NULL;
-    lua_State *main_thread = hak__lua_main_thread(L);
-    if (main_thread) adapter->state_block = hak__lua_state_block(main_thread);
-    if (!adapter->state_block) return;
     adapter->end = end;
     if (in_place && !adapter->hosts) lua_setallocf(L, hak__lua_alloc_closing, heap);
     else take_the_long_way(adapter);

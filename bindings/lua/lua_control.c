@@ -108,9 +108,10 @@ static bool flag_option(lua_State *L, const char *name)
 static bool is_of_host(lua_State *L)
 {
     void *ud;
-    lua_Alloc function = lua_getallocf(L, &ud), own = hak__lua_own_alloc();
-    if (!own) luaL_error(L, "not enough memory");
-    if (function == own) return false;
+    lua_Alloc function = lua_getallocf(L, &ud);
+    const hak_lua_vm *vm = hak__lua_vm();
+    if (!vm) luaL_error(L, "not enough memory");
+    if (function == vm->own_alloc) return false;
     Dl_info info;
     union {
         lua_Alloc function;
@@ -168,8 +169,21 @@ int hak_lua_control_install(lua_State *L)
     return 1;
 }
 
+/* What is built for one version of Lua crashes in another. */
+static void check_version(lua_State *L)
+{
+    int runs = hak__lua_version(), suits = LUA_VERSION_NUM;
+    if (runs == suits) return;
+    luaL_error(
+        L,
+        "this hakmem.so was built for Lua %d.%d, but the interpreter is Lua %d.%d%s: the one "
+        "built for that version must come first in package.cpath",
+        suits / 100, suits % 100, runs / 100, runs % 100, runs == 501 ? " or LuaJIT" : "");
+}
+
 void hak_lua_control_begin(lua_State *L)
 {
+    check_version(L);
     lua_getfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
     if (lua_toboolean(L, -1)) hak__environment_ignore();
     lua_pop(L, 1);

@@ -25,10 +25,14 @@ static bool keeps(void)
 #define UNIT    200
 #define MOST    100000
 #define AT_ONCE 100000000
-#else
+#elif LUA_VERSION_NUM == 504
 #define UNIT    100
 #define MOST    1000
 #define AT_ONCE 1000
+#else
+#define UNIT    100
+#define MOST    10000
+#define AT_ONCE 0
 #endif
 
 /* 5.1 does not know this option and answers -1. */
@@ -38,34 +42,48 @@ static bool keeps(void)
 
 #define NO_STEPMUL (-1)
 
+/* Whether a step multiplier of 0 stands for a whole cycle in a step. */
+#define ZERO_IS_ALL (LUA_VERSION_NUM == 501 || LUA_VERSION_NUM >= 505)
+
 /* ------------------------------------------------------------------ asking the collector */
 
 /* The calls of lua_gc below only set numbers of the state, so they may be made while Lua waits for
- * a block. 5.4 refuses them, with -1, while a finalizer runs. */
+ * a block. From 5.4 on they are refused,
+ * with -1, while a finalizer runs. */
 static bool is_faster(int stepmul, int other)
 {
-    if (LUA_VERSION_NUM == 501 && other == 0) return false; /* 0: a whole cycle in a step */
-    return stepmul > other || (LUA_VERSION_NUM == 501 && stepmul == 0);
+    if (ZERO_IS_ALL && other == 0) return false;
+    return stepmul > other || (ZERO_IS_ALL && stepmul == 0);
+}
+
+/* Sets the step multiplier and returns the one before; negative: refused. */
+static int exchange_stepmul(lua_State *L, int stepmul)
+{
+#if LUA_VERSION_NUM >= 505
+    return lua_gc(L, LUA_GCPARAM, LUA_GCPSTEPMUL, stepmul);
+#else
+    return lua_gc(L, LUA_GCSETSTEPMUL, stepmul);
+#endif
 }
 
 static void set_stepmul(hak_lua_adapter *adapter, int stepmul)
 {
     hak_lua_pace *pace = &adapter->pace;
-    int before = lua_gc(adapter->thread, LUA_GCSETSTEPMUL, stepmul);
+    int before = exchange_stepmul(adapter->thread, stepmul);
     if (before != pace->set_stepmul) pace->stepmul = before; /* the script's */
     if (is_faster(pace->stepmul, stepmul)) stepmul = pace->stepmul;
-    lua_gc(adapter->thread, LUA_GCSETSTEPMUL, stepmul);
-    /* The value stored: 5.4 stores a quarter of the number. */
-    pace->set_stepmul = lua_gc(adapter->thread, LUA_GCSETSTEPMUL, stepmul);
+    exchange_stepmul(adapter->thread, stepmul);
+    /* The value stored: 5.4 stores a quarter of the number, 5.5 a few of its digits. */
+    pace->set_stepmul = exchange_stepmul(adapter->thread, stepmul);
 }
 
 static bool put_stepmul_back(hak_lua_adapter *adapter)
 {
     hak_lua_pace *pace = &adapter->pace;
     if (pace->set_stepmul == NO_STEPMUL) return true;
-    int now = lua_gc(adapter->thread, LUA_GCSETSTEPMUL, pace->stepmul);
+    int now = exchange_stepmul(adapter->thread, pace->stepmul);
     if (now < 0) return false;
-    if (now != pace->set_stepmul) lua_gc(adapter->thread, LUA_GCSETSTEPMUL, now); /* the script's */
+    if (now != pace->set_stepmul) exchange_stepmul(adapter->thread, now); /* the script's */
     pace->set_stepmul = NO_STEPMUL;
     return true;
 }
@@ -73,7 +91,7 @@ static bool put_stepmul_back(hak_lua_adapter *adapter)
 /* Makes the collector go on at the next place where it may. False: the script has stopped it. */
 static bool ask(hak_lua_adapter *adapter, int stepmul)
 {
-    if (!adapter->thread || hak__lua_is_closing(adapter)) return false;
+    if (hak__lua_is_closing(adapter)) return false;
     int running = lua_gc(adapter->thread, LUA_GCISRUNNING, 0);
     if (running == 0 || (running < 0 && LUA_VERSION_NUM > 501)) return false;
     set_stepmul(adapter, stepmul);
@@ -107,7 +125,7 @@ void hak__lua_pace(hak_lua_adapter *adapter)
     hak_heap *heap = adapter->heap;
     hak_lua_pace *pace = &adapter->pace;
     pace->begin_at = pace->hurry_at = SIZE_MAX;
-    if (!adapter->thread || hak__lua_is_closing(adapter) || !put_stepmul_back(adapter)) return;
+    if (hak__lua_is_closing(adapter) || !put_stepmul_back(adapter)) return;
     pace->limit = hak__heap_most(heap);
     hak__heap_set_adapter_reserve(heap, 0);
     if (pace->limit == SIZE_MAX) return;

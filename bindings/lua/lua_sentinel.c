@@ -20,8 +20,7 @@
 #include "lua_pace.h"
 #include "lua_vm.h"
 
-static const char key;        /* of the sentinel in the registry */
-static const char thread_key; /* of a thread, if the main one is unknown */
+static const char key; /* of the sentinel in the registry */
 
 typedef struct sentinel {
     hak_lua_adapter *adapter;
@@ -104,21 +103,10 @@ static int finalize(lua_State *L)
 
 /* ------------------------------------------------------------------ placing them */
 
-/* A thread for calls of lua_gc, which lives as long as the state. */
-static void place_thread(lua_State *L, hak_lua_adapter *adapter)
-{
-    adapter->thread = hak__lua_main_thread(L);
-    if (adapter->thread) return;
-    lua_pushlightuserdata(L, (void *)&thread_key);
-    adapter->thread = lua_newthread(L);
-    lua_rawset(L, LUA_REGISTRYINDEX);
-}
-
 /* The sentinels get their finalizer last, when nothing can fail any more. */
 int hak__lua_place_sentinels(lua_State *L)
 {
     hak_lua_adapter *adapter = lua_touserdata(L, 1);
-    place_thread(L, adapter);
     const sentinel *lasting = push_sentinel(L, adapter, true);
     push_sentinel(L, adapter, false);
     lua_createtable(L, 0, 1);

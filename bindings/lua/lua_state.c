@@ -14,18 +14,10 @@
 #include "lua_sentinel.h"
 #include "lua_vm.h"
 
-static int panic(lua_State *L)
-{
-    const char *message = lua_tostring(L, -1);
-    fprintf(stderr, "PANIC: unprotected error in call to Lua API (%s)\n",
-            message ? message : "error object is not a string");
-    fflush(stderr);
-    return 0; /* Lua aborts */
-}
-
 #if LUA_VERSION_NUM >= 504
-/* Warnings as in the stand-alone interpreter: off until "@on", in pieces, on stderr. The function
+/* Warnings as luaL_newstate has them: in 5.4 off until "@on", in pieces, on stderr. The function
  * that is set is the state of the automaton. */
+#define WARNINGS_AT_FIRST (LUA_VERSION_NUM >= 505 ? warn_on : warn_off)
 static void warn_off(void *ud, const char *message, int to_be_continued);
 static void warn_on(void *ud, const char *message, int to_be_continued);
 
@@ -71,6 +63,15 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
     return adapter;
 }
 
+/* The interpreter, if its states can have heaps; else NULL with errno. */
+static const hak_lua_vm *suitable_vm(void)
+{
+    const hak_lua_vm *vm = hak__lua_vm();
+    if (vm && vm->is_known) return vm;
+    errno = vm ? ENOTSUP : ENOMEM;
+    return NULL;
+}
+
 static const hak_hints luajit_hints = {
     .clock_most = SIZE_MAX, .coloured = true, .scattered = true, .words_more = true};
 
@@ -90,9 +91,12 @@ static hak_heap *heap_new(const hak_heap_options *options)
     return heap;
 }
 
-/* Returns a status, with the message on the stack. Raises no error. */
-static int place_sentinels(lua_State *L, hak_lua_adapter *adapter)
+/* Makes the adapter follow a state. Returns a status, with the message on the stack. Raises no
+ * error. */
+static int follow(lua_State *L, const hak_lua_vm *vm, hak_lua_adapter *adapter)
 {
+    adapter->thread = hak__lua_main_thread(vm, L);
+    adapter->state_block = hak__lua_state_block(vm, L);
 #if LUA_VERSION_NUM >= 502
     lua_pushcfunction(L, hak__lua_place_sentinels);
     lua_pushlightuserdata(L, adapter);
@@ -102,26 +106,48 @@ static int place_sentinels(lua_State *L, hak_lua_adapter *adapter)
 #endif
 }
 
+#if LUA_VERSION_NUM == 501
+/* Errors in finalizers are reported as by luaL_newstate. */
+static int report_errors(lua_State *L)
+{
+    const hak_lua_vm *vm = lua_touserdata(L, 1);
+    lua_pushcfunction(L, vm->attach);
+    lua_pushcfunction(L, vm->on_error);
+    lua_pushliteral(L, "errfin");
+    lua_call(L, 2, 0);
+    return 0;
+}
+#endif
+
+/* What luaL_newstate sets beside the allocator. Returns a status. */
+static int set_functions(lua_State *L, const hak_lua_vm *vm)
+{
+    lua_atpanic(L, vm->panic);
+#if LUA_VERSION_NUM >= 504
+    lua_setwarnf(L, WARNINGS_AT_FIRST, L);
+#elif LUA_VERSION_NUM == 501
+    if (vm->on_error && vm->attach) return lua_cpcall(L, report_errors, (void *)vm);
+#endif
+    return 0;
+}
+
 lua_State *hak_lua_newstate(const hak_heap_options *options)
 {
-    hak_heap *heap = heap_new(options);
+    const hak_lua_vm *vm = suitable_vm();
+    hak_heap *heap = vm ? heap_new(options) : NULL;
     if (!heap) return NULL;
     /* LuaJIT's lua_newstate crashes when memory runs out. So the limit is lifted here and
      * checked afterwards. */
     hak_heap_grace(heap, SIZE_MAX);
-    lua_State *L = lua_newstate(hak__lua_function(heap), heap);
+    lua_State *L = hak__lua_newstate(hak__lua_function(heap), heap);
     if (!L) {
         hak_heap_destroy(heap);
         errno = ENOMEM;
         return NULL;
     }
     hak_lua_adapter *adapter = heap->adapter;
-    adapter->state_block = hak__lua_state_block(L);
-    lua_atpanic(L, panic);
-#if LUA_VERSION_NUM >= 504
-    lua_setwarnf(L, warn_off, L);
-#endif
-    int status = place_sentinels(L, adapter);
+    int status = set_functions(L, vm);
+    if (status == 0) status = follow(L, vm, adapter);
     bool fits = hak_heap_grace_used(heap) == 0;
     hak_heap_grace(heap, 0);
     if (status == 0 && fits) {
@@ -140,10 +166,11 @@ lua_State *hak_lua_newstate(const hak_heap_options *options)
 /* Adopts a state that its host has made in the host's own heap. */
 static void adopt(lua_State *L, hak_heap *heap)
 {
-    hak_lua_adapter *adapter = adapter_new(heap);
+    const hak_lua_vm *vm = suitable_vm();
+    hak_lua_adapter *adapter = vm ? adapter_new(heap) : NULL;
     if (!adapter) luaL_error(L, "not enough memory");
     adapter->hosts = true;
-    if (place_sentinels(L, adapter) == 0) {
+    if (follow(L, vm, adapter) == 0) {
         hak__lua_pace(adapter);
         return;
     }
@@ -161,15 +188,16 @@ hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
         errno = ENOTSUP;
         return NULL;
     }
-    heap = heap_new(options);
+    const hak_lua_vm *vm = suitable_vm();
+    heap = vm ? heap_new(options) : NULL;
     if (!heap) return NULL;
     hak_lua_adapter *adapter = heap->adapter;
-    if (place_sentinels(L, adapter) != 0) {
+    if (follow(L, vm, adapter) != 0) {
         hak_heap_destroy(heap);
         lua_error(L);
     }
     adapter->previous = lua_getallocf(L, &adapter->previous_ud);
-    adapter->has_arena = hak__lua_is_luajit() && adapter->previous == hak__lua_own_alloc();
+    adapter->has_arena = hak__lua_is_luajit() && adapter->previous == vm->own_alloc;
     lua_setallocf(L, hak__lua_function(heap), heap);
     hak__lua_pace(adapter);
     return heap;
