@@ -9,10 +9,15 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR    ?=
 B          := build
+VM         := $(abspath $(B)/vm)
 
 CC         ?= cc
 PKG_CONFIG ?= pkg-config
 SWIG       ?= swig
+
+# Where scripts/vms.sh installs interpreters that the system may not have, for the tests.
+export PKG_CONFIG_PATH := $(PKG_CONFIG_PATH):$(VM)/lib/pkgconfig
+export PATH := $(PATH):$(VM)/bin
 
 # A variable that asks a program for its value when it is first needed, and then keeps it.
 once = $(eval $(1) := $(2))$($(1))
@@ -50,16 +55,20 @@ say = printf '  %-8s %s\n' $(1) $@
 .PHONY: all demo test bench help deps everything run-demo run-tests
 all: everything ## builds everything, into build/, and installs nothing
 # Each begins with the check of what must be installed, and then looks at the machine afresh.
-demo: deps ## real Lua and Python programs, stock against hakmem, side by side
-	$(MAKE) --no-print-directory everything run-demo
+demo: ## real Lua and Python programs, stock against hakmem, side by side
+	scripts/deps.sh demo
+	$(MAKE) --no-print-directory libs modules python run-demo
 test: deps ## all tests
 	$(MAKE) --no-print-directory everything run-tests
-bench: deps ## measure everything (more than an hour): the tables of the README
+bench: ## measure everything (more than an hour): the tables of the README
+	scripts/deps.sh bench
+	scripts/vms.sh $(VM)
 	$(MAKE) --no-print-directory everything
 	bench/hakbench run $(SUITES) --python $(PYTHON)
 
-deps: ## check that everything needed is installed, and install what is missing
-	scripts/deps.sh
+deps: ## check that everything the tests need is installed, and install what is missing
+	scripts/deps.sh test
+	scripts/vms.sh $(VM)
 
 help: ## this list
 	grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -131,11 +140,11 @@ install-core: core ## copy what `make core` builds
 SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c \
 	tests/*/*.[ch] tests/core/*/*.[ch])
 format: ## lay the C sources out by clang-format
-	scripts/deps.sh clang-format
+	scripts/deps.sh format
 	clang-format -i $(SOURCES)
 
 lint: ## clang-format and clang-tidy, without changing anything
-	scripts/deps.sh clang-format clang-tidy
+	scripts/deps.sh lint
 	clang-format --dry-run --Werror $(SOURCES)
 	clang-tidy --quiet $(CORE) $(CONTROL) $(LUA_C) $(PYTHON_C) -- -std=gnu11 -Icore -Ibindings \
 		-Ibindings/lua $(PY_FLAGS) $$($(PKG_CONFIG) --cflags lua5.4)

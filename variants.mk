@@ -28,7 +28,7 @@ HAK_CFLAGS += $(FLAGS_$(VARIANT))
 
 # What is made of a variant: what is measured, or what a program is linked with or loads. A profile is
 # there for one version of Lua only.
-VARIANT_LUA           = $(lua_dirs)
+VARIANT_LUA           = $(dirs_found)
 VARIANT_LUA_pgo      := 5.4
 VARIANT_LUA_training := 5.4
 variant_parts         = libhakmem.a hakmem \
@@ -42,7 +42,7 @@ define make_variant
 	echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) | cmp -s - $(B)/$(1)/flags || { \
 		find $(B)/$(1) -mindepth 1 -maxdepth 1 ! -name profile -exec rm -r {} + && \
 		echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) >$(B)/$(1)/flags; }
-	+$(MAKE) --no-print-directory B=$(B)/$(1) VARIANT=$(2) \
+	+$(MAKE) --no-print-directory B=$(B)/$(1) VM=$(VM) VARIANT=$(2) \
 		$(addprefix $(B)/$(1)/,$(call variant_parts,$(2))) python
 endef
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Checks that the Debian packages this project builds and measures with are installed, and installs
-# what is missing: as root, or through sudo where it asks for no password. Otherwise it prints the
-# command to run. Arguments name further packages, for targets that need more.
+# deps.sh GOAL...: checks that the Debian packages that a goal needs are installed, and installs what is
+# missing: as root, or through sudo where it asks for no password. Otherwise it prints the command to
+# run. Goals: demo, test, bench, page (the test that needs a browser), format, lint.
 set -eu
 
 again=
@@ -10,55 +10,81 @@ if [ "${1-}" = --again ]; then
     shift
 fi
 
-# nginx and its Lua module, which tests/docs runs, are not among them: the module wants OpenResty's LuaJIT,
-# for which apt would remove the one that is below. The test unpacks them in build/nginx.
-#
-# One package a line; after a bar, the names it has on other releases.
-packages='
+# One package a line; after a bar, the names it has on other releases. The first one that can be
+# installed is taken.
+demo='
 gcc
 libc6-dev
-pkg-config|pkgconf
+pkgconf|pkg-config
 python3
-python3-pip
 python3-dev
-python3-pytest
-python3-jsonschema
-chromium
-python3-venv
-libpython3.11-testsuite|libpython3.13-testsuite|libpython3.12-testsuite
-python3-prometheus-client
 swig
 lua5.4
 liblua5.4-dev
-lua5.3
-liblua5.3-dev
-lua5.2
-liblua5.2-dev
+'
+luas='
 lua5.1
 liblua5.1-0-dev
+lua5.2
+liblua5.2-dev
+lua5.3
+liblua5.3-dev
+lua5.5?
+liblua5.5-dev?
 luajit
 libluajit-5.1-dev
+python3-pip
+'
+peers='
+libmimalloc3|libmimalloc2.0
+libmimalloc-dev
+libjemalloc2
+libjemalloc-dev
+libtcmalloc-minimal4t64|libtcmalloc-minimal4
+libgoogle-perftools-dev
+'
+# nginx and its Lua module, which tests/docs runs, are not among them: the module wants OpenResty's LuaJIT,
+# for which apt would remove the one that is above. The test unpacks them in build/nginx.
+tools='
+python3-pytest
+python3-jsonschema
+python3-venv
+python3-prometheus-client
+libpython3.14-testsuite|libpython3.13-testsuite|libpython3.11-testsuite
 lua-unit
 libcmocka-dev
 clang
 llvm
-libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev
+libclang-rt-dev|libclang-rt-14-dev
 valgrind
 strace
 curl
 time
-libmimalloc2.0|libmimalloc3
-libmimalloc-dev
-libjemalloc2
-libjemalloc-dev
-libtcmalloc-minimal4|libtcmalloc-minimal4t64
-libgoogle-perftools-dev
 '
-packages="$packages $*"
+bench="$demo $luas $peers time"
+test="$demo $luas $peers $tools"
+page=chromium
+format=clang-format
+lint='clang-format clang-tidy'
+
+packages=
+for goal in "$@"; do
+    case $goal in
+    demo | test | bench | page | format | lint) eval "packages=\"\$packages \$$goal\"" ;;
+    *)
+        echo "deps.sh: unknown goal $goal" >&2
+        exit 2
+        ;;
+    esac
+done
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "hakmem: this machine has no dpkg; install by hand what these Debian packages hold:" \
-        $packages >&2
+    system=$(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME" || uname -s)
+    case $(uname -s) in
+    Linux) advice="install by hand what these Debian packages hold:$(echo " $packages" | tr '\n' ' ')" ;;
+    *) advice='hakmem needs Linux: its mmap, mremap and madvise' ;;
+    esac
+    echo "hakmem: this is $system, which has no dpkg; $advice" >&2
     exit 1
 fi
 
@@ -66,18 +92,43 @@ installed() {
     dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
+# What apt knows, it may know from a package that it replaces, or that depends on it.
+installable() {
+    apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
+}
+
+# A package with a question mark is taken if the release has it.
 missing=
 for names in $packages; do
     found=
-    for name in $(echo "$names" | tr '|' ' '); do
+    for name in $(echo "${names%\?}" | tr '|' ' '); do
         if installed "$name"; then found=yes; fi
     done
     [ -n "$found" ] || missing="$missing $names"
 done
-[ -n "$missing" ] || exit 0
+
+# choose: the names of what is missing that can be installed.
+choose() {
+    chosen=
+    lacking=
+    for names in $missing; do
+        choice=
+        for name in $(echo "${names%\?}" | tr '|' ' '); do
+            if [ -z "$choice" ] && installable "$name"; then choice=$name; fi
+        done
+        chosen="$chosen${choice:+ $choice}"
+        case $names:$choice in
+        *\?: | *:?*) ;;
+        *) lacking="$lacking $names" ;;
+        esac
+    done
+}
+
+choose
+[ -n "$chosen$lacking" ] || exit 0
 
 if [ -n "$again" ]; then
-    echo "hakmem: still missing after the installation:$missing" >&2
+    echo "hakmem: still missing after the installation:$chosen$lacking" >&2
     exit 1
 elif [ "$(id -u)" = 0 ]; then
     as_root=
@@ -85,25 +136,17 @@ elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root='sudo -n'
 else
     echo "hakmem: packages are missing; run:" >&2
-    echo "    sudo apt-get install$(echo "$missing" | sed 's/|[^ ]*//g')" >&2
+    echo "    sudo apt-get install$chosen$(echo "$lacking" | sed 's/|[^ ]*//g')" >&2
     exit 1
 fi
 
-echo "hakmem: installing$missing"
 DEBIAN_FRONTEND=noninteractive
 export DEBIAN_FRONTEND
 $as_root apt-get update -qq || true
-chosen=
-for names in $missing; do
-    for name in $(echo "$names" | tr '|' ' '); do
-        if apt-cache show "$name" >/dev/null 2>&1; then
-            chosen="$chosen $name"
-            break
-        fi
-    done
-done
+choose
+echo "hakmem: installing$chosen"
 $as_root apt-get install -y -qq --no-install-recommends $chosen >/dev/null || {
-    echo "hakmem: apt could not install$missing" >&2
+    echo "hakmem: apt could not install$chosen" >&2
     exit 1
 }
 exec "$0" --again "$@"

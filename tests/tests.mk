@@ -4,7 +4,7 @@ include tests/lua/lua.mk
 include tests/fuzz/fuzz.mk
 
 # What takes long or downloads much is no part of `test`.
-.PHONY: test-python-regression test-python-packages soak-python
+.PHONY: test-page test-python-regression test-python-packages soak-python
 .PHONY: test-rooms test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST_PROGRAM = $(call once,PYTEST_PROGRAM,$(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done))
@@ -19,7 +19,12 @@ test-bench: everything ## the tests of the benchmark driver
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/bench
 
 test-python: python ## the tests of the Python side, on every CPython found
-	PYTHON=$(PYTHON) $(PYTEST) -q tests/python
+	PYTHON=$(PYTHON) $(PYTEST) -q -rs tests/python
+
+# A browser is a large installation, for one page.
+test-page: python ## the page that shows a heap, in a browser, which this installs
+	scripts/deps.sh test page
+	PYTHON=$(PYTHON) $(PYTEST) -q tests/python/test_heap_map.py
 
 test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
 	$(PYTHON) tests/python/regression.py --python $(PYTHON)
@@ -55,6 +60,11 @@ SEED  ?= 1
 JOBS  ?= 2
 mutate: $(WRAPPERS) ## COUNT=200 small mistakes, one at a time, drawn by SEED: how many do the fast tests find?
 	PYTHON=$(PYTHON) python3 scripts/mutate.py --count $(COUNT) --seed $(SEED) --jobs $(JOBS) $(MUTATE)
+
+RELEASES ?=
+.PHONY: systems
+systems: ## demo and test on fresh systems, RELEASES="bookworm trixie sid": hours, as root
+	scripts/systems.sh $(B)/systems $(RELEASES)
 
 test-docs: libs modules python ## the programs and commands in the documents
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/docs
