@@ -2,7 +2,7 @@
 
 LT         := $(B)/tests/lua
 LT_SUPPORT := $(wildcard tests/lua/*.h) bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
-LT_EACH    := test_close test_company test_kinds test_leaks test_marks test_observe \
+LT_EACH    := test_close test_company test_external test_kinds test_leaks test_marks test_observe \
 	test_state test_takeover test_threads test_unprotected test_wrapped run_state
 
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
@@ -15,12 +15,12 @@ endef
 
 define lua_test_target
 .PHONY: test-lua-$(1)
-test-lua: test-lua-$(1)
 test-lua-$(1): $(LT_EACH:%=$(LT)/$(1)/%) $(B)/lua/$(1)/hakmem.so
 	tests/lua/run.sh $(2) $(B)/lua/$(1) $(LT)/$(1)
 endef
 
 $(foreach d,$(lua_dirs),$(eval $(call lua_tests,$(d),$(call lua_pc,$(d)),hakmem_$(call lua_pc,$(d)))))
+test-lua: $$(addprefix test-lua-,$$(dirs_found))
 $(foreach d,$(lua_dirs),$(eval $(call lua_test_target,$(d),$(call lua_pc,$(d)))))
 
 # The adapter's function knows no version: once is enough.
@@ -51,11 +51,17 @@ $(LT)/instructions-fast: $(LT_FAST) $(HEADERS)
 	$(CC) $(HAK_CFLAGS) $(FLAGS_fast) $(PIC) $(MODULE_LTO) -Ibindings/lua $$(pkg-config --cflags lua5.4) \
 		$(LT_FAST) -o $@ $$(pkg-config --libs lua5.4) -pthread
 
+# Each module in each interpreter.
+.PHONY: test-lua-versions
+test-lua: test-lua-versions
+test-lua-versions: $$(MODULES)
+	tests/lua/versions.sh $(B)/lua $(foreach l,$(luas_found),$(call pc_of,$(l)):$(call dir_of,$(l)))
+
 # Lua's own test suites.
 .PHONY: test-lua-conformance
 test-lua: test-lua-conformance
 test-lua-conformance:
-	tests/lua/conformance.sh $(LT)/conformance
+	tests/lua/conformance.sh $(LT)/conformance $(VM)/sources
 
 .PHONY: test-lua test-lua-instructions
 test-lua: test-lua-instructions ## the tests of the Lua side

@@ -11,20 +11,25 @@ local function set_up(step_every)
   end
 end
 
+local function tune(name, percent)
+  if _VERSION == "Lua 5.5" then collectgarbage("param", name, percent) return end
+  collectgarbage("set" .. name, percent)
+end
+
 local MODES = {
   default = function() end,
   eager = function()
-    collectgarbage("setpause", 110)
-    collectgarbage("setstepmul", 400)
+    tune("pause", 110)
+    tune("stepmul", 400)
   end,
   lazy = function()
-    collectgarbage("setpause", 400)
-    collectgarbage("setstepmul", 120)
+    tune("pause", 400)
+    tune("stepmul", 120)
   end,
   steps = set_up(10),
   full = function() return function(i) if i % 2000 == 0 then collectgarbage() end end end,
   generational = function()
-    if _VERSION ~= "Lua 5.2" and _VERSION ~= "Lua 5.4" then return end
+    if _VERSION == "Lua 5.1" or _VERSION == "Lua 5.3" then return end
     collectgarbage("generational")
     return function(i)
       -- Between the modes, too.

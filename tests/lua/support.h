@@ -27,8 +27,18 @@
 #define IS_LUAJIT 0
 #endif
 
-/* 501 … 504 as LUA_VERSION_NUM; LuaJIT is 501 with IS_LUAJIT. */
-#define LUA_54 (LUA_VERSION_NUM >= 504)
+/* 501 … 505 as LUA_VERSION_NUM; LuaJIT is 501 with IS_LUAJIT. */
+#define SINCE_54 (LUA_VERSION_NUM >= 504)
+
+/* lua_newstate, which takes a seed since 5.5. */
+static inline lua_State *new_state(lua_Alloc function, void *ud)
+{
+#if LUA_VERSION_NUM >= 505
+    return lua_newstate(function, ud, 0);
+#else
+    return lua_newstate(function, ud);
+#endif
+}
 
 /* How many times shorter tests are to be: HAK_TEST_SCALE from the environment, else 1. For the fast
  * set, docs/testing.md. */

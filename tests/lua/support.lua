@@ -8,6 +8,12 @@ support.has_table_finalizers = support.version >= 5.2
 -- 5.1 and LuaJIT do not collect when memory runs out: they raise the error at once.
 support.collects_when_full = support.version >= 5.2
 
+-- Sets "pause" or "stepmul" of the collector, and returns what it was.
+function support.tune(name, percent)
+  if support.version >= 5.5 then return collectgarbage("param", name, percent) end
+  return collectgarbage("set" .. name, percent)
+end
+
 -- The interpreter this script runs in.
 local first = 0
 while arg[first - 1] do first = first - 1 end

@@ -141,7 +141,7 @@ static void a_state_on_a_heap_of_the_hosts_works_as_documented(void **unused)
 {
     (void)unused;
     hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
-    lua_State *L = lua_newstate(hak_lua_alloc, heap);
+    lua_State *L = new_state(hak_lua_alloc, heap);
     if (!L) skip();
     luaL_openlibs(L);
     assert_ptr_equal(hak_lua_heap(L), heap);

@@ -7,7 +7,7 @@ static void blocks_of_the_allocator_before_are_freed_by_it(void **unused)
     (void)unused;
     for (uint64_t seed = 1; seed <= 3; seed++) {
         counted before = {.refuse_after = -1};
-        lua_State *L = lua_newstate(counted_alloc, &before);
+        lua_State *L = new_state(counted_alloc, &before);
         if (!L) skip(); /* LuaJIT without GC64 */
         hak_heap_options options = {.limit = seed == 3 ? 2 * MIB : 0};
         hak_heap *heap = hak_lua_install(L, &options);
@@ -31,7 +31,7 @@ static void growing_a_block_from_before_moves_it_into_the_heap(void **unused)
 {
     (void)unused;
     counted before = {.refuse_after = -1};
-    lua_State *L = lua_newstate(counted_alloc, &before);
+    lua_State *L = new_state(counted_alloc, &before);
     if (!L) skip();
     hak_heap *heap = hak_lua_install(L, NULL);
     for (size_t size = 1; size <= 512 * KIB; size = size * 2 + 3) {
@@ -52,7 +52,7 @@ static void a_block_from_before_grows_within_the_limit_and_shrinks_at_it(void **
 {
     (void)unused;
     counted before = {.refuse_after = -1};
-    lua_State *L = lua_newstate(counted_alloc, &before);
+    lua_State *L = new_state(counted_alloc, &before);
     if (!L) skip();
     hak_heap *heap = hak_lua_install(L, &(hak_heap_options){.limit = MIB});
     assert_non_null(heap);

@@ -262,7 +262,7 @@ static void a_state_may_close_another_from_within_a_call(void **unused)
     hak_lua_close(outer);
 }
 
-#if LUA_54
+#if SINCE_54
 static int closed(lua_State *L)
 {
     lua_pushstring(L, "closed");
@@ -363,7 +363,7 @@ int main(void)
     }
     const struct CMUnitTest others[] = {
         cmocka_unit_test(a_state_may_close_another_from_within_a_call),
-#if LUA_54
+#if SINCE_54
         cmocka_unit_test(close_runs_pending_to_be_closed_variables),
 #endif
         cmocka_unit_test(finalizers_may_churn_at_the_end),

@@ -54,7 +54,7 @@ TestRunningState = {}
 function TestRunningState:test_100_mb_of_objects_survive_and_go_back_when_they_die()
   local output = child [[
     local support, hakmem = require "support", require "hakmem"
-    collectgarbage("setpause", 400)
+    support.tune("pause", 400)
     local objects, count = {}, 0
     while collectgarbage("count") < 100 * 1024 do
       for _ = 1, 1000 do
@@ -62,7 +62,7 @@ function TestRunningState:test_100_mb_of_objects_survive_and_go_back_when_they_d
         objects[count] = make(count)
       end
     end
-    collectgarbage("setpause", 200)
+    support.tune("pause", 200)
     local big = ("0123456789"):rep(300000)
     hakmem.install()
     collectgarbage()

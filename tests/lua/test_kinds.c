@@ -143,7 +143,7 @@ static void a_host_may_pass_the_function_itself(void **unused)
         hak_heap *heap =
             hak_heap_new(&(hak_heap_options){.granularity = 8, .settings = settings[i]});
         assert_non_null(heap);
-        lua_State *L = lua_newstate(hak_lua_alloc_kinds, heap);
+        lua_State *L = new_state(hak_lua_alloc_kinds, heap);
         if (!L) skip(); /* LuaJIT's lua_newstate may refuse an allocator */
         assert_ptr_equal(hak_lua_heap(L), heap);
         assert_ptr_equal(hak_lua_install(L, NULL), heap);

@@ -2,11 +2,20 @@
  * life to the next, and on the caller's memory the next state finds every byte free. */
 #include "support.h"
 
+static lua_State *make_installed_in_a_coroutine(void)
+{
+    lua_State *L = luaL_newstate();
+    if (!L || !hak_lua_install(lua_newthread(L), NULL)) abort();
+    lua_pop(L, 1);
+    return L;
+}
+
 static const life ours[] = {
     {"hak_lua_close", make_hakmem, hak_lua_close},
     {"lua_close on a state from hak_lua_newstate", make_hakmem, lua_close},
     {"lua_close after hak_lua_install", make_installed, lua_close},
     {"hak_lua_close after hak_lua_install", make_installed, hak_lua_close},
+    {"lua_close after hak_lua_install in a coroutine", make_installed_in_a_coroutine, lua_close},
 };
 
 static const char *const small_life =
@@ -70,6 +79,24 @@ static void closing_after_install_leaks_nothing(void **unused)
     (void)unused;
     assert_no_growth(&ours[2], 500, true, small_life);
     assert_no_growth(&ours[3], 500, true, small_life);
+    assert_no_growth(&ours[4], 500, true, small_life);
+}
+
+/* Whether the state is collected while the coroutine lives, and whether it is known by then. */
+static void no_heap_is_left(void **unused)
+{
+    (void)unused;
+    hak_process_stats before, after;
+    hak_process_stats_read(&before);
+    for (size_t way = 0; way < sizeof ours / sizeof *ours; way++) {
+        lua_State *L = ours[way].make();
+        luaL_openlibs(L);
+        run(L, small_life);
+        drop_garbage(L);
+        ours[way].end(L);
+        hak_process_stats_read(&after);
+        if (after.heaps != before.heaps) fail_msg("%s: the heap is left", ours[way].name);
+    }
 }
 
 static void compiled_traces_go_with_their_state(void **unused)
@@ -131,6 +158,7 @@ int main(void)
         cmocka_unit_test(five_thousand_lives_do_not_grow_the_process),
         cmocka_unit_test(lua_close_instead_of_hak_lua_close_leaks_nothing),
         cmocka_unit_test(closing_after_install_leaks_nothing),
+        cmocka_unit_test(no_heap_is_left),
         cmocka_unit_test(compiled_traces_go_with_their_state),
         cmocka_unit_test(large_blocks_go_with_their_state),
         cmocka_unit_test(a_full_heap_is_closed),

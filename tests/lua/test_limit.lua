@@ -14,8 +14,8 @@ hakmem.install()
 local function reset_collector()
   if support.version >= 5.4 then collectgarbage("incremental") end
   collectgarbage("restart")
-  collectgarbage("setpause", 200)
-  collectgarbage("setstepmul", 200)
+  support.tune("pause", 200)
+  support.tune("stepmul", 200)
 end
 
 -- Calls `f`, which must run out of memory.
@@ -306,10 +306,10 @@ function TestCollecting:test_garbage_is_reclaimed_before_an_error()
   local keep, count = {}, support.collects_when_full and 20000 or 5000
   for i = 1, count do keep[i] = { i } end
   if support.collects_when_full then
-    collectgarbage("setpause", 1000)
+    support.tune("pause", 1000)
   else
-    collectgarbage("setpause", 100)
-    collectgarbage("setstepmul", 1000)
+    support.tune("pause", 100)
+    support.tune("stepmul", 1000)
   end
   collectgarbage()
   local bytes, text = 0, ("x"):rep(30000)
@@ -323,7 +323,7 @@ end
 
 function TestCollecting:test_large_garbage_is_reclaimed_before_an_error()
   if not support.collects_when_full then return end
-  collectgarbage("setpause", 1000)
+  support.tune("pause", 1000)
   local text = ("x"):rep(2 * MIB)
   collectgarbage()
   for i = 1, 200 do

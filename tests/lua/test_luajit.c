@@ -58,7 +58,7 @@ static void *low_alloc(void *ud, void *block, size_t old_size, size_t new_size)
 static void a_state_in_low_memory_is_refused(void **unused)
 {
     (void)unused;
-    lua_State *L = lua_newstate(low_alloc, NULL);
+    lua_State *L = new_state(low_alloc, NULL);
     assert_true(L && (uintptr_t)L >> 32 == 0);
     luaL_openlibs(L);
     int top = lua_gettop(L);
@@ -110,7 +110,7 @@ static void the_allocator_from_before_frees_the_state(void **unused)
     (void)unused;
     for (int round = 0; round < 3; round++) {
         counted before = {.refuse_after = -1};
-        lua_State *L = lua_newstate(counted_alloc, &before);
+        lua_State *L = new_state(counted_alloc, &before);
         assert_true(L && (uintptr_t)L >> 32 != 0);
         luaL_openlibs(L);
         if (round == 1) run(L, FINALIZERS);

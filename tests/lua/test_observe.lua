@@ -148,11 +148,12 @@ function TestObserve:test_lifetimes_of_garbage_are_known()
   luaunit.assertEquals(o.live_blocks, o.allocations - sum(o.lifetimes))
 end
 
--- An array doubles as it grows.
+-- An array doubles as it grows; in 5.5 it is made anew, but a buffer of the string library doubles.
 function TestObserve:test_growth_is_resizes()
   local o = observed(function()
     local t = {}
     for i = 1, 1024 do t[i] = true end
+    if support.version >= 5.5 then t = ("x"):rep(200000):gsub("x", "yy") end
   end)
   luaunit.assertTrue(o.resizes_moved + o.resizes_in_place >= 7)
   luaunit.assertEquals(o.operations,

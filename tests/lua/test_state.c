@@ -113,6 +113,62 @@ static void coroutines_share_the_heap_of_their_state(void **unused)
     hak_lua_close(L);
 }
 
+/* ------------------------------------------------------------------ what luaL_newstate sets */
+
+static char *told_by(const life *way, const char *code)
+{
+    capture c = capture_begin();
+    lua_State *L = way->make();
+    assert_non_null(L);
+    luaL_openlibs(L);
+    run(L, code);
+    way->end(L);
+    return capture_end(c);
+}
+
+static void assert_tells_the_same(const char *code, const char *part)
+{
+    char *stock = told_by(&(life){"", make_stock, lua_close}, code);
+    char *ours = told_by(&(life){"", make_hakmem, hak_lua_close}, code);
+    assert_string_equal(ours, stock);
+    if (!strstr(stock, part)) fail_msg("'%s' is not in: %s", part, stock);
+    free(stock);
+    free(ours);
+}
+
+static void the_panic_function_is_the_same(void **unused)
+{
+    (void)unused;
+    lua_State *stock = make_stock(), *ours = make_hakmem();
+    assert_ptr_equal(lua_atpanic(ours, NULL), lua_atpanic(stock, NULL));
+    lua_close(stock);
+    hak_lua_close(ours);
+}
+
+/* In LuaJIT since 2025. */
+static void errors_in_finalizers_are_reported_the_same(void **unused)
+{
+    (void)unused;
+    const char *const code = "if newproxy then\n"
+                             "    getmetatable(newproxy(true)).__gc = function() error('boom') end\n"
+                             "    pcall(collectgarbage) pcall(collectgarbage)\n"
+                             "end";
+    lua_State *L = make_stock();
+    lua_getfield(L, LUA_REGISTRYINDEX, "_VMEVENTS");
+    bool reports = IS_LUAJIT && !lua_isnil(L, -1);
+    lua_close(L);
+    assert_tells_the_same(code, reports ? "boom" : "");
+}
+
+/* Off in 5.4, on in 5.5. */
+static void warnings_are_the_same(void **unused)
+{
+    (void)unused;
+    assert_tells_the_same("if warn then warn('one') end", LUA_VERSION_NUM >= 505 ? "one" : "");
+    assert_tells_the_same("if warn then warn('@on') warn('two', ' parts') warn('@off') warn('no') end",
+                          SINCE_54 ? "two parts" : "");
+}
+
 /* ------------------------------------------------------------------ limits, seen from C */
 
 static const char *const endless = "local t = {} while true do t[#t + 1] = {#t} end";
@@ -139,7 +195,7 @@ static int collect(lua_State *L)
     return 0;
 }
 
-#if LUA_54
+#if SINCE_54
 static void count_warning(void *ud, const char *message, int to_be_continued)
 {
     (void)message, (void)to_be_continued;
@@ -154,7 +210,7 @@ static void a_collection_in_a_full_heap_raises_nothing(void **unused)
     int warnings = 0;
     lua_State *L = hak_lua_newstate(&(hak_heap_options){.limit = 4 * MIB});
     assert_non_null(L);
-#if LUA_54
+#if SINCE_54
     lua_setwarnf(L, count_warning, &warnings);
 #endif
     run(L, "return"); /* calls take memory, the first time */
@@ -262,6 +318,9 @@ int main(void)
         cmocka_unit_test(bad_options_give_einval_and_no_state),
         cmocka_unit_test(a_limit_too_small_for_a_state_gives_enomem_and_leaks_nothing),
         cmocka_unit_test(the_heap_of_a_stock_state_is_null),
+        cmocka_unit_test(the_panic_function_is_the_same),
+        cmocka_unit_test(errors_in_finalizers_are_reported_the_same),
+        cmocka_unit_test(warnings_are_the_same),
         cmocka_unit_test(coroutines_share_the_heap_of_their_state),
         cmocka_unit_test(reaching_the_limit_is_lua_errmem_and_the_state_lives_on),
         cmocka_unit_test(a_collection_in_a_full_heap_raises_nothing),

@@ -47,7 +47,7 @@ static void blocks_from_before_go_back_to_their_allocator(void **unused)
 {
     (void)unused;
     counted count = {.refuse_after = -1};
-    lua_State *L = lua_newstate(counted_alloc, &count);
+    lua_State *L = new_state(counted_alloc, &count);
     if (!L) skip(); /* LuaJIT without GC64 */
     luaL_openlibs(L);
     run(L, "t = {} for i = 1, 20000 do t[i] = {i, 's' .. i, function() return i end} end");
@@ -71,7 +71,7 @@ static void install_raises_a_memory_error_where_lua_has_no_memory_for_it(void **
     int raised = 0, installed = 0;
     for (long n = 0; n < 200 && !installed; n++) {
         counted count = {.refuse_after = -1};
-        lua_State *L = lua_newstate(counted_alloc, &count);
+        lua_State *L = new_state(counted_alloc, &count);
         if (!L) skip();
         luaL_openlibs(L);
         lua_gc(L, LUA_GCSTOP, 0);
@@ -84,7 +84,7 @@ static void install_raises_a_memory_error_where_lua_has_no_memory_for_it(void **
         } else {
             /* Before 5.4, lua_error cannot pass on the status. */
             raised++;
-            assert_int_equal(status, LUA_54 ? LUA_ERRMEM : status);
+            assert_int_equal(status, SINCE_54 ? LUA_ERRMEM : status);
             assert_string_equal(lua_tostring(L, -1), "not enough memory");
             assert_null(hak_lua_heap(L));
         }
@@ -104,7 +104,7 @@ static void an_install_that_failed_leaves_no_heap_behind(void **unused)
     size_t resident = 0;
     for (int i = 0; i < 1200; i++) {
         counted count = {.refuse_after = -1};
-        lua_State *L = lua_newstate(counted_alloc, &count);
+        lua_State *L = new_state(counted_alloc, &count);
         if (!L) skip();
         lua_pushcfunction(L, install_here);
         count.refuse_after = i % 6;
@@ -127,7 +127,7 @@ static void finalizers_run_at_the_end_may_install(void **unused)
     (void)unused;
     bool installed = false;
     counted count = {.refuse_after = -1};
-    lua_State *L = lua_newstate(counted_alloc, &count);
+    lua_State *L = new_state(counted_alloc, &count);
     if (!L) skip();
     luaL_openlibs(L);
     lua_pushlightuserdata(L, &installed);

@@ -98,7 +98,7 @@ static void raise_through_call(lua_State *L)
     lua_call(L, 0, 0);
 }
 
-#if LUA_54
+#if SINCE_54
 static void raise_table(lua_State *L)
 {
     lua_newtable(L);
@@ -113,7 +113,7 @@ static void an_unprotected_error_panics_as_in_a_stock_state(void **unused)
         raise_string,
         raise_number,
         raise_through_call,
-#if LUA_54
+#if SINCE_54
         raise_table,
 #endif
     };
@@ -128,7 +128,7 @@ static void an_unprotected_error_panics_as_in_a_stock_state(void **unused)
     }
 }
 
-#if LUA_54
+#if SINCE_54
 static char *warnings_of(lua_State *L)
 {
     luaL_openlibs(L);
@@ -183,7 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grace_keeps_unprotected_calls_from_ending_the_process),
         cmocka_unit_test(an_unprotected_error_panics_as_in_a_stock_state),
-#if LUA_54
+#if SINCE_54
         cmocka_unit_test(warnings_are_shown_as_in_a_stock_state),
         cmocka_unit_test(warnings_are_shown_at_once),
 #endif

@@ -113,7 +113,7 @@ static void a_heap_of_the_hosts_outlives_its_state(void **unused)
         wrapper w;
         hak_heap *heap = hak_heap_new(&(hak_heap_options){.granularity = 8});
         for (size_t round = 0; round < 20; round++) {
-            lua_State *L = lua_newstate(hak_lua_alloc, heap);
+            lua_State *L = new_state(hak_lua_alloc, heap);
             if (!L) skip();
             assert_ptr_equal(hak_lua_install(L, NULL), heap);
             if (wrapped) wrap(L, &w);
