@@ -120,6 +120,33 @@ function TestPace:test_the_scripts_settings_are_back_when_there_is_room()
   end
 end
 
+-- What a script sets while its collector is pressed holds afterwards, and is not lowered meanwhile. In 5.1,
+-- 0 is the fastest.
+function TestPace:test_what_the_script_sets_meanwhile_holds()
+  luaunit.assertEquals(support.run [[
+    local hakmem = require "hakmem"
+    hakmem.install { limit = 6 * 1024 * 1024 }
+    if _VERSION == "Lua 5.4" then collectgarbage("incremental") end
+    collectgarbage("setpause", 1000) -- only the limit begins a cycle
+    local live = {}
+    local function work(rounds)
+      for r = 1, rounds do live[r % 6000 + 1] = { r, { r } } end
+    end
+    for round = 1, 30 do
+      local first, second = 500 - 4 * round, 260 + 4 * round
+      collectgarbage("setstepmul", first)
+      work(1000 * round)
+      pcall(string.rep, "x", 700000) -- perhaps to where the collector is to hurry
+      local meanwhile = collectgarbage("setstepmul", second)
+      assert(meanwhile >= first or meanwhile == 0, meanwhile)
+      work(20000)
+      collectgarbage()
+      work(100)
+      local afterwards = collectgarbage("setstepmul", second)
+      assert(afterwards == second, afterwards)
+    end]], "")
+end
+
 function TestPace:test_a_stopped_collector_stays_stopped()
   if support.version == 5.1 and not support.is_jit then return end -- 5.1 cannot tell
   luaunit.assertEquals(support.run [[
@@ -164,6 +191,9 @@ function TestPace:test_a_limit_near_to_what_lives_is_kept_pace_with()
   luaunit.assertEquals(support.run [[
     local hakmem = require "hakmem"
     hakmem.install()
+    if _VERSION == "Lua 5.4" then collectgarbage("incremental") end
+    collectgarbage("setstepmul", 260)
+    collectgarbage("setpause", 1000) -- only the limit begins a cycle
     local live = {}
     for i = 1, 80000 do live[i] = { i, { i } } end
     collectgarbage()
@@ -171,7 +201,11 @@ function TestPace:test_a_limit_near_to_what_lives_is_kept_pace_with()
     local used = stats.footprint - stats.retained
     hakmem.limit(used + math.floor(used / 20))
     for r = 1, 160000 do live[r % 80000 + 1] = { r, { r } } end
-    print(hakmem.stats().footprint_peak <= hakmem.limit())]], "true\n")
+    live = nil
+    collectgarbage()
+    for r = 1, 2000 do local t = { r } end
+    print(hakmem.stats().footprint_peak <= hakmem.limit(), collectgarbage("setstepmul", 260))]],
+    "true\t260\n")
 end
 
 -- In the interpreter itself: it reports what was not caught.
