@@ -17,13 +17,16 @@ static const char __libc_single_threaded;
 #define SPILLS_MAX       1024
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Held while the records of a spill region are unmapped, and while they are read for an address
+ * that may be another's. Nothing else is locked meanwhile. */
+static pthread_mutex_t records_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 hak_region hak__shared; /* superslabs == 0: no place was found */
 static atomic_bool shared_ready;
 
-/* The spill regions. Base and size are here, not in the region, so that a search never reads a
- * region that another thread is unmapping. */
+/* The spill regions. Base and size are here, so that a search takes no lock for the regions that
+ * `p` is not in. */
 static struct {
     _Atomic(hak_region *) region;
     atomic_uintptr_t base;
@@ -39,10 +42,12 @@ static atomic_size_t purges_elsewhere;
 static void before_fork(void)
 {
     pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&records_lock);
 }
 
 static void after_fork(void)
 {
+    pthread_mutex_unlock(&records_lock);
     pthread_mutex_unlock(&lock);
 }
 
@@ -59,10 +64,15 @@ void hak__region_respect_fork(void)
 /* fork() must not copy a held lock. With one thread it cannot, so the handlers, which cost 50 KiB
  * of libc's pages, are registered only once there are threads. libc registers none while another
  * thread forks. */
-void hak__region_lock(void)
+static void acquire(pthread_mutex_t *mutex)
 {
     if (!__libc_single_threaded) hak__region_respect_fork();
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(mutex);
+}
+
+void hak__region_lock(void)
+{
+    acquire(&lock);
 }
 
 void hak__region_unlock(void)
@@ -162,9 +172,11 @@ static void release_unmapped(void)
     for (size_t slot = 0; slot < slots; slot++) {
         hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_relaxed);
         if (!region || region->mapped > 0) continue;
-        atomic_store_explicit(&spills[slot].region, NULL, memory_order_release);
         spill_records -= region->records;
+        acquire(&records_lock);
+        atomic_store_explicit(&spills[slot].region, NULL, memory_order_release);
         hak__os_unmap(region->supers, region->records); /* the hak_region lies within them */
+        pthread_mutex_unlock(&records_lock);
     }
 }
 
@@ -189,23 +201,28 @@ static bool is_mapped(const hak_region *region, const void *p)
     return (size_t)((const char *)p - hak__superslab_start(super)) < mapped;
 }
 
+/* The region of a slot, if `p` is mapped by it. Who asks need not own a block in it: what is not
+ * mapped of a region may be in others, which end at other times. */
+static hak_region *region_in(size_t slot, const void *p)
+{
+    acquire(&records_lock);
+    hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_acquire);
+    bool is_in = region && hak__region_contains(region, p) && is_mapped(region, p);
+    pthread_mutex_unlock(&records_lock);
+    return is_in ? region : NULL;
+}
+
 hak_region *hak__region_of(const void *p)
 {
     if (is_ready() && hak__region_contains(&hak__shared, p) && is_mapped(&hak__shared, p))
         return &hak__shared;
     size_t slots = atomic_load_explicit(&spill_slots, memory_order_acquire);
     for (size_t slot = 0; slot < slots; slot++) {
-        hak_region *region = atomic_load_explicit(&spills[slot].region, memory_order_acquire);
         uintptr_t base = atomic_load_explicit(&spills[slot].base, memory_order_relaxed);
         size_t size = atomic_load_explicit(&spills[slot].size, memory_order_relaxed);
-        if (!region || (uintptr_t)p - base >= size) continue;
-        /* The owner of `p` keeps its region alive. If the slot has changed hands,
-         * `p` is not in it. */
-        atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&spills[slot].region, memory_order_relaxed) == region &&
-            is_mapped(region, p)) {
-            return region;
-        }
+        if ((uintptr_t)p - base >= size) continue;
+        hak_region *region = region_in(slot, p);
+        if (region) return region;
     }
     return NULL;
 }

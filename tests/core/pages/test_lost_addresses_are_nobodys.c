@@ -2,6 +2,9 @@
  * map there is not taken for ours, and stays. Those that cannot be unmapped have no pages. */
 #include "scenario.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "pages/hugespace.h"
 #include "pages/mapping.h"
 
@@ -157,12 +160,55 @@ static void lost_blocks_are_no_moved_ones(void **state)
     support_in_child(lose_many_moved_blocks, NULL, 30);
 }
 
+/* ------------------------------------------------------------------ asked meanwhile */
+
+enum { REGIONS = 3000 };
+static _Atomic(char *) asked;
+static atomic_bool over;
+
+static void *ask_whose_it_is(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&over)) hak_owns(atomic_load(&asked));
+    return NULL;
+}
+
+/* A region for one block ends while another thread asks for an address in it that was never mapped,
+ * or is no longer. */
+static void ask_as_regions_end(void *context)
+{
+    (void)context;
+    take_places();
+    heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
+    REQUIRE(heap);
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, ask_whose_it_is, NULL) == 0);
+    for (size_t i = 0; i < REGIONS / support_scale() + REGIONS / 10; i++) {
+        char *block = hak_heap_alloc(heap, 20 * MIB);
+        REQUIRE(block && hak_heap_realloc(heap, block, 3 * MIB) == block);
+        REQUIRE(!hak_owns(block + 15 * MIB));
+        atomic_store(&asked, block + 15 * MIB);
+        hak_heap_free(heap, block);
+        hak_heap_trim(heap);
+    }
+    atomic_store(&over, true);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    hak_heap_destroy(heap);
+}
+
+static void addresses_may_be_asked_for_as_a_region_ends(void **state)
+{
+    (void)state;
+    support_in_child(ask_as_regions_end, NULL, 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_once_lost_are_nobodys),
         cmocka_unit_test(lost_blocks_are_no_moved_ones),
         cmocka_unit_test(what_is_not_unmapped_has_no_pages),
+        cmocka_unit_test(addresses_may_be_asked_for_as_a_region_ends),
     };
     return cmocka_run_group_tests(tests, refusing_setup, NULL);
 }
