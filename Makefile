@@ -7,6 +7,7 @@ PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
 DESTDIR    ?=
 B          := build
 VM         := $(abspath $(B)/vm)
@@ -21,6 +22,9 @@ export PATH := $(PATH):$(VM)/bin
 
 # A variable that asks a program for its value when it is first needed, and then keeps it.
 once = $(eval $(1) := $(2))$($(1))
+
+# $(1) as one word of the shell.
+quoted = '$(subst ','\'',$(1))'
 
 # The archiver that belongs to the compiler: make's own default knows no other machine's objects.
 ifeq ($(origin AR),default)
@@ -42,8 +46,16 @@ PIC     := -fPIC -fno-semantic-interposition
 FAT_LTO ?= yes
 LTO      = $(call once,LTO,$(if $(filter yes,$(FAT_LTO)),$(call accepted,-flto=auto -ffat-lto-objects)))
 
+# What everything is compiled with. Where that changes, everything is compiled anew, except by goals that
+# install: these copy what has been built.
+BUILT_WITH = $(CC) $(HAK_CFLAGS) $(FAT_LTO) $(LDFLAGS) $(BUILT_FOR)
+.PHONY: always
+$(B)/built-with: $(if $(filter-out install% uninstall,$(or $(MAKECMDGOALS),all)),always)
+	mkdir -p $(@D)
+	echo $(call quoted,$(BUILT_WITH)) | cmp -s - $@ || echo $(call quoted,$(BUILT_WITH)) >$@
+
 CORE    := $(wildcard core/*/*.c)
-HEADERS := $(wildcard core/*.h core/*/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h)
+HEADERS := $(wildcard core/*.h core/*/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h) $(B)/built-with
 
 ifndef V
 .SILENT:
@@ -114,8 +126,14 @@ include tests/tests.mk
 
 # ------------------------------------------------------------------ install and upkeep
 
-.PHONY: install install-core format lint clean
+.PHONY: install install-core uninstall format lint clean
 install: install-core install-lua install-python ## copy all to $(DESTDIR)$(PREFIX)
+
+# They are found by installing once more, into an empty folder.
+uninstall: ## remove the files that `make install` copies
+	staged=$$(mktemp -d) && $(MAKE) -s install DESTDIR="$$staged" && \
+		(cd "$$staged" && find . ! -type d) | while read -r file; do rm -f "$(DESTDIR)$${file#.}"; done; \
+		rm -rf "$$staged"
 
 # $(1): the file in scripts/, $(2): its name, $(3): commands of sed for it alone.
 define install_pc
@@ -136,6 +154,9 @@ install-core: core ## copy what `make core` builds
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(LIBDIR)/libhakmem.so.$(ABI)
 	ln -sf libhakmem.so.$(ABI) $(DESTDIR)$(LIBDIR)/libhakmem.so
 	$(call install_pc,hakmem.pc.in,hakmem.pc)
+	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
+	install -m 644 docs/man/hakmem.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 docs/man/hakmem.3 $(DESTDIR)$(MANDIR)/man3
 
 SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c \
 	tests/*/*.[ch] tests/core/*/*.[ch])

@@ -14,6 +14,7 @@ IN_THE_FOLDER := -fprofile-prefix-path=$(abspath $(B))
 
 FLAGS_fast     := -DHAK_FAST -DHAK_FAST_PROFILE=$(FAST_PROFILE)
 FLAGS_observe  := -DHAK_OBSERVE
+FLAGS_debug    := -DHAK_DEBUG -O1
 FLAGS_training := -DHAK_PGO -fprofile-generate=$(abspath $(B))/profile \
 	-fprofile-update=prefer-atomic $(IN_THE_FOLDER)
 # A profile that does not fit is an error; functions that the training has not met have none.
@@ -35,23 +36,21 @@ variant_parts         = libhakmem.a hakmem \
 	$(patsubst %,lua/%/hakmem.so,$(or $(VARIANT_LUA_$(1)),$(VARIANT_LUA))) \
 	$(addprefix bench/,random_mixed-hakmem lua_close lua_states)
 
-# Makes the variant $(2) in the folder $(1), which begins anew if the flags, or $(3), have changed. A
-# profile stays.
+# Makes the variant $(2) in the folder $(1); anew if the flags have changed, or $(3), a profile.
 define make_variant
-	mkdir -p $(B)/$(1)
-	echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) | cmp -s - $(B)/$(1)/flags || { \
-		find $(B)/$(1) -mindepth 1 -maxdepth 1 ! -name profile -exec rm -r {} + && \
-		echo '$(CC) $(PGO_FLAGS) $(FLAGS_$(2))' $(3) >$(B)/$(1)/flags; }
-	+$(MAKE) --no-print-directory B=$(B)/$(1) VM=$(VM) VARIANT=$(2) \
+	+$(MAKE) --no-print-directory B=$(B)/$(1) VM=$(VM) VARIANT=$(2) BUILT_FOR=$(3) \
 		$(addprefix $(B)/$(1)/,$(call variant_parts,$(2))) python
 endef
 
-.PHONY: fast observe pgo pgo-train
+.PHONY: fast observe debug pgo pgo-train
 fast: ## into build/fast: one profile, FAST_PROFILE=balanced, fixed at compile time
 	$(call make_variant,fast,fast)
 
 observe: ## into build/observe: counts on every call
 	$(call make_variant,observe,observe)
+
+debug: ## into build/debug: asserts the invariants of the heap, and aborts with a line where one is broken
+	+$(MAKE) --no-print-directory B=$(B)/debug VM=$(VM) VARIANT=debug libs modules python
 
 pgo: ## into build/pgo: guided by a profile of its execution, trained if there is none
 	$(PGO) compiler

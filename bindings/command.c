@@ -1,11 +1,4 @@
-/* The command `hakmem`: options and statistics of the allocator in this environment.
- *
- *     hakmem options
- *         every option: its variable, the value in effect, and the origin of that value
- *     hakmem stats
- *         the statistics of a process with one empty heap, as JSON
- *     hakmem version
- *         the version and the build */
+/* The command `hakmem`: options and statistics of the allocator in this environment; hakmem(1). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,12 +32,38 @@ static int tell_stats(void)
     return 0;
 }
 
+static int tell_version(void)
+{
+    return printf("%s (%s)\n", hak_version(), hak_build()) < 0;
+}
+
+static int help(void)
+{
+    return puts("usage: hakmem options|stats|version\n"
+                "\n"
+                "  options        every option: its variable, the value in effect and its origin\n"
+                "  stats          the statistics of a process with one empty heap, as JSON\n"
+                "  version        the version and the build; also --version\n"
+                "  --help, -h     this text\n"
+                "\n"
+                "hakmem(1) tells more of the command, hakmem(3) of the library.") < 0;
+}
+
+typedef struct command {
+    const char *name;
+    int (*run)(void);
+} command;
+
+static const command commands[] = {
+    {"options", tell_options},   {"stats", tell_stats}, {"version", tell_version},
+    {"--version", tell_version}, {"--help", help},      {"-h", help},
+};
+
 int main(int argc, char **argv)
 {
-    const char *what = argc == 2 ? argv[1] : "";
-    if (strcmp(what, "options") == 0) return tell_options();
-    if (strcmp(what, "stats") == 0) return tell_stats();
-    if (strcmp(what, "version") == 0) return printf("%s (%s)\n", hak_version(), hak_build()) < 0;
-    fprintf(stderr, "usage: %s options|stats|version\n", argv[0]);
+    for (size_t i = 0; argc == 2 && i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run();
+    }
+    fprintf(stderr, "usage: %s options|stats|version; --help tells more\n", argv[0]);
     return 2;
 }

@@ -60,6 +60,7 @@ valgrind
 strace
 curl
 time
+man-db
 '
 bench="$demo $luas $peers time"
 test="$demo $luas $peers $tools"

@@ -62,7 +62,8 @@ class Tools:
 
     def made(self):
         """The libraries, modules and programs in the build folder."""
-        files = (path for path in self.build.rglob("*") if path.is_file() and path.suffix != ".o")
+        files = (path for path in self.build.rglob("*") if path.is_file())
+        files = (path for path in files if path.suffix != ".o" and path.name != "built-with")
         return {str(path.relative_to(self.build)) for path in files}
 
 
@@ -149,6 +150,16 @@ def test_flags_and_tools_are_the_callers(tools):
         assert ("-Wl,--theirs" in call) == ("-c" not in call), call
 
 
+def test_changed_flags_compile_all_anew(tools):
+    first = results(tools.make("core")["cc"])
+    assert not results(tools.make("core")["cc"])
+    changed = results(tools.make("core", "CFLAGS=-DX='a b'")["cc"])
+    assert len(changed) == len(first) > 100
+    to = tools.build / "to"
+    assert not results(tools.make("install-core", f"DESTDIR={to}")["cc"])  # copies what there is
+    assert (to / "usr/local/lib/libhakmem.a").exists()
+
+
 LTO = "-flto=auto -ffat-lto-objects"
 
 
@@ -186,6 +197,8 @@ def test_folders_are_the_callers(tools):
         "opt/include/hakmem.h",
         "opt/include/hakmem_lua.h",
         "opt/include/hakmem_python.h",
+        "usr/share/man/man1/hakmem.1",
+        "usr/share/man/man3/hakmem.3",
         *(f"usr/lib/there/{name}" for name in (
             "libhakmem.a", "libhakmem_static.a", "libhakmem.so", f"libhakmem.so.{abi}",
             "libhakmem_lua5.4.a", "libhakmem_python3.11.a", "lua/5.4/hakmem.so",
@@ -202,6 +215,15 @@ def test_folders_are_the_callers(tools):
     texts = [path.read_text() for path in to.rglob("*.pc")]
     assert "libdir=${prefix}/lib/there" in texts[0]
     assert not any("-l:" in text or "@" in text for text in texts)
+
+
+def test_what_is_installed_can_be_removed(tools):
+    to = tools.build / "to"
+    tools.make("install", f"DESTDIR={to}")
+    (to / "usr/local/lib/theirs.a").touch()
+    assert (to / "usr/local/lib/lua/5.4/hakmem.so").exists()
+    tools.make("uninstall", f"DESTDIR={to}")
+    assert [path.name for path in to.rglob("*") if not path.is_dir()] == ["theirs.a"]
 
 
 def test_luajits_module_is_installed_where_that_of_lua_5_1_is_not(tools):

@@ -1,7 +1,10 @@
 """Every function, option and build is documented."""
 
+import os
 import re
+import subprocess
 
+import pytest
 from documents import DOCS, ROOT, blocks, run
 
 
@@ -52,6 +55,27 @@ def test_every_public_function_is_in_the_reference():
     assert functions
     for name in functions:
         assert f"`{name}" in text, name
+
+
+def test_the_manual_declares_functions_as_the_header_does():
+    header = re.sub(r"/\*.*?\*/", "", (ROOT / "core" / "hakmem.h").read_text(), flags=re.S)
+    header = " ".join(re.sub(r"HAK_API |HAK_ALLOC_ATTRIBUTES\(\d\) ", "", header).split())
+    page = (DOCS / "man" / "hakmem.3").read_text()
+    declared = re.findall(r'^\.BI "(.*)', page, re.MULTILINE)
+    assert len(declared) > 20
+    for line in declared:
+        assert "".join(line.replace('"', "").split()) in header.replace(" ", ""), line
+
+
+@pytest.mark.parametrize("page", ["hakmem.1", "hakmem.3"])
+def test_the_manual_can_be_read(page):
+    done = subprocess.run(
+        ["man", "--warnings", "-l", DOCS / "man" / page], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "MANWIDTH": "100", "LC_ALL": "C.UTF-8"},
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    for part in "NAME", "SYNOPSIS", "DESCRIPTION", "SEE ALSO":
+        assert part in done.stdout
 
 
 def test_every_function_for_python_hosts_is_in_the_guide():
