@@ -4,6 +4,7 @@ import re
 import subprocess
 from glob import glob
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -13,8 +14,27 @@ VERSION = re.search(
 ).group(1)
 
 
+# In one piece, so that what the linker inlines does not depend on where it would cut; with a compiler
+# that cannot, as it can.
+LTO = ["-flto", "-flto-partition=one"], ["-flto"], []
+
+
 class BuildWithSwig(build_ext):
-    """As setuptools does it, but SWIG's output stays out of the sources."""
+    """As setuptools does it, but SWIG's output stays out of the sources, and link-time optimization is
+    what the compiler and its linker take without a word."""
+
+    def takes(self, flags):
+        with TemporaryDirectory() as folder:
+            source = Path(folder, "a.c")
+            source.write_text("int main(void) { return 0; }\n")
+            command = [*self.compiler.compiler, "-Werror", *flags, str(source), "-o", f"{folder}/a"]
+            return subprocess.run(command, capture_output=True).returncode == 0
+
+    def build_extension(self, extension):
+        lto = next(flags for flags in LTO if self.takes(flags))
+        extension.extra_compile_args += lto
+        extension.extra_link_args += lto
+        super().build_extension(extension)
 
     def swig_sources(self, sources, extension):
         made = []
@@ -33,7 +53,7 @@ class BuildWithSwig(build_ext):
 
 
 # Slabs of 16 KiB, and the alignment: docs/design.md, "CPython".
-FLAGS = ["-DHAK_UNIT_SHIFT=14", "-falign-functions=32", "-std=gnu11", "-O2", "-flto"]
+FLAGS = ["-DHAK_UNIT_SHIFT=14", "-falign-functions=32", "-std=gnu11", "-O2"]
 FLAGS += ["-fvisibility=hidden", "-fno-semantic-interposition"]
 
 setup(
@@ -51,7 +71,7 @@ setup(
             + glob("bindings/python/*.[hi]"),
             include_dirs=["core", "bindings", "bindings/python"],
             extra_compile_args=FLAGS,
-            extra_link_args=["-flto", "-flto-partition=one", "-O2", "-pthread", "-Wl,-z,nodelete"]
+            extra_link_args=["-O2", "-pthread", "-Wl,-z,nodelete"]
             + ["-Wl,--version-script=bindings/module.map"],
             libraries=["dl"],
         )
