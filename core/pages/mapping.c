@@ -175,7 +175,6 @@ void hak__mapping_shorten(hak_superslab *super, size_t units)
 {
     size_t less = (super->units - units) << HAK_UNIT_SHIFT;
     if (!hak__os_unmap(end_of(super) - less, less)) return;
-    missing -= missing_of(super);
     set_units(super, units);
 }
 

@@ -17,8 +17,8 @@ hak_mapped hak__mapping_add(hak_superslab *super, size_t units);
 /* Maps more of a short superslab, up to its first `units`. */
 hak_mapped hak__mapping_grow(hak_superslab *super, size_t units);
 
-/* Makes a superslab short: unmaps all but its first `units`. Nobody uses the others. No change if
- * the OS refuses. */
+/* Makes a whole superslab short: unmaps all but its first `units`. Nobody uses the others. No
+ * change if the OS refuses. */
 void hak__mapping_shorten(hak_superslab *super, size_t units);
 
 /* Unmaps a superslab, which is not free yet. False, and no change, when the OS refuses. */

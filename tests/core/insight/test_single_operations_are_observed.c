@@ -73,6 +73,8 @@ static void aligned_hits(void *unused)
     REQUIRE(hak_heap_aligned_alloc(heap, 8192, 256)); /* whole pages */
     told = hak_heap_observations(heap);
     REQUIRE(told->hits == hits_before + 1 && told->misses == misses + 1);
+    for (size_t i = 0; i < 1000; i++) REQUIRE(hak_heap_aligned_alloc(heap, 128, 136));
+    REQUIRE(hak_heap_observations(heap)->misses > misses + 1); /* as slabs are used up */
     hak_heap_destroy(heap);
 }
 

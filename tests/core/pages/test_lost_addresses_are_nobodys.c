@@ -4,9 +4,13 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
 
+#include "heap/heap.h"
 #include "pages/hugespace.h"
 #include "pages/mapping.h"
+#include "pages/pack_purge.h"
 
 static hak_heap *heap;
 
@@ -131,10 +135,31 @@ static void free_where_nothing_is_unmapped(void *context)
     hak_heap_destroy(heap);
 }
 
+/* The same of a pack without a block. What is given back is told. */
+static void purge_a_pack_where_nothing_is_unmapped(void *context)
+{
+    (void)context;
+    struct rlimit limit = {support_status("VmSize:") + GIB, RLIM_INFINITY};
+    REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+    heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
+    char *block = hak_heap_alloc(heap, MIB);
+    REQUIRE(block);
+    memset(block, 1, MIB);
+    hak_heap_free(heap, block);
+    size_t before = support_stats(heap).footprint, resident = support_resident();
+    refuse = (plan){.kinds = 1u << MUNMAP, .from = 1, .until = SIZE_MAX};
+    size_t given = hak__packs_purge_some(&heap->pages, SIZE_MAX);
+    REQUIRE(refusals > 0);
+    REQUIRE_THAT(given >= MIB && given == before - support_stats(heap).footprint, "%zu", given);
+    REQUIRE(support_resident() + MIB / 2 < resident);
+    hak_heap_destroy(heap);
+}
+
 static void what_is_not_unmapped_has_no_pages(void **state)
 {
     (void)state;
     support_in_child(free_where_nothing_is_unmapped, NULL, 20);
+    support_in_child(purge_a_pack_where_nothing_is_unmapped, NULL, 20);
 }
 
 /* Blocks that have been moved and are lost are no mappings to be spared: others may unmap them. */

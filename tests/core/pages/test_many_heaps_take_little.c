@@ -124,9 +124,11 @@ static void take_over(void *unused)
         give(heap, blocks + left[i], ALL - left[i]);
         hak_heap_trim(heap);
         hak_heap_destroy(heap);
+        size_t committed = process().committed, mapped = space();
         heap = hak_heap_new(&options);
         take(heap, blocks, 1);
         REQUIRE_THAT(units_of(blocks[0]) == units[i], "%zu", units_of(blocks[0]));
+        REQUIRE(committed - process().committed == mapped - space());
         hak_heap_free(heap, blocks[0]);
         hak_heap_trim(heap);
     }

@@ -244,6 +244,39 @@ static void packed_blocks_grow_where_they_are(void **state)
     support_in_child(grow_in_place, NULL, 20);
 }
 
+/* A block that is to be zero takes pages of two others, of which the first has given its pages
+ * back, and a page that is in use further on. */
+static void zero_beside_others(void *context)
+{
+    (void)context;
+    enum { SIZE = 9 * 4096 + 500 };
+    set_space(GIB);
+    hak_heap *heap = hak_heap_new(&(hak_heap_options){.profile = "speed"});
+    char *before = packed_block(heap), *end = before + hak_heap_usable_size(heap, before),
+         *blocks[3];
+    REQUIRE(hak_heap_alloc(heap, 6 * PAGE - (uintptr_t)end % PAGE) == end);
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
+        memset(blocks[i], 1, SIZE);
+    }
+    size_t usable = hak_heap_usable_size(heap, blocks[0]);
+    REQUIRE((uintptr_t)blocks[0] % PAGE == 0);
+    REQUIRE(blocks[1] == blocks[0] + usable && blocks[2] == blocks[1] + usable);
+    hak_heap_free(heap, blocks[0]);
+    hak_heap_trim(heap);
+    hak_heap_free(heap, blocks[1]);
+    REQUIRE(hak_heap_zalloc(heap, 1, 2 * usable) == blocks[0]);
+    REQUIRE(support_zeros(blocks[0], 2 * usable) == 2 * usable);
+    for (size_t i = 0; i < SIZE; i++) REQUIRE_THAT(blocks[2][i] == 1, "byte %zu", i);
+    hak_heap_destroy(heap);
+}
+
+static void packed_blocks_are_zero_beside_others(void **state)
+{
+    (void)state;
+    support_in_child(zero_beside_others, NULL, 20);
+}
+
 /* ------------------------------------------------------------------ what is no block */
 
 enum { TWICE, INSIDE, AT_THE_RECORD, IN_A_GAP, REALLOC, SIZE, MISUSES };
@@ -288,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_blocks_are_as_all_others),
         cmocka_unit_test(packed_blocks_grow_where_they_are),
+        cmocka_unit_test(packed_blocks_are_zero_beside_others),
         cmocka_unit_test(what_is_no_block_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
