@@ -153,6 +153,29 @@ function TestPace:test_what_the_script_sets_meanwhile_holds()
     end]], "")
 end
 
+-- Near to the limit a cycle is done at once, however slow the script has set it.
+function TestPace:test_the_collector_hurries_near_to_the_limit()
+  if support.version ~= 5.1 or support.is_jit then return end
+  luaunit.assertEquals(support.run [[
+    local hakmem, support = require "hakmem", require "support"
+    hakmem.install { limit = 8 * 1024 * 1024 }
+    support.tune("pause", 1000) -- only the limit begins a cycle
+    local weak = setmetatable({ {} }, { __mode = "v" })
+    local live, set = nil, 1
+    local function fill(bytes)
+      while hakmem.stats().footprint < bytes and set == 1 do
+        support.tune("stepmul", 1)
+        for i = 1, 100 do live = { live } end -- no array, which grows by much at once
+        set = support.tune("stepmul", 1)
+      end
+    end
+    fill(7000000)
+    print(set > 1, weak[1] ~= nil)
+    set = 1
+    fill(8200000)
+    print(weak[1] == nil, hakmem.stats().refusals)]], "true\ttrue\ntrue\t0\n")
+end
+
 function TestPace:test_a_stopped_collector_stays_stopped()
   if support.version == 5.1 and not support.is_jit then return end -- 5.1 cannot tell
   luaunit.assertEquals(support.run [[

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "heap/check.h"
+#include "heap/held.h"
 #include "pages/pages.h"
 
 #define SLOTS 250
@@ -244,6 +245,35 @@ static void packed_blocks_grow_where_they_are(void **state)
     support_in_child(grow_in_place, NULL, 20);
 }
 
+/* A block that grows at a peak takes the place of holes in slabs, as others do that come. */
+static void grow_at_a_peak(void *context)
+{
+    (void)context;
+    enum { SMALL = 500, PIECE = 100 * 1024 };
+    set_space(GIB);
+    hak_heap *heap = hak_heap_new(
+        &(hak_heap_options){.settings = "retain_least=100m retain_busy=100m retain_part=0"});
+    char *block = packed_block(heap);
+    held all = hold(heap, 20000, SMALL);
+    thin_out(heap, &all, 12 * KIB / SMALL);
+    size_t peak = support_stats(heap).footprint_peak;
+    REQUIRE(support_stats(heap).footprint == peak);
+    for (size_t size = 50000; size < 10 * PIECE; size += PIECE) {
+        REQUIRE(hak_heap_realloc(heap, block, size) == block);
+        memset(block, 1, size);
+    }
+    REQUIRE_THAT(support_stats(heap).footprint_peak <= peak + 64 * KIB, "%zu, then %zu", peak,
+                 support_stats(heap).footprint_peak);
+    held_end(heap, &all, SMALL);
+    hak_heap_destroy(heap);
+}
+
+static void packed_blocks_grow_into_holes(void **state)
+{
+    (void)state;
+    support_in_child(grow_at_a_peak, NULL, 20);
+}
+
 /* A block that is to be zero takes pages of two others, of which the first has given its pages
  * back, and a page that is in use further on. */
 static void zero_beside_others(void *context)
@@ -321,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_blocks_are_as_all_others),
         cmocka_unit_test(packed_blocks_grow_where_they_are),
+        cmocka_unit_test(packed_blocks_grow_into_holes),
         cmocka_unit_test(packed_blocks_are_zero_beside_others),
         cmocka_unit_test(what_is_no_block_is_reported),
     };

@@ -109,10 +109,12 @@ void observed_below_a_hook(void)
 {
     install(NULL);
     hook();
+    CHECK(!hak_py_observe(false)); /* as it is */
     check_refused(true);
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
     CHECK(!hak_py_observe(true));
     hook();
+    CHECK(!hak_py_observe(true));
     check_refused(false);
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
     CHECK(!hak_py_observe(false));
