@@ -206,6 +206,13 @@ size_t support_mappings(void)
     return lines;
 }
 
+size_t support_others_space(void)
+{
+    hak_process_stats stats;
+    hak_process_stats_read(&stats);
+    return support_status("VmSize:") - stats.reserved;
+}
+
 /* ------------------------------------------------------------------ statistics */
 
 hak_stats support_stats(const hak_heap *heap)

@@ -101,6 +101,9 @@ size_t support_status(const char *field);
 /* Mappings in /proc/self/maps. */
 size_t support_mappings(void);
 
+/* Bytes of address space that the process has beside those that the statistics tell of. */
+size_t support_others_space(void);
+
 /* ------------------------------------------------------------------ statistics */
 
 hak_stats support_stats(const hak_heap *heap);

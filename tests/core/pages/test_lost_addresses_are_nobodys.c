@@ -22,14 +22,6 @@ static void begin(void)
     REQUIRE(heap);
 }
 
-/* Address space of the process beside what the statistics tell of. */
-static size_t others_space(void)
-{
-    hak_process_stats stats;
-    hak_process_stats_read(&stats);
-    return support_status("VmSize:") - stats.reserved;
-}
-
 /* A block of 30 MiB which cannot grow where it is: another is behind it in the heap, and others
  * have mapped what lies between. */
 static char *block_in_a_corner(size_t stamp)
@@ -86,7 +78,7 @@ static void lose_the_target(void *context)
     refuse.until = SIZE_MAX;
     refuse.late_refusal = refuse.no_claims = true;
     begin();
-    size_t others = others_space();
+    size_t others = support_others_space();
     for (size_t round = 0; round < 4; round++) {
         char *block = block_in_a_corner(round);
         last_target = NULL;
@@ -99,7 +91,7 @@ static void lose_the_target(void *context)
         hak_heap_trim(heap);
         REQUIRE(!hak_heap_owns(heap, last_target) && !hak_owns(last_target + 5 * MIB));
         support_check_live(heap, round + 1, (round + 1) * 3 * MIB);
-        size_t now = others_space();
+        size_t now = support_others_space();
         REQUIRE_THAT(now < others + MIB && others < now + MIB, "%zu KiB, then %zu", others / KIB,
                      now / KIB);
     }

@@ -25,7 +25,7 @@ typedef struct model {
     hak_heap *heaps[HEAPS];
     slot slots[HEAPS][SLOTS];
     support_random random;
-    size_t refused, packed;
+    size_t refused, packed, others; /* bytes of address space */
 } model;
 
 static void set_space(size_t bytes)
@@ -130,6 +130,9 @@ static void drop(model *m, hak_heap *heap, slot *s)
 
 static void check(const model *m)
 {
+    size_t others = support_others_space();
+    REQUIRE_THAT(others < m->others + MIB && m->others < others + MIB, "%zu KiB, then %zu",
+                 m->others / KIB, others / KIB);
     for (size_t h = 0; h < HEAPS; h++) {
         size_t blocks = 0, bytes = 0;
         for (size_t i = 0; i < SLOTS; i++) {
@@ -170,6 +173,7 @@ static void run(void *context)
     static model m;
     m.random = (support_random){support_seed() + of->limit};
     for (size_t h = 0; h < HEAPS; h++) REQUIRE(m.heaps[h] = hak_heap_new(NULL));
+    m.others = support_others_space();
     set_space(of->limit);
     size_t operations = support_scaled(OPERATIONS);
     for (size_t time = 0; time < operations; time++) {

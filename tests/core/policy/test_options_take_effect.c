@@ -314,6 +314,8 @@ static void what_holds_for_the_process(void *context)
     setenv("HAKMEM_PREWARM", "3m", 1);
     REQUIRE(hak__options_trace() == 77);
     REQUIRE(hak__options_prewarm() == 3 * MIB);
+    hak_heap *heap = hak_heap_new(NULL);
+    REQUIRE(heap && support_stats(heap).retained == 3 * MIB);
 }
 
 static void variables_are_read_once_and_refine(void **state)
