@@ -37,7 +37,7 @@ CT_THREADED  := test_heaps_are_independent test_pages_wait test_reaper_is_in_nob
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
 # sizes of the released one.
-CT_FOR_CPYTHON := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
+CT_FOR_CPYTHON := test_blocks_are_visited test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
 	test_grace_lifts_the_limit test_growing_blocks_take_pages_over test_heaps_are_small \
 	test_holes_are_given_back test_kinds_are_counted test_limit_can_be_changed \
 	test_limit_holds test_limited_space_is_filled test_lost_addresses_are_nobodys \
