@@ -83,13 +83,13 @@ class Tree:
         return self.saved / path.relative_to(self.built)
 
     def restore(self) -> None:
-        for path, stamp in self._files():
-            if path not in self.stamps:
-                path.unlink()
-            elif self.stamps[path] != stamp:
+        now = dict(self._files())
+        for path in now.keys() | self.stamps.keys():
+            if now.get(path) == self.stamps.get(path):
+                continue
+            path.unlink(missing_ok=True)  # not written over: a mutant may have left it running
+            if path in self.stamps:
                 shutil.copy2(self.original(path), path)
-        for path in self.stamps.keys() - dict(self._files()).keys():
-            shutil.copy2(self.original(path), path)
         self.stamps = dict(self._files())
 
     def write(self, file: str, source: str, stamp: Optional[int] = None) -> None:
