@@ -200,6 +200,24 @@ static void no_more_blocks_are_lost_than_colours_take(void **state)
     }
 }
 
+/* How many blocks begin, and how many end, within so many bytes: by their offsets, and by division. */
+static void blocks_are_numbered_as_they_lie(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {16, 32, 64, 128, 512, 1024};
+    for (size_t s = 0; s < 2 * COUNT(sizes); s++) {
+        hak_unit slab = {.block_size = sizes[s / 2], .has_gaps = s % 2};
+        size_t begun = 0, ended = 0;
+        for (size_t bytes = 0; bytes < 3 * HAK_PERIOD; bytes++) {
+            begun += bytes > hak__layout_offset(&slab, begun);
+            ended += bytes >= hak__layout_offset(&slab, ended) + slab.block_size;
+            REQUIRE_THAT(hak__layout_begin_within(&slab, bytes) == begun &&
+                             hak__layout_end_within(&slab, bytes) == ended,
+                         "%zu bytes, blocks of %u", bytes, slab.block_size);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +227,7 @@ int main(void)
         cmocka_unit_test(colours_keep_the_alignment),
         cmocka_unit_test(scattered_slabs_lie_in_pieces_in_turn),
         cmocka_unit_test(gaps_follow_groups_of_blocks),
+        cmocka_unit_test(blocks_are_numbered_as_they_lie),
         cmocka_unit_test(no_more_blocks_are_lost_than_colours_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
