@@ -35,9 +35,8 @@ HAK_API void *hak_lua_alloc_kinds(void *ud, void *block, size_t old_size, size_t
 
 /* Makes a state in its own heap. `options` may be NULL; a granularity of 0 means 8 here. The
  * panic and warning functions are those of luaL_newstate. NULL with errno EINVAL, ENOTSUP or
- * ENOMEM as hak_heap_new; ENOMEM also if the limit is too small for an empty state, ENOTSUP also for
- * LuaJIT without GC64. Any thread
- * may call it. */
+ * ENOMEM as hak_heap_new; ENOMEM also if the limit is too small for an empty state, ENOTSUP also
+ * for LuaJIT without GC64. Any thread may call it. */
 HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
 
 /* Closes a state. Pending to-be-closed variables and all finalizers run, as in lua_close. Then the
@@ -45,9 +44,9 @@ HAK_API lua_State *hak_lua_newstate(const hak_heap_options *options);
  * from hak_lua_newstate.
  *
  * lua_close does the whole work for other states, for LuaJIT (it has machine code to unmap), if a
- * finalizer makes the collector work, and in 5.5 if there may be external strings, whose own functions
- * must be called. (lua_close on a state from hak_lua_newstate works too and
- * leaks nothing; it is slower.) */
+ * finalizer makes the collector work, and in 5.5 if there may be external strings, whose own
+ * functions must be called. (lua_close on a state from hak_lua_newstate works too and leaks
+ * nothing; it is slower.) */
 HAK_API void hak_lua_close(lua_State *L);
 
 /* Makes a new heap the allocator of a running state, whatever its allocator was. Existing blocks

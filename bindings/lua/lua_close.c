@@ -252,7 +252,8 @@ void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter, void *frame)
     hak_heap *heap = adapter->heap;
     bool in_place = heap_in_place(L) == heap;
     if (adapter->leave && in_place && at_usual_depth(adapter, frame) &&
-        nothing_left_to_finalize(L) && !hak__lua_may_have_external(&hak__lua_vm()->external, heap))
+        nothing_left_to_finalize(L) &&
+        !hak__lua_may_have_external(&hak__lua_vm()->external, heap, hak__lua_is_ours))
         longjmp(*adapter->leave, 1);
     adapter->mark = NULL;
     adapter->end = end;

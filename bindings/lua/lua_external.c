@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua_observed.h"
-
 #if LUA_VERSION_NUM >= 505
 
 /* How a string begins: the second word has the type, and in another byte which kind of string it
@@ -70,6 +68,7 @@ hak_lua_external hak__lua_ask_external(void)
 typedef struct search {
     const hak_lua_external *external;
     const hak_heap *heap;
+    bool (*is_ours)(lua_Alloc function);
 } search;
 
 /* Whether a block is no such string, or one whose bytes lie in the heap. */
@@ -84,13 +83,15 @@ static bool is_harmless(void *context, const void *block)
         return true;
     memcpy(&function, string + of->external->function_at, sizeof function);
     memcpy(&ud, string + of->external->function_at + sizeof function, sizeof ud);
-    return hak__lua_is_ours(function) && ud == of->heap;
+    return of->is_ours(function) && ud == of->heap;
 }
 
-bool hak__lua_may_have_external(const hak_lua_external *external, const hak_heap *heap)
+bool hak__lua_may_have_external(const hak_lua_external *external, const hak_heap *heap,
+                                bool (*is_ours)(lua_Alloc function))
 {
+    search of = {external, heap, is_ours};
     if (external->size == 0 || external->size > HAK_SMALL_MAX) return true;
-    return !hak__heap_each_block(heap, external->size, is_harmless, &(search){external, heap});
+    return !hak__heap_each_block(heap, external->size, is_harmless, &of);
 }
 
 #else
@@ -100,9 +101,10 @@ hak_lua_external hak__lua_ask_external(void)
     return (hak_lua_external){0};
 }
 
-bool hak__lua_may_have_external(const hak_lua_external *external, const hak_heap *heap)
+bool hak__lua_may_have_external(const hak_lua_external *external, const hak_heap *heap,
+                                bool (*is_ours)(lua_Alloc function))
 {
-    (void)external, (void)heap;
+    (void)external, (void)heap, (void)is_ours;
     return false;
 }
 

@@ -3,6 +3,7 @@
 #ifndef HAK_LUA_EXTERNAL_H
 #define HAK_LUA_EXTERNAL_H
 
+#include <lua.h>
 #include <stdbool.h>
 
 #include "heap/heap.h"
@@ -17,8 +18,9 @@ typedef struct hak_lua_external {
 /* Asks a fresh state. */
 hak_lua_external hak__lua_ask_external(void);
 
-/* Whether strings may live in a heap whose bytes another function than ours frees. Reads all blocks
- * of the size of such a string. */
-bool hak__lua_may_have_external(const hak_lua_external *external, const hak_heap *heap);
+/* Whether strings may live in a heap whose bytes another function than ours frees: `is_ours` tells.
+ * Reads all blocks of the size of such a string. */
+bool hak__lua_may_have_external(const hak_lua_external *external, const hak_heap *heap,
+                                bool (*is_ours)(lua_Alloc function));
 
 #endif

@@ -1,6 +1,6 @@
-/* Included by all sources of a module, before lua.h: functions of Lua's API that some versions have and
- * others not. They are weak, so that every version can load a module, which then says for which version
- * it was built (lua_control.c), instead of the loader's "undefined symbol". */
+/* Included by all sources of a module, before lua.h: functions of Lua's API that some versions have
+ * and others not. They are weak, so that every version can load a module, which then says for which
+ * version it was built (lua_control.c), instead of the loader's "undefined symbol". */
 #ifndef HAK_LUA_WEAK_H
 #define HAK_LUA_WEAK_H
 

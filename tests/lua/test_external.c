@@ -83,8 +83,8 @@ static void one_from_a_finalizer_ends_too(void **unused)
 }
 
 /* The string library makes such strings of long results. Their bytes are the heap's. */
-static const char *const long_results =
-    "long = {} for i = 1, 50 do long[i] = ('text'):rep(1000) .. i .. table.concat({i, long[i - 1]}) end";
+static const char *const long_results = "long = {} for i = 1, 50 do long[i] = ('text'):rep(1000) "
+                                        ".. i .. table.concat({i, long[i - 1]}) end";
 
 static size_t live_after(lua_State *L)
 {
@@ -125,7 +125,8 @@ static void strings_survive_an_exchange_of_the_function(void **unused)
         run(L, "second = long long = nil");
         assert_true(hak_lua_observe(L, true));
         run(L, long_results);
-        run(L, "third = long long = nil first[1] = nil second[1] = nil third[1] = nil collectgarbage()");
+        run(L, "third = long long = nil first[1] = nil second[1] = nil third[1] = nil "
+               "collectgarbage()");
         const hak_observations *told = hak_heap_observations(hak_lua_heap(L));
         assert_non_null(told);
         assert_true(hak_lua_observe(L, false));

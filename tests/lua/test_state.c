@@ -149,10 +149,11 @@ static void the_panic_function_is_the_same(void **unused)
 static void errors_in_finalizers_are_reported_the_same(void **unused)
 {
     (void)unused;
-    const char *const code = "if newproxy then\n"
-                             "    getmetatable(newproxy(true)).__gc = function() error('boom') end\n"
-                             "    pcall(collectgarbage) pcall(collectgarbage)\n"
-                             "end";
+    const char *const code =
+        "if newproxy then\n"
+        "    getmetatable(newproxy(true)).__gc = function() error('boom') end\n"
+        "    pcall(collectgarbage) pcall(collectgarbage)\n"
+        "end";
     lua_State *L = make_stock();
     lua_getfield(L, LUA_REGISTRYINDEX, "_VMEVENTS");
     bool reports = IS_LUAJIT && !lua_isnil(L, -1);
@@ -165,8 +166,9 @@ static void warnings_are_the_same(void **unused)
 {
     (void)unused;
     assert_tells_the_same("if warn then warn('one') end", LUA_VERSION_NUM >= 505 ? "one" : "");
-    assert_tells_the_same("if warn then warn('@on') warn('two', ' parts') warn('@off') warn('no') end",
-                          SINCE_54 ? "two parts" : "");
+    assert_tells_the_same(
+        "if warn then warn('@on') warn('two', ' parts') warn('@off') warn('no') end",
+        SINCE_54 ? "two parts" : "");
 }
 
 /* ------------------------------------------------------------------ limits, seen from C */

@@ -200,7 +200,8 @@ static void no_more_blocks_are_lost_than_colours_take(void **state)
     }
 }
 
-/* How many blocks begin, and how many end, within so many bytes: by their offsets, and by division. */
+/* How many blocks begin, and how many end, within so many bytes: by their offsets, and by division.
+ */
 static void blocks_are_numbered_as_they_lie(void **state)
 {
     (void)state;
