@@ -75,6 +75,7 @@ test: deps ## all tests
 bench: ## measure everything (more than an hour): the tables of the README
 	scripts/deps.sh bench
 	scripts/vms.sh $(VM)
+	$(MAKE) --no-print-directory peers
 	$(MAKE) --no-print-directory everything
 	bench/hakbench run $(SUITES) --python $(PYTHON)
 

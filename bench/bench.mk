@@ -1,10 +1,14 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
 SUITES := random-mixed lua luajit lua-close lua-states python-churn python burst lua-burst whole-heap
+# What the predecessor's runner compares with.
 PEERS := mimalloc jemalloc tcmalloc system
-MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null $(PEERS))
-.PHONY: bench-programs
-bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/whole_heap
+MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null system)
+.PHONY: peers bench-programs peer-programs
+bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/whole_heap peer-programs
+
+peers: ## allocators to compare with that Debian may not have, into build/peers
+	scripts/peers.sh $(B)/peers
 
 # All variants of a program are compiled alike; hakmem's is linked with its static library, each
 # peer's as the distribution ships it.
@@ -18,10 +22,20 @@ $(B)/bench/random_mixed-null: bench/random_mixed.c
 	mkdir -p $(@D); $(call say,BENCH)
 	$(CC) $(BENCH_CFLAGS) -DNULL_FLOOR -DALLOCATOR='"null"' $< -o $@
 
-peer_library = $(filter-out -lsystem,-l$(patsubst tcmalloc,tcmalloc_minimal,$(1)))
-$(PEERS:%=$(B)/bench/random_mixed-%): $(B)/bench/random_mixed-%: bench/random_mixed.c
+$(B)/bench/random_mixed-system: bench/random_mixed.c
 	mkdir -p $(@D); $(call say,BENCH)
-	$(CC) $(BENCH_CFLAGS) -DALLOCATOR='"$*"' $< -o $@ -Wl,--no-as-needed $(call peer_library,$*)
+	$(CC) $(BENCH_CFLAGS) -DALLOCATOR='"system"' $< -o $@
+
+# Linked with the very file, for which no headers are needed.
+peer-programs:
+	mkdir -p $(B)/bench
+	bench/hakbench peers | while read -r name file version; do \
+		program=$(B)/bench/random_mixed-$$name; \
+		[ $$program -nt bench/random_mixed.c ] && [ $$program -nt $$file ] && continue; \
+		printf '  %-8s %s\n' BENCH $$program; \
+		$(CC) $(BENCH_CFLAGS) -DALLOCATOR="\"$$name\"" bench/random_mixed.c -o $$program \
+			-Wl,--no-as-needed,-rpath,$$(dirname $$file) $$file || exit 1; \
+	done
 
 $(B)/bench/whole_heap: bench/whole_heap.c $(B)/libhakmem.a
 	mkdir -p $(@D); $(call say,BENCH)

@@ -37,11 +37,8 @@ python3-pip
 '
 peers='
 libmimalloc3|libmimalloc2.0
-libmimalloc-dev
 libjemalloc2
-libjemalloc-dev
 libtcmalloc-minimal4t64|libtcmalloc-minimal4
-libgoogle-perftools-dev
 '
 # nginx and its Lua module, which tests/docs runs, are not among them: the module wants OpenResty's LuaJIT,
 # for which apt would remove the one that is above. The test unpacks them in build/nginx.
@@ -62,7 +59,13 @@ curl
 time
 man-db
 '
-bench="$demo $luas $peers time"
+# What scripts/peers.sh builds the others with.
+made='
+g++
+cmake
+cargo|cargo-web
+'
+bench="$demo $luas $peers $made time"
 test="$demo $luas $peers $tools"
 page=chromium
 format=clang-format

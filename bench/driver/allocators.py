@@ -1,28 +1,8 @@
-"""The allocators that can be compared, and where each comes from."""
+"""The allocators that can be compared."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Optional
-
-from . import child
-
-
-@dataclass(frozen=True)
-class Library:
-    """A peer as Debian ships it."""
-
-    soname: str
-    package: str
-
-
-LIBRARIES = {
-    "mimalloc": Library("libmimalloc.so.2", "libmimalloc2.0"),
-    "jemalloc": Library("libjemalloc.so.2", "libjemalloc2"),
-    "tcmalloc": Library("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
-}
+from .peers import LIBRARIES
 
 HAKMEM = "hakmem"
 
@@ -47,8 +27,6 @@ SYSTEM = "system"
 # The best peer of a suite is the best one of these.
 PEERS = (*LIBRARIES, SYSTEM)
 
-READ_MAPS = ("cat", "/proc/self/maps")
-
 ALL = (*PROFILES, *VARIANTS, *PEERS, "lua-default", "pymalloc", "null")
 
 
@@ -70,32 +48,3 @@ def profile_of(allocator: str, chosen: str) -> str:
 def how_to_build(allocator: str) -> str:
     """The command that builds a hakmem, or the programs linked with a peer."""
     return VARIANTS.get(allocator, "make")
-
-
-@lru_cache(maxsize=None)
-def mapped_path(library: Library, reader: tuple[str, ...]) -> Optional[str]:
-    """The file that the dynamic linker maps for a preloaded library, or None.
-
-    `reader` is a command that prints its own /proc/self/maps. So the linker itself
-    is asked, whatever the architecture. A library it cannot load is only a warning
-    to it: the program would run on, with the wrong allocator.
-    """
-    environment = child.clean_environment(LD_PRELOAD=library.soname)
-    for line in child.run(list(reader), environment).stdout.splitlines():
-        path = line.split(maxsplit=5)[-1]
-        if Path(path).name.startswith(library.soname):
-            return path
-    return None
-
-
-def missing_library(
-    allocator: str, reader: tuple[str, ...] = READ_MAPS
-) -> Optional[str]:
-    """Why a peer's library cannot be used here, or None when it can."""
-    library = LIBRARIES[allocator]
-    if mapped_path(library, reader):
-        return None
-    return (
-        f"{allocator} needs {library.soname}: install the Debian package "
-        f"{library.package}"
-    )

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from .allocators import LIBRARIES
+from . import peers
 from .builds import cautions
 from .plan import Comparison
 from .settings import ROOT, Settings, allowed_cpus, withheld_variables
 
-PACKAGES = (*(library.package for library in LIBRARIES.values()), "libc6", "lua5.4")
+PACKAGES = ("libc6", "lua5.4", "luajit")
 
 
 def collect(settings: Settings, comparisons: Sequence[Comparison]) -> dict[str, Any]:
@@ -85,6 +85,7 @@ def versions() -> dict[str, Any]:
     """What was compared and what built it; an uninstalled package is None."""
     return {
         "hakmem": hakmem_version(),
+        "peers": peers.versions(peers.LIBRARIES),
         "packages": {name: package_version(name) for name in PACKAGES},
         "compiler": first_line(output("cc", "--version")),
         "python": platform.python_version(),

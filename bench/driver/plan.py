@@ -1,7 +1,8 @@
 """Turns the names asked for into comparisons, or says what is wrong with them.
 
 All is checked before anything runs: a long session must not end on a typing error
-in its last suite, and a peer that is missing must not become a silent gap.
+in its last suite. A peer that was named must be there; one that was not is left out
+if it is not here, and the tables say so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Optional
 
 from .builds import PROFILES
 from .errors import MissingError, UsageError
+from .peers import LIBRARIES
 from .settings import Settings, allowed_cpus
 from .suite import Suite
 from .suites import SUITES
@@ -25,6 +27,7 @@ class Comparison:
     cases: list[str]
     allocators: list[str]
     runs: int
+    left_out: dict[str, str]  # peers that nobody named and that are not here, and why
 
 
 def comparisons(
@@ -59,12 +62,22 @@ def comparisons(
                 f"none of the cases asked for is in the suite {suite.name}; "
                 f"it has: {', '.join(known_cases[suite.name])}"
             )
-        suite_allocators = unique(allocators or suite.allocators)
+        left_out = {} if allocators else missing_peers(suite)
+        suite_allocators = [
+            name for name in unique(allocators or suite.allocators) if name not in left_out
+        ]
+        suite_runs = runs or suite.default_runs
         planned.append(
-            Comparison(suite, suite_cases, suite_allocators, runs or suite.default_runs)
+            Comparison(suite, suite_cases, suite_allocators, suite_runs, left_out)
         )
     check_presence(planned)
     return planned
+
+
+def missing_peers(suite: Suite) -> dict[str, str]:
+    """{peer: why it is not here}, of those that a suite compares unless told otherwise."""
+    reasons = {name: suite.missing(name) for name in suite.allocators if name in LIBRARIES}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def unique(names: Sequence[str]) -> list[str]:

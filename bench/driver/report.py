@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
+from . import peers
 from .allocators import OBSERVE
 from .builds import cautions
 from .metrics import Metric
@@ -40,6 +41,10 @@ def heading(comparison: Comparison, settings: Settings) -> str:
         f"medians of {comparison.runs} runs{quick}, pinned to processor "
         f"{settings.cpu}, HAKMEM_PROFILE={settings.profile}{default}",
     ]
+    versions = peers.versions(comparison.allocators)
+    if versions:
+        lines.append("peers: " + ", ".join(f"{name} {at}" for name, at in versions.items()))
+    lines += [f"left out: {reason}" for reason in comparison.left_out.values()]
     withheld = withheld_variables()
     if withheld:
         lines.append("not passed on from the environment: " + ", ".join(withheld))

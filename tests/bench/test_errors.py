@@ -10,7 +10,7 @@ import pytest
     ("arguments", "told"),
     [
         (["random-mxied"], ["suite 'random-mxied'", "random-mixed", "lua"]),
-        (["random-mixed", "--allocators", "foo"], ["'foo'", "hakmem", "tcmalloc"]),
+        (["random-mixed", "--allocators", "foo"], ["'foo'", "hakmem", "snmalloc"]),
         (["random-mixed", "--allocators", "pymalloc"], ["no Python", "mimalloc"]),
         (["random-mixed", "--cases", "ws5"], ["case 'ws5'", "ws400, ws4000"]),
         (["random-mixed", "--cpu", "9999"], ["processor '9999'", "accepted: 0"]),
@@ -30,19 +30,44 @@ def test_what_does_not_exist_is_a_usage_error_that_lists_what_does(
         assert part in stderr
 
 
-def test_a_missing_peer_is_told_by_its_debian_package(build, tmp_path):
-    build.all_programs()
+def blind(build, tmp_path):
+    """A PATH in which no preloaded library is ever seen. The driver looks for it in what
+    `cat /proc/self/maps` prints."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    # The driver looks for a preloaded library in what `cat /proc/self/maps` prints.
     build.script(tools / "cat", "exit 0")
+    return f"{tools}:/usr/bin:/bin"
+
+
+PEERS = {
+    "mimalloc": "install the Debian package libmimalloc2.0",
+    "mimalloc3": "run `make peers`",
+    "jemalloc": "install the Debian package libjemalloc2",
+    "tcmalloc": "install the Debian package libtcmalloc-minimal4",
+    "snmalloc": "run `make peers`",
+}
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_a_peer_that_was_named_must_be_there(build, tmp_path, peer):
+    build.all_programs()
     status, stdout, stderr = build.hakbench(
-        "run", "random-mixed", PATH=f"{tools}:/usr/bin:/bin"
+        "run", "random-mixed", "--allocators", f"hakmem,{peer}", PATH=blind(build, tmp_path)
     )
     assert status == 1
     assert not stdout
-    for package in ("libmimalloc2.0", "libjemalloc2", "libtcmalloc-minimal4"):
-        assert f"install the Debian package {package}" in stderr
+    assert f"{peer} is not here: {PEERS[peer]}" in stderr
+
+
+def test_peers_that_nobody_named_may_be_missing_and_the_tables_say_so(build, tmp_path):
+    build.all_programs()
+    status, stdout, _ = build.hakbench(
+        "run", "random-mixed", "--cases", "ws400", "--runs", "1", PATH=blind(build, tmp_path)
+    )
+    assert status == 0
+    for peer, remedy in PEERS.items():
+        assert f"left out: {peer} is not here: {remedy}" in stdout
+    assert {words[0] for words in build.logged()} == {"hakmem", "system", "null"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import pytest
 from driver import child
-from driver.allocators import LIBRARIES
+from driver.peers import LIBRARIES
 from driver.errors import DriverError, UsageError
 from driver.plan import check_allocators
 from driver.settings import ROOT, Settings

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from typing import Optional
 
-from ..allocators import HAKMEM, LIBRARIES, SYSTEM
+from ..allocators import HAKMEM, SYSTEM
 from ..child import Outcome
 from ..metrics import AFTER_RSS, OVER_LIVE, PEAK_RSS, TIME
+from ..peers import LIBRARIES
 from ..settings import ROOT
 from .lua import LuaSuite
 from .python import PythonSuite

@@ -8,18 +8,9 @@ from pathlib import Path
 from typing import Optional
 
 from .. import builds, child
-from ..allocators import (
-    HAKMEM,
-    LIBRARIES,
-    PGO,
-    PROFILES,
-    VARIANTS,
-    how_to_build,
-    is_installed,
-    mapped_path,
-    missing_library,
-)
+from ..allocators import HAKMEM, PGO, PROFILES, VARIANTS, how_to_build, is_installed
 from ..errors import MissingError, SampleError
+from ..peers import LIBRARIES, mapped_path, missing_library
 from ..settings import ROOT
 from .program import ProgramSuite
 
@@ -140,7 +131,7 @@ class LuaSuite(ProgramSuite):
     def environment(self, allocator: str) -> dict[str, str]:
         environment = super().environment(allocator)
         if allocator in LIBRARIES:
-            library = mapped_path(LIBRARIES[allocator], self.map_reader)
+            library = mapped_path(allocator, self.map_reader)
             environment["LD_PRELOAD"] = str(library)
         if is_installed(allocator):
             environment["LUA_CPATH"] = f"{self.modules(allocator)}/?.so;;"

@@ -10,19 +10,11 @@ from pathlib import Path
 from typing import Optional
 
 from .. import builds
-from ..allocators import (
-    BUILDS,
-    HAKMEM,
-    LIBRARIES,
-    READ_MAPS,
-    how_to_build,
-    is_installed,
-    mapped_path,
-    missing_library,
-)
+from ..allocators import BUILDS, HAKMEM, how_to_build, is_installed
 from ..child import Outcome
 from ..errors import SampleError
 from ..metrics import CLOSE_TIME
+from ..peers import LIBRARIES, mapped_path, missing_library
 from ..suite import Suite
 
 MIB = 200
@@ -84,7 +76,7 @@ class LuaCloseSuite(Suite):
     def environment(self, allocator: str) -> dict[str, str]:
         environment = super().environment(allocator)
         if allocator in LIBRARIES:
-            environment["LD_PRELOAD"] = str(mapped_path(LIBRARIES[allocator], READ_MAPS))
+            environment["LD_PRELOAD"] = str(mapped_path(allocator))
         return environment
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:

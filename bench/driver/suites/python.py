@@ -10,17 +10,15 @@ from typing import Optional
 
 from .. import builds, child
 from ..allocators import (
-    LIBRARIES,
     PROFILES,
     SYSTEM,
     VARIANTS,
     how_to_build,
     is_hakmem,
     is_installed,
-    mapped_path,
-    missing_library,
 )
 from ..errors import MissingError, SampleError
+from ..peers import LIBRARIES, mapped_path, missing_library
 from ..settings import ROOT
 from ..suite import Suite
 from .program import ProgramSuite
@@ -108,7 +106,7 @@ class PythonSuite(Suite):
         if allocator in (SYSTEM, *LIBRARIES):
             environment["PYTHONMALLOC"] = "malloc"
         if allocator in LIBRARIES:
-            library = mapped_path(LIBRARIES[allocator], self.map_reader)
+            library = mapped_path(allocator, self.map_reader)
             environment["LD_PRELOAD"] = str(library)
         if is_hakmem(allocator):
             environment["PYTHONPATH"] = str(self.package(allocator))

@@ -7,24 +7,17 @@ the standard one has random_mixed-hakmem in its own folder.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Optional
 
 from .. import builds, child
-from ..allocators import (
-    BUILDS,
-    HAKMEM,
-    LIBRARIES,
-    PEERS,
-    VARIANTS,
-    how_to_build,
-    is_installed,
-    missing_library,
-)
+from ..allocators import BUILDS, HAKMEM, PEERS, VARIANTS, how_to_build, is_installed
 from ..child import Outcome
 from ..errors import SampleError
 from ..metrics import OS_CALLS, OS_CALLS_WARM, PEAK_RSS, THROUGHPUT
+from ..peers import LIBRARIES, missing_library
 from ..suite import Suite
 
 OPERATIONS = 20_000_000
@@ -112,7 +105,7 @@ def wrong_linkage(allocator: str, program: Path) -> Optional[str]:
         linked = child.run(["ldd", str(program)], child.clean_environment()).stdout
     except SampleError:
         return None
-    found = [peer for peer, library in LIBRARIES.items() if library.soname in linked]
+    found = [name for name, library in LIBRARIES.items() if re.search(library.names, linked)]
     expected = [allocator] if allocator in LIBRARIES else []
     if found == expected:
         return None
