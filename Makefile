@@ -114,10 +114,10 @@ $(B)/libhakmem.a: $(CORE:%.c=$(B)/static/%.o)
 	$(call say,AR); rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o)
+$(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o) bindings/library.map
 	$(call say,LINK)
-	$(CC) $(HAK_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libhakmem.so.$(ABI) -Wl,-z,nodelete $^ -o $@ \
-		-pthread
+	$(CC) $(HAK_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libhakmem.so.$(ABI) -Wl,-z,nodelete \
+		-Wl,--version-script=bindings/library.map $(filter %.o,$^) -o $@ -pthread
 
 include variants.mk
 include bindings/lua/lua.mk

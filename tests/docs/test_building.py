@@ -181,6 +181,16 @@ def test_a_module_is_made_without_flags_that_the_compiler_has_not(tools):
     assert "-flto-partition=one" in str(results(tools.make("lua5.4")["cc"]))
 
 
+def test_the_shared_library_exports_the_interface_only_under_its_number():
+    number = re.search(r"define HAK_ABI (\d+)", (ROOT / "core/hakmem.h").read_text())[1]
+    command = ["nm", "-D", "--defined-only", "--with-symbol-versions", BUILD / "libhakmem.so"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    names = {line.split()[2] for line in told.splitlines()} - {f"HAKMEM_{number}"}
+    header = re.sub(r"/\*.*?\*/", "", (ROOT / "core/hakmem.h").read_text(), flags=re.S)
+    declared = set(re.findall(r"\b(hak_\w+)\(", header))
+    assert names == {f"{name}@@HAKMEM_{number}" for name in declared}
+
+
 # ------------------------------------------------------------------ installing
 
 
