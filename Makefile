@@ -159,6 +159,10 @@ install-core: core ## copy what `make core` builds
 	install -m 644 docs/man/hakmem.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 docs/man/hakmem.3 $(DESTDIR)$(MANDIR)/man3
 
+.PHONY: amalgamation
+amalgamation: ## the core as one source file and its header, into build/amalgamation
+	python3 scripts/amalgamate.py $(B)/amalgamation
+
 SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c \
 	tests/*/*.[ch] tests/core/*/*.[ch])
 format: ## lay the C sources out by clang-format

@@ -191,6 +191,38 @@ def test_the_shared_library_exports_the_interface_only_under_its_number():
     assert names == {f"{name}@@HAKMEM_{number}" for name in declared}
 
 
+PROGRAM = """
+#include "hakmem.h"
+#include <string.h>
+int main(void)
+{
+    hak_heap *heap = hak_heap_new(NULL);
+    char *text = hak_heap_alloc(heap, 100), *large = hak_heap_zalloc(heap, 1, 5000000);
+    if (!text || !large || large[4999999]) return 1;
+    strcpy(text, "one file");
+    text = hak_heap_realloc(heap, text, 100000);
+    if (!text || strcmp(text, "one file") != 0 || !hak_heap_owns(heap, large)) return 2;
+    hak_heap_destroy(heap);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_core_is_one_file_without_a_warning(tmp_path, compiler):
+    subprocess.run([ROOT / "scripts/amalgamate.py", tmp_path], check=True)
+    (tmp_path / "main.c").write_text(PROGRAM)
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"]
+    command = [compiler, *flags, "hakmem.c", "main.c", "-o", "main", "-pthread"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([tmp_path / "main"]).returncode == 0
+    told = subprocess.run(["nm", "-g", "--defined-only", "main"], cwd=tmp_path, capture_output=True, text=True)
+    names = {line.split()[2] for line in told.stdout.splitlines()}
+    theirs = {"main", "data_start"}
+    assert not {name for name in names if not re.match("hak_|_|environ@", name)} - theirs
+
+
 # ------------------------------------------------------------------ installing
 
 
