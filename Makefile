@@ -1,6 +1,8 @@
 # hakmem: see README.md. `make help` lists the targets, `make V=1 …` shows the commands.
 # docs/building.md tells what each part needs, and which variables there are.
 
+.DEFAULT_GOAL := all
+
 VERSION := $(shell sed -n 's/^\#define HAK_VERSION "\(.*\)"/\1/p' core/hakmem.h)
 ABI     := $(shell sed -n 's/^\#define HAK_ABI *//p' core/hakmem.h)
 PREFIX     ?= /usr/local
