@@ -1,9 +1,8 @@
 #include "pages/hugespace.h"
 
-#include <string.h>
-
 #include "os/os.h"
 #include "pages/mapping.h"
+#include "pages/move.h"
 #include "pages/plan.h"
 #include "pages/region.h"
 #include "pages/waiting.h"
@@ -308,33 +307,6 @@ bool hak__hugespace_cut(hak_superslab *super, size_t size)
     return cut;
 }
 
-/* Copying takes long, and unmaps nothing. */
-static void copy_unlocked(char *to, const char *from, size_t size)
-{
-    hak__region_unlock();
-    memcpy(to, from, size);
-    hak__region_lock();
-}
-
-/* Moves the pages of a block that lies in several kernel mappings, as after an earlier move, one
- * superslab after the other. Those that the OS does not move are copied. The source stays mapped,
- * so that what has moved can be brought back: HAK_TARGET_LOST is as if nothing had been done, and
- * [*lost, *lost_end) of the target is what others may have. */
-static hak_moved move_in_parts(char *from, char *to, size_t size, size_t *lost, size_t *lost_end)
-{
-    for (size_t done = 0, part; done < size; done += part) {
-        part = size - done < HAK_SUPERSLAB_SIZE ? size - done : HAK_SUPERSLAB_SIZE;
-        hak_moved moved = hak__os_move_part(from + done, part, to + done);
-        if (moved == HAK_NOT_MOVED) copy_unlocked(to + done, from + done, part);
-        if (moved != HAK_TARGET_LOST) continue;
-        memcpy(from, to, done);
-        *lost = done;
-        *lost_end = done + part;
-        return moved;
-    }
-    return HAK_MOVED;
-}
-
 /* Gives up a target of which [lost, lost_end) may belong to others. */
 static void lose_target(hak_superslab *target, size_t lost, size_t lost_end)
 {
@@ -387,7 +359,7 @@ static hak_superslab *move_to(hak_superslab *target, hak_superslab *super, size_
     size_t bytes = super->huge_mapped < size ? super->huge_mapped : size;
     size_t lost = 0, lost_end = bytes;
     hak_moved moved = hak__os_move(from, bytes, to), parts = HAK_NOT_MOVED;
-    if (moved == HAK_NOT_ONE) parts = move_in_parts(from, to, bytes, &lost, &lost_end);
+    if (moved == HAK_NOT_ONE) parts = hak__move_in_parts(from, to, bytes, &lost, &lost_end);
     target->block_kind = super->block_kind;
     if (moved == HAK_MOVED || parts == HAK_MOVED) {
         hak__mapping_set_moved(target, true);
