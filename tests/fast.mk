@@ -35,7 +35,7 @@ T_release := test_address_limit_is_survived test_costs_do_not_grow test_destroy_
 	test_prewarmed_pages_stay test_purging_is_paid_for test_retained_memory_is_bounded \
 	test_settling_gives_back test_size_classes test_steady_state_is_quiet \
 	test_structures_keep_their_size test_trim_gives_back
-T_debug   := test_births_are_known test_blocks_are_visited test_blocks_fit_and_align \
+T_debug   := test_bases_differ test_births_are_known test_blocks_are_visited test_blocks_fit_and_align \
 	test_broken_units_are_found \
 	test_callers_memory_suffices test_colours_tell_blocks_apart test_environment_is_read \
 	test_fuller_slabs_go_first test_grace_lifts_the_limit \

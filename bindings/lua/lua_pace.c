@@ -48,8 +48,7 @@ static bool keeps(void)
 /* ------------------------------------------------------------------ asking the collector */
 
 /* The calls of lua_gc below only set numbers of the state, so they may be made while Lua waits for
- * a block. From 5.4 on they are refused,
- * with -1, while a finalizer runs. */
+ * a block. From 5.4 on they are refused, with -1, while a finalizer runs. */
 static bool is_faster(int stepmul, int other)
 {
     if (ZERO_IS_ALL && other == 0) return false;
