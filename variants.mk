@@ -75,10 +75,6 @@ pgo-profile:
 	$(PGO) train $(B)/pgo
 	$(PGO) seal $(PROFILE)
 
-comma := ,
-empty :=
-space := $(empty) $(empty)
-
 # The predecessor's mixed runner: random-mixed, by name of what is compared.
 PERF_CASES ?= ws400
 PERF = bench/hakbench run random-mixed --build $(B) --profile $(FAST_PROFILE) --cases $(PERF_CASES)
@@ -92,4 +88,5 @@ perf_observe: observe ## random-mixed in the OBSERVE build, and what it observed
 	$(PYTHON) bench/observations.py $(B)/observe/observations.json
 
 perf_all: fast observe pgo bench-programs ## random-mixed, all builds and all peers
-	$(PERF) --allocators hakmem,hakmem-fast,hakmem-pgo,hakmem-observe,$(subst $(space),$(comma),$(PEERS)),null
+	$(PERF) --allocators hakmem,hakmem-fast,hakmem-pgo,hakmem-observe,$$(bench/hakbench peers | \
+		sed 's/ .*//' | paste -sd ,),system,null

@@ -1,8 +1,6 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
 SUITES := random-mixed lua luajit lua-close lua-states python-churn python burst lua-burst whole-heap
-# What the predecessor's runner compares with.
-PEERS := mimalloc jemalloc tcmalloc system
 MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null system)
 .PHONY: peers bench-programs peer-programs
 bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/whole_heap peer-programs
