@@ -6,7 +6,7 @@ MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null system)
 bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/whole_heap peer-programs
 
 peers: ## allocators to compare with that Debian may not have, into build/peers
-	scripts/peers.sh $(B)/peers
+	scripts/peers.sh build/peers
 
 # All variants of a program are compiled alike; hakmem's is linked with its static library, each
 # peer's as the distribution ships it.
