@@ -5,8 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "os/mman.h"
+#include "os/os.h"
 
 #define FAILED_CODE 70
 
@@ -211,6 +216,14 @@ size_t support_others_space(void)
     hak_process_stats stats;
     hak_process_stats_read(&stats);
     return support_status("VmSize:") - stats.reserved;
+}
+
+void support_take_places(void)
+{
+    size_t end = hak__os_address_end();
+    char *first = (char *)(end / 4);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    REQUIRE((char *)syscall(SYS_mmap, first, end / 8 * 3, PROT_NONE, flags, -1, 0) == first);
 }
 
 /* ------------------------------------------------------------------ statistics */

@@ -104,6 +104,10 @@ size_t support_mappings(void);
 /* Bytes of address space that the process has beside those that the statistics tell of. */
 size_t support_others_space(void);
 
+/* Takes the addresses that the shared region would lie at, as others might. To be called before the
+ * first heap is made. No wrapped function is called. */
+void support_take_places(void);
+
 /* ------------------------------------------------------------------ statistics */
 
 hak_stats support_stats(const hak_heap *heap);

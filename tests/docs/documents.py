@@ -34,6 +34,14 @@ def run(command, **options):
     return done.stdout
 
 
+def functions_of(header):
+    """The functions of ours that a header declares."""
+    code = re.sub(r"/\*.*?\*/", "", (ROOT / header).read_text(), flags=re.S)
+    found = set(re.findall(r"\b(hak_\w+)\(", code))
+    assert found
+    return found
+
+
 def validator(name):
     """Of a schema in docs/, which is one."""
     schema = json.loads((DOCS / name).read_text())

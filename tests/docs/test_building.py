@@ -5,11 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from documents import ROOT, functions_of
 
-ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 
 # Notes its arguments, makes the file after -o, and is asked for its archiver.
@@ -186,9 +185,7 @@ def test_the_shared_library_exports_the_interface_only_under_its_number():
     command = ["nm", "-D", "--defined-only", "--with-symbol-versions", BUILD / "libhakmem.so"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = {line.split()[2] for line in told.splitlines()} - {f"HAKMEM_{number}"}
-    header = re.sub(r"/\*.*?\*/", "", (ROOT / "core/hakmem.h").read_text(), flags=re.S)
-    declared = set(re.findall(r"\b(hak_\w+)\(", header))
-    assert names == {f"{name}@@HAKMEM_{number}" for name in declared}
+    assert names == {f"{name}@@HAKMEM_{number}" for name in functions_of("core/hakmem.h")}
 
 
 PROGRAM = """

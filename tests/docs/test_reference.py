@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from documents import DOCS, ROOT, blocks, run
+from documents import DOCS, ROOT, blocks, functions_of, run
 
 
 def test_every_function_is_in_pythons_reference(python_environment):
@@ -49,11 +49,8 @@ def test_shell_commands_for_builds_work():
 
 
 def test_every_public_function_is_in_the_reference():
-    header = (ROOT / "core" / "hakmem.h").read_text()
     text = (DOCS / "c-interface.md").read_text()
-    functions = set(re.findall(r"\b(hak_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.S)))
-    assert functions
-    for name in functions:
+    for name in functions_of("core/hakmem.h"):
         assert f"`{name}" in text, name
 
 
@@ -79,9 +76,6 @@ def test_the_manual_can_be_read(page):
 
 
 def test_every_function_for_python_hosts_is_in_the_guide():
-    header = (ROOT / "bindings" / "python" / "hakmem_python.h").read_text()
     text = (DOCS / "embedding-python.md").read_text()
-    functions = set(re.findall(r"\b(hak_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.S)))
-    assert functions
-    for name in functions:
+    for name in functions_of("bindings/python/hakmem_python.h"):
         assert name in text, name

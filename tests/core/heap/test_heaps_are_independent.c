@@ -10,9 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "os/mman.h"
-#include "os/os.h"
-
 #define THREADS 4
 #define SLOTS   4000
 
@@ -225,10 +222,7 @@ static void grow_in_threads(void *context)
  * them anyway. */
 static void grow_in_regions(void *context)
 {
-    size_t end = hak__os_address_end();
-    char *first = (char *)(end / 4);
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    REQUIRE(mmap(first, end / 8 * 3, PROT_NONE, flags, -1, 0) == first);
+    support_take_places();
     grow_in_threads(context);
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 
-#include "os/os.h"
 
 #define PIECE (4 * MIB) /* the least that is moved */
 
@@ -75,16 +74,6 @@ int refusing_setup(void **state)
     (void)state;
     told = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return told == MAP_FAILED;
-}
-
-void take_places(void)
-{
-    size_t end = hak__os_address_end();
-    char *first = (char *)(end / 4);
-    void *taken =
-        __real_mmap(first, end / 8 * 3, PROT_NONE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    REQUIRE(taken == first);
 }
 
 void map_behind(char *block)

@@ -41,9 +41,6 @@ extern report *told;
 /* Makes room for that: the setup of a group of tests. */
 int refusing_setup(void **state);
 
-/* To be called before the first heap is made. */
-void take_places(void);
-
 /* As others might, unless something is mapped there. */
 void map_behind(char *block);
 

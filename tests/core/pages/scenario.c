@@ -268,7 +268,7 @@ static void run(void *context)
     size_t begin = support_resident();
     memset(made, 0, sizeof made);
     refuse = *with;
-    if (refuse.no_place) take_places();
+    if (refuse.no_place) support_take_places();
     if (refuse.limited) set_limit();
     calls = refusals = 0;
     scenario();

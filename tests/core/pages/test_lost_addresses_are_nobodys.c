@@ -17,7 +17,7 @@ static hak_heap *heap;
 /* A heap whose calls are refused as `refuse` says, from now on. */
 static void begin(void)
 {
-    if (refuse.no_place) take_places();
+    if (refuse.no_place) support_take_places();
     heap = new_heap("speed");
     REQUIRE(heap);
 }
@@ -112,7 +112,7 @@ static void addresses_once_lost_are_nobodys(void **state)
 static void free_where_nothing_is_unmapped(void *context)
 {
     (void)context;
-    take_places();
+    support_take_places();
     refuse = (plan){.kinds = 1u << MUNMAP, .from = 1, .until = SIZE_MAX};
     heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
     char *block = hak_heap_alloc(heap, 100 * MIB);
@@ -195,7 +195,7 @@ static void *ask_whose_it_is(void *unused)
 static void ask_as_regions_end(void *context)
 {
     (void)context;
-    take_places();
+    support_take_places();
     heap = hak_heap_new(&(hak_heap_options){.profile = "lean"});
     REQUIRE(heap);
     pthread_t thread;

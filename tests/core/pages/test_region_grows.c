@@ -4,11 +4,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "os/mman.h"
-#include "os/os.h"
-#include "pages/plan.h"
 #include "pages/region.h"
 
 #define SLACK (64 * MIB) /* address space that is taken for nothing, at most */
@@ -233,13 +231,6 @@ static void records_in_the_way(void *unused)
     REQUIRE(region->ready == ready && process().spill_regions > 0);
 }
 
-static void take_all_places(void)
-{
-    size_t end = hak__os_address_end();
-    char *first = (char *)(end / 4);
-    REQUIRE(map_at(first, end / 8 * 3) == first);
-}
-
 #define WIDE ((rlim_t)1 << 46) /* bytes: a limit that refuses nothing */
 
 /* One that has room is used before another is made, also where superslabs have been unmapped, as
@@ -249,7 +240,7 @@ static void one_after_the_other(void *unused)
     (void)unused;
     enum { SIZE = 4096, BLOCKS = 5 * HAK_SUPERSLAB_SIZE / SIZE };
     static char *blocks[BLOCKS];
-    take_all_places();
+    support_take_places();
     REQUIRE(setrlimit(RLIMIT_AS, &(struct rlimit){WIDE, WIDE}) == 0);
     hak_heap *heap = hak_heap_new(NULL);
     for (size_t i = 0; i < BLOCKS; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
@@ -272,7 +263,7 @@ static void mapped_and_unmapped_together(void *unused)
     (void)unused;
     enum { SIZE = 60000, BLOCKS = 4 * HAK_SUPERSLAB_SIZE / SIZE, ALL = 7 * HAK_SUPERSLAB_SIZE };
     static char *blocks[BLOCKS];
-    take_all_places();
+    support_take_places();
     hak_heap *heap = hak_heap_new(NULL);
     size_t fresh = space();
     for (size_t i = 0; i < BLOCKS; i++) REQUIRE(blocks[i] = hak_heap_alloc(heap, SIZE));
@@ -296,7 +287,7 @@ static void mapped_and_unmapped_together(void *unused)
 static void no_place(void *unused)
 {
     (void)unused;
-    take_all_places();
+    support_take_places();
     size_t before = space(), mappings = support_mappings();
     for (size_t round = 0; round < 3; round++) fill_and_check(200 * MIB);
     REQUIRE(process().spill_regions > 0 && hak__region_shared()->superslabs == 0);
