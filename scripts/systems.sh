@@ -59,7 +59,7 @@ inside() {
         eval "value=\$$setting"
         set -- "$setting=$value" "$@"
     done
-    env -i chroot "$root" /usr/bin/env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" /usr/bin/env \
         HOME=/root LANG=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive SSL_CERT_FILE=$certificates "$@"
 }
 
