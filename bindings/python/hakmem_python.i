@@ -1,8 +1,10 @@
 /* How the control surface looks in Python. */
 
-/* py_module.c has the module's own function. */
+/* py_module.c has the module's own function. A free-threaded CPython stays so when it imports the module:
+ * install() refuses there, so no function has a heap to look into. */
 %begin %{
 #define PyInit__hakmem hak__py_swig_init
+#define SWIGPYTHON_NOGIL
 %}
 
 %{

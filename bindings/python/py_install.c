@@ -190,7 +190,8 @@ const char *hak_py_install(const hak_py_options *options)
     if (!options) options = &defaults;
     if (FREE_THREADED)
         return fail(ENOTSUP,
-                    "this is a free-threaded CPython, whose collector needs its own allocator");
+                    "this is a free-threaded CPython, whose collector needs its own allocator:"
+                    " use a build with the GIL");
     if (Py_IsInitialized() && PyInterpreterState_Get() != PyInterpreterState_Main())
         return fail(EPERM, "hakmem is installed from the main interpreter only");
     const char *failure = check(options);

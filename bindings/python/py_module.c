@@ -35,5 +35,9 @@ PyMODINIT_FUNC PyInit__hakmem(void)
     PyEval_RestoreThread(state);
     PyObject *module = hak__py_swig_init();
     pthread_mutex_unlock(&one_at_a_time);
+#ifdef Py_GIL_DISABLED
+    /* SWIG before 4.3 does not say so itself, and from 4.4 on returns a definition, which does. */
+    if (module && PyModule_Check(module)) PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
     return module;
 }

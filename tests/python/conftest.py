@@ -31,7 +31,7 @@ PROBE = """
 import os, sys, sysconfig
 header = os.path.join(sysconfig.get_path("include"), "Python.h")
 free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-print("%d.%d" % sys.version_info[:2], os.path.exists(header), free_threaded)
+print("%d.%d" % sys.version_info[:2], os.path.exists(header), free_threaded, sys.executable)
 """
 
 
@@ -58,7 +58,7 @@ def interpreters():
             continue
         if probe.returncode:
             continue
-        version, headers, free_threaded = probe.stdout.split()
+        version, headers, free_threaded, program = probe.stdout.split()
         if tuple(map(int, version.split("."))) < (3, 9) or free_threaded == "True":
             continue
         if headers == "True":

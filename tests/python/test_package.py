@@ -92,6 +92,8 @@ def test_the_metadata_is_as_standards_have_it(wheel):
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_either_compiler_builds_it(tools, sdist, folder, compiler):
     """Without a word about deprecated metadata, or about flags."""
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is missing")
     where = folder / compiler
     told = tools.run(
         "-m", "pip", "wheel", "--verbose", "--no-deps", "-w", where, sdist, env={"CC": compiler}
@@ -157,7 +159,9 @@ def test_imports_cost_little(user):
     assert imported(user, used) - bare <= least
     user.run("-m", "hakmem.startup", "enable")
     try:
-        assert imported(user) == bare
+        # What site reads such files with.
+        assert imported(user) - bare <= {"encodings.utf_8_sig"}
+        bare = imported(user)
         ours = imported(user, env={"HAKMEM_PYTHON": "1"}) - bare
         assert "hakmem" in ours and ours <= least | {"hakmem._begin"}
     finally:

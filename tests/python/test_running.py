@@ -96,7 +96,8 @@ def test_startup(python, tmp_path):
     assert mine.code(installed) == "False\n"
     assert "obj" in mine.code(installed, env=on)
     for own in (False, True):
-        quiet = mine.run("-c", f"{INTERPRETERS}\nrun(create({own}), 'pass')", env=on)
+        other = f"other = create({own}); run(other, 'pass'); interpreters.destroy(other)"
+        quiet = mine.run("-c", f"{INTERPRETERS}\n{other}", env=on)
         assert quiet.stderr == ""
     gone = mine.run("-c", "print(1)", env={**on, "PYTHONPATH": ""})
     assert gone.stdout == "1\n"

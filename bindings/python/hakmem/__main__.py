@@ -70,9 +70,9 @@ def _run_script(path):
     with io.open_code(path) as file:
         source = file.read()
     loader = importlib.machinery.SourceFileLoader("__main__", path)
-    namespace = _fresh_main(
-        __file__=path, __cached__=None, __loader__=loader, __spec__=None
-    )
+    namespace = _fresh_main(__file__=path, __loader__=loader, __spec__=None)
+    if sys.version_info < (3, 15):
+        namespace["__cached__"] = None
     exec(compile(source, path, "exec"), namespace)
 
 
@@ -129,8 +129,10 @@ def main(arguments):
         run(what)
     except OSError as error:
         if run is _run_script and error.filename == os.path.abspath(what) and _is_ours(error):
+            # The interpreter names itself as it was called; which way, 3.9 does not tell.
+            called = getattr(sys, "orig_argv", [sys.executable])[0]
             print(
-                f"{sys.executable}: can't open file {os.path.abspath(what)!r}:"
+                f"{called}: can't open file {os.path.abspath(what)!r}:"
                 f" [Errno {error.errno}] {error.strerror}",
                 file=sys.stderr,
             )

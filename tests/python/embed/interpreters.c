@@ -208,12 +208,18 @@ typedef struct other {
 
 static void *hammer(void *context)
 {
-    PyEval_RestoreThread(((other *)context)->interpreter);
+    /* A thread state belongs to the thread that made it: from 3.14 on it knows that one's C stack, and in
+     * another thread each object looks too deep to be freed at once. */
+    PyThreadState *first = ((other *)context)->interpreter;
+    PyThreadState *own = PyThreadState_New(PyThreadState_GetInterpreter(first));
+    PyEval_RestoreThread(own);
+    PyThreadState_Clear(first);
+    PyThreadState_Delete(first);
     run(CHURN "try: import _hakmem\n"
               "except ImportError: pass\n"
               "else: raise SystemExit('objects of one GIL under another')\n");
     while (!atomic_load(&stop)) run("churn(500)\n");
-    Py_EndInterpreter(((other *)context)->interpreter);
+    Py_EndInterpreter(own);
     return NULL;
 }
 
