@@ -208,8 +208,8 @@ typedef struct other {
 
 static void *hammer(void *context)
 {
-    /* A thread state belongs to the thread that made it: from 3.14 on it knows that one's C stack, and in
-     * another thread each object looks too deep to be freed at once. */
+    /* A thread state belongs to the thread that made it: from 3.14 on it knows that one's C stack,
+     * and in another thread each object looks too deep to be freed at once. */
     PyThreadState *first = ((other *)context)->interpreter;
     PyThreadState *own = PyThreadState_New(PyThreadState_GetInterpreter(first));
     PyEval_RestoreThread(own);
