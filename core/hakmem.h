@@ -31,8 +31,12 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define HAK_API __attribute__((visibility("default")))
+/* From `malloc` compilers conclude that a new block lies nowhere that was known before. Code that asks
+ * where blocks lie defines this without it. */
+#ifndef HAK_ALLOC_ATTRIBUTES
 #define HAK_ALLOC_ATTRIBUTES(size_arg) \
     __attribute__((visibility("default"), malloc, alloc_size(size_arg), warn_unused_result))
+#endif
 #else
 #define HAK_API
 #define HAK_ALLOC_ATTRIBUTES(size_arg)

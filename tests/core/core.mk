@@ -15,6 +15,8 @@ CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED) $(CT_RELEASED), \
 	$(basename $(notdir $(sort $(wildcard tests/core/*/test_*.c)))))
 
 CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
+# Tests ask where blocks lie.
+CT_WHERE  := -D'HAK_ALLOC_ATTRIBUTES(size_arg)=HAK_API'
 
 CT_release  := $(OPT)
 CT_debug    := -O1 -DHAK_DEBUG
@@ -76,7 +78,7 @@ $(CT)/$(1)/core/%.o: core/%.c $$(HEADERS) Makefile tests/core/core.mk
 
 $(CT)/$(1)/test_%.o: test_%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
-	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
+	@$$(CC) $$(CT_CFLAGS) $$(CT_WHERE) $$(CT_$(1)) -c $$< -o $$@
 
 $(CT)/$(1)/%.o: tests/core/%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/core.mk
 	@mkdir -p $$(@D)
