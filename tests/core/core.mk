@@ -14,7 +14,7 @@ CT_RELEASED := test_costs_do_not_grow
 CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED) $(CT_RELEASED), \
 	$(basename $(notdir $(sort $(wildcard tests/core/*/test_*.c)))))
 
-CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
+CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core $(CPPFLAGS)
 
 CT_release  := $(OPT)
 CT_debug    := -O1 -DHAK_DEBUG
@@ -83,10 +83,10 @@ $(CT)/$(1)/%.o: tests/core/%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/co
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
 $(CT)/$(1)/libsupport.a: $(CT_SHARED:%=$(CT)/$(1)/%)
-	@rm -f $$@; ar rcs $$@ $$^
+	@rm -f $$@; $$(AR) rcs $$@ $$^
 
 $(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/libsupport.a $(CORE:%.c=$(CT)/$(1)/%.o)
-	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(call wraps,$$@) -lcmocka -pthread
+	@$$(CC) $$(CT_$(1)) $$(LDFLAGS) $$^ -o $$@ $$(call wraps,$$@) -lcmocka -pthread
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
 endef
@@ -108,7 +108,7 @@ test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_RELEASED:%=$(CT)/release/%) $(CT_N
 	exit $$status
 
 $(CT)/release/os_calls: $(CT)/release/os_calls.o $(CORE:%.c=$(CT)/release/%.o)
-	@$(CC) $^ -o $@ -pthread
+	@$(CC) $(LDFLAGS) $^ -o $@ -pthread
 
 test-sanitize: $(CT_SANITIZED:%=$(CT)/sanitize/%) $(CT_THREADED:%=$(CT)/thread/%)
 	@status=0; \

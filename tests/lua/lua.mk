@@ -9,7 +9,7 @@ LT_EACH    := test_close test_company test_external test_kinds test_leaks test_m
 define lua_tests
 $(LT)/$(1)/%: tests/lua/%.c $(LT_SUPPORT) $(B)/lib$(3).a $(B)/libhakmem.a
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) -Ibindings/lua -Itests/lua $$$$(pkg-config --cflags $(2)) $$< \
+	$(CC) $(HAK_CFLAGS) $(LDFLAGS) -Ibindings/lua -Itests/lua $$$$(pkg-config --cflags $(2)) $$< \
 		$(B)/lib$(3).a $(B)/libhakmem.a -o $$@ $$$$(pkg-config --libs $(2)) -lcmocka -pthread
 endef
 
