@@ -1,5 +1,5 @@
-/* What is done once is done by one thread while the others wait; and anew by the child of a fork that
- * happened meanwhile, where nobody else would go on with it. */
+/* What is done once is done by one thread while the others wait; and anew by the child of a fork
+ * that happened meanwhile, where nobody else would go on with it. */
 #include "support.h"
 
 #include <pthread.h>
