@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh GOAL...: checks that the Debian packages that a goal needs are installed, and installs what is
 # missing: as root, or through sudo where it asks for no password. Otherwise it prints the command to
-# run. Goals: demo, test, bench, page (the test that needs a browser), format, lint.
+# run. Goals: demo, test, bench, page (the test that needs a browser), musl, aarch64, format, lint.
 set -eu
 
 again=
@@ -68,13 +68,26 @@ cargo|cargo-web
 bench="$demo $luas $peers $made time"
 test="$demo $luas $peers $tools"
 page=chromium
+# For tests/cross.mk; dpkg-dev, to unpack the source package of cmocka.
+cross='
+gcc
+libc6-dev
+pkgconf|pkg-config
+swig
+python3-pip
+lua-unit
+dpkg-dev
+strace
+'
+musl="$cross musl-tools"
+aarch64="$cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 format=clang-format
 lint='clang-format clang-tidy'
 
 packages=
 for goal in "$@"; do
     case $goal in
-    demo | test | bench | page | format | lint) eval "packages=\"\$packages \$$goal\"" ;;
+    demo | test | bench | page | musl | aarch64 | format | lint) eval "packages=\"\$packages \$$goal\"" ;;
     *)
         echo "deps.sh: unknown goal $goal" >&2
         exit 2

@@ -2,6 +2,7 @@
 include tests/core/core.mk
 include tests/lua/lua.mk
 include tests/fuzz/fuzz.mk
+include tests/cross.mk
 
 # What takes long or downloads much is no part of `test`.
 .PHONY: test-page test-python-regression test-python-packages soak-python

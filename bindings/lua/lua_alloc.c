@@ -26,6 +26,12 @@ __attribute__((noinline)) void *hak__lua_realloc(hak_heap *heap, void *block, si
     return hak__lua_after(heap, hak__heap_realloc(heap, block, size));
 }
 
+__attribute__((noinline)) void *hak__lua_free_event(hak_heap *heap, hak_slab *slab, void *block)
+{
+    hak__heap_free_event(heap, slab, block);
+    return NULL;
+}
+
 /* ------------------------------------------------------------------ foreign blocks */
 
 bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
@@ -34,7 +40,7 @@ bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
     return adapter && adapter->previous && !hak_heap_owns(heap, block);
 }
 
-__attribute__((noinline)) void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size)
+__attribute__((noinline)) void *hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size)
 {
     const hak_lua_adapter *adapter = heap->adapter;
     if (adapter && adapter->end && block == adapter->state_block) {
@@ -44,6 +50,7 @@ __attribute__((noinline)) void hak__lua_free_outside(hak_heap *heap, void *block
     } else {
         hak__heap_free_outside(heap, block);
     }
+    return NULL;
 }
 
 /* Shrinking moves a foreign block of at most this size to the heap. Above it, the previous
@@ -95,6 +102,5 @@ void *hak_lua_alloc(void *ud, void *block, size_t old_size, size_t new_size)
     hak_heap *heap = ud;
     if (block == NULL) return new_size ? hak__lua_take(heap, new_size) : NULL;
     if (new_size != 0) return resize(heap, block, old_size, new_size);
-    hak__lua_free(heap, block, old_size);
-    return NULL;
+    return hak__lua_free(heap, block, old_size);
 }

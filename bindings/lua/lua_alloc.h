@@ -11,8 +11,13 @@
  * belongs to the previous allocator. */
 bool hak__lua_is_foreign(const hak_heap *heap, const void *block);
 
-/* Free a block outside the range of the hot path; resize one of the previous allocator. */
-void hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size);
+/* The slow paths of a free: of a block whose slab needs attention, and of one outside the range of
+ * the hot path. They return NULL, as lua_Alloc does: so they are last calls, and a free on the hot
+ * path needs no stack frame. */
+void *hak__lua_free_event(hak_heap *heap, hak_slab *slab, void *block);
+void *hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size);
+
+/* Resizes a block of the previous allocator. */
 void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size_t new_size);
 
 /* The slow paths of an allocation: hak__heap_alloc_slow and hak__heap_alloc_kind_slow, with the
@@ -70,14 +75,15 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
     return hak__lua_realloc(heap, block, new_size);
 }
 
-/* Frees any block; not NULL. */
-static inline void hak__lua_free(hak_heap *heap, void *block, size_t old_size)
+/* Frees any block; not NULL. Returns NULL. */
+static inline void *hak__lua_free(hak_heap *heap, void *block, size_t old_size)
 {
-    if (HAK_LIKELY(hak__heap_maps(heap, block))) {
-        hak__heap_free_mapped(heap, block);
-    } else {
-        hak__lua_free_outside(heap, block, old_size);
-    }
+    if (HAK_UNLIKELY(!hak__heap_maps(heap, block)))
+        return hak__lua_free_outside(heap, block, old_size);
+    hak_slab *slab = hak__heap_slab_of(heap, block);
+    if (HAK_UNLIKELY(hak__heap_put(heap, slab, block)))
+        return hak__lua_free_event(heap, slab, block);
+    return NULL;
 }
 
 #endif

@@ -56,8 +56,7 @@ void *hak_lua_alloc_kinds(void *ud, void *block, size_t old_size, size_t new_siz
     hak_heap *heap = ud;
     if (block == NULL) return new_size ? alloc(heap, hak__lua_kind_of(old_size), new_size) : NULL;
     if (new_size != 0) return resize(heap, block, old_size, new_size);
-    hak__lua_free(heap, block, old_size);
-    return NULL;
+    return hak__lua_free(heap, block, old_size);
 }
 
 lua_Alloc hak__lua_alloc_of(const hak_heap *heap)

@@ -243,14 +243,20 @@ static inline hak_slab *hak__heap_slab_of(const hak_heap *heap, const void *bloc
     return &heap->slabs[((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT];
 }
 
+/* Puts a block into the list of its slab. True: hak__heap_free_event must follow. */
+static inline bool hak__heap_put(hak_heap *heap, hak_slab *slab, void *block)
+{
+    hak__heap_check_free(heap, slab, block);
+    *(void **)block = slab->free;
+    slab->free = block;
+    return HAK_UNLIKELY(hak__slab_count_free(slab));
+}
+
 /* Frees a block for which hak__heap_maps holds. */
 static inline void hak__heap_free_mapped(hak_heap *heap, void *block)
 {
     hak_slab *slab = hak__heap_slab_of(heap, block);
-    hak__heap_check_free(heap, slab, block);
-    *(void **)block = slab->free;
-    slab->free = block;
-    if (HAK_UNLIKELY(hak__slab_count_free(slab))) hak__heap_free_event(heap, slab, block);
+    if (HAK_UNLIKELY(hak__heap_put(heap, slab, block))) hak__heap_free_event(heap, slab, block);
 }
 
 /* Frees any block of this heap; not NULL. */

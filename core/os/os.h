@@ -8,6 +8,7 @@
 #include "os/config.h"
 #include "os/file.h"
 #include "os/json.h"
+#include "os/once.h"
 #include "os/report.h"
 #include "os/sink.h"
 #include "os/words.h"

@@ -143,15 +143,21 @@ static void end_thread(void)
 
 /* ------------------------------------------------------------------ forks */
 
+static hak_forking forking;
+
 static void before_fork(void)
 {
+    if (hak__forking_here(&forking)) return;
     pthread_mutex_lock(&starting);
+    forking = pthread_self();
     end_thread();
     hak__reaper_flush();
 }
 
 static void after_fork(void)
 {
+    if (!hak__forking_here(&forking)) return;
+    forking = (pthread_t)0;
     pthread_mutex_unlock(&starting);
 }
 
@@ -174,10 +180,10 @@ static bool is_running(void)
 /* Starts the thread unless it runs. */
 static void ensure_thread(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static hak_once once;
     if (is_running()) return;
     int saved = errno;
-    pthread_once(&once, register_handlers);
+    hak__once(&once, register_handlers);
     pthread_mutex_lock(&starting);
     if (!is_running()) {
         end_thread();

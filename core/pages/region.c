@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#if __has_include(<sys/single_threaded.h>) /* glibc since 2.32, musl */
+#if __has_include(<sys/single_threaded.h>) /* glibc since 2.32 */
 #include <sys/single_threaded.h>
 #else
 static const char __libc_single_threaded;
@@ -20,7 +20,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Held while the records of a spill region are unmapped, and while they are read for an address
  * that may be another's. Nothing else is locked meanwhile. */
 static pthread_mutex_t records_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 hak_region hak__shared; /* superslabs == 0: no place was found */
 static atomic_bool shared_ready;
@@ -39,14 +38,20 @@ static atomic_size_t purges_elsewhere;
 
 /* ------------------------------------------------------------------ the lock */
 
+static hak_forking forking;
+
 static void before_fork(void)
 {
+    if (hak__forking_here(&forking)) return;
     pthread_mutex_lock(&lock);
     pthread_mutex_lock(&records_lock);
+    forking = pthread_self();
 }
 
 static void after_fork(void)
 {
+    if (!hak__forking_here(&forking)) return;
+    forking = (pthread_t)0;
     pthread_mutex_unlock(&records_lock);
     pthread_mutex_unlock(&lock);
 }
@@ -58,7 +63,8 @@ static void register_handlers(void)
 
 void hak__region_respect_fork(void)
 {
-    pthread_once(&fork_once, register_handlers);
+    static hak_once once;
+    hak__once(&once, register_handlers);
 }
 
 /* fork() must not copy a held lock. With one thread it cannot, so the handlers, which cost 50 KiB

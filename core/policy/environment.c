@@ -1,6 +1,5 @@
 #include "policy/environment.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@ static const hak_profile *environment_profile; /* NULL: not set, or not accepted
 static const char *unknown_profile;            /* the value of HAKMEM_PROFILE if it is not a
                                                 * profile */
 static bool ignores_environment;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static hak_once once;
 
 /* A profile by its name, in any case. */
 static const hak_profile *profile_of(const char *text)
@@ -173,7 +172,7 @@ void hak__environment_ignore(void)
 
 void hak__environment_read(void)
 {
-    pthread_once(&once, read_environment);
+    hak__once(&once, read_environment);
 }
 
 const hak_profile *hak__environment_profile(void)

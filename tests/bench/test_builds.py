@@ -401,3 +401,12 @@ def test_the_folder_of_a_build_is_its_name(tmp_path):
     assert builds.folder("hakmem", settings) == tmp_path
     assert builds.folder("hakmem-lean", settings) == tmp_path
     assert builds.folder("hakmem-fast", settings) == tmp_path / "fast"
+
+
+@pytest.mark.parametrize("compiler", ["musl-gcc", "aarch64-linux-gnu-gcc"])
+def test_the_core_builds_with_other_compilers(compiler, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    done = make(f"B={tmp_path}", f"CC={compiler}", "core")
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr, done.stderr

@@ -14,7 +14,7 @@ CT_RELEASED := test_costs_do_not_grow
 CT_NAMES := $(filter-out $(CT_OF_FAST) $(CT_OBSERVED) $(CT_RELEASED), \
 	$(basename $(notdir $(sort $(wildcard tests/core/*/test_*.c)))))
 
-CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core
+CT_CFLAGS := -std=gnu11 -g $(WARN) -Icore -Itests/core $(CPPFLAGS)
 # Tests ask where blocks lie.
 CT_WHERE  := -D'HAK_ALLOC_ATTRIBUTES(size_arg)=HAK_API'
 
@@ -62,6 +62,16 @@ CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_lost_addresses_are_n
 	test_misuse_is_reported test_model_agrees test_os_failure_is_survived \
 	test_realloc_keeps_contents test_refusal_changes_nothing test_refused_moves_are_survived
 
+# What cannot run emulated: it measures the memory, the address space or the threads of the process,
+# limits them, or forks among threads, and the emulator is in the same process.
+CT_NOT_EMULATED := test_address_limit_is_survived test_destroy_releases_all test_fork_keeps_heaps \
+	test_growth_moves_pages test_heaps_are_small test_lost_addresses_are_nobodys \
+	test_many_blocks_fit test_many_heaps_take_little test_options_take_effect \
+	test_os_failure_is_survived test_packed_blocks_agree test_pages_wait \
+	test_prewarmed_pages_stay test_reaper_is_in_nobodys_way test_refused_moves_are_survived \
+	test_refused_pages_stay_pooled test_region_grows test_short_superslabs_grow
+CT_EMULATED := $(filter-out $(CT_NOT_EMULATED),$(CT_NAMES))
+
 # What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by
 # its names, of which no two are alike but those of functions that wrap.
 CT_HEADERS := $(wildcard tests/core/*.h tests/core/*/*.h)
@@ -85,10 +95,10 @@ $(CT)/$(1)/%.o: tests/core/%.c $$(CT_HEADERS) $$(HEADERS) Makefile tests/core/co
 	@$$(CC) $$(CT_CFLAGS) $$(CT_$(1)) -c $$< -o $$@
 
 $(CT)/$(1)/libsupport.a: $(CT_SHARED:%=$(CT)/$(1)/%)
-	@rm -f $$@; ar rcs $$@ $$^
+	@rm -f $$@; $$(AR) rcs $$@ $$^
 
 $(CT)/$(1)/test_%: $(CT)/$(1)/test_%.o $(CT)/$(1)/libsupport.a $(CORE:%.c=$(CT)/$(1)/%.o)
-	@$$(CC) $$(CT_$(1)) $$^ -o $$@ $$(call wraps,$$@) -lcmocka -pthread
+	@$$(CC) $$(CT_$(1)) $$(LDFLAGS) $$^ -o $$@ $$(call wraps,$$@) -lcmocka -pthread
 
 .PRECIOUS: $(CT)/$(1)/core/%.o $(CT)/$(1)/%.o
 endef
@@ -109,8 +119,18 @@ test-core: $(CT_NAMES:%=$(CT)/release/%) $(CT_RELEASED:%=$(CT)/release/%) $(CT_N
 	tests/core/os_calls.sh $(CT)/release/os_calls || status=1; \
 	exit $$status
 
+# For tests/cross.mk. In the build with assertions each operation takes ten times as long.
+.PHONY: test-core-emulated
+test-core-emulated: $(CT_EMULATED:%=$(CT)/release/%) $(CT_EMULATED:%=$(CT)/debug/%)
+	@status=0; \
+	tests/core/run.sh release $(CT_EMULATED:%=$(CT)/release/%) || status=1; \
+	HAK_TEST_SCALE=20 tests/core/run.sh debug $(CT_EMULATED:%=$(CT)/debug/%) || status=1; \
+	tests/core/os_calls.sh $(CT)/release/os_calls || status=1; \
+	echo "not emulated: $(CT_NOT_EMULATED)"; \
+	exit $$status
+
 $(CT)/release/os_calls: $(CT)/release/os_calls.o $(CORE:%.c=$(CT)/release/%.o)
-	@$(CC) $^ -o $@ -pthread
+	@$(CC) $(LDFLAGS) $^ -o $@ -pthread
 
 test-sanitize: $(CT_SANITIZED:%=$(CT)/sanitize/%) $(CT_THREADED:%=$(CT)/thread/%)
 	@status=0; \

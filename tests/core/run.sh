@@ -2,6 +2,7 @@
 # Runs cmocka programs one after the other. Of each that passes it shows the closing lines, of one
 # that fails everything.
 #     run.sh TITLE PROGRAM...
+# EMULATOR is the command that runs the programs of another machine.
 set -u
 title=$1
 shift
@@ -10,7 +11,8 @@ trap 'rm -f "$log"' EXIT
 failed=
 for program in "$@"; do
     begin=$(date +%s%N)
-    if "$program" >"$log" 2>&1; then
+    # shellcheck disable=SC2086 # several words
+    if ${EMULATOR-} "$program" >"$log" 2>&1; then
         status=0
     else
         status=$?

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -47,6 +48,12 @@ extern const bool support_debug;
 
 /* Whether a sanitizer is at work: it has memory and address space of its own. */
 extern const bool support_sanitized;
+
+/* Whether an emulator is in this process, which has memory of its own. */
+static inline bool support_emulated(void)
+{
+    return getenv("EMULATOR") != NULL;
+}
 
 /* How many times shorter tests are to be: HAK_TEST_SCALE from the environment, else 1. For the fast
  * set, docs/testing.md. */

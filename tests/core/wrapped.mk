@@ -11,6 +11,7 @@ WRAPPED_test_reports_are_lines              := write
 WRAPPED_test_large_kernel_pages_are_refused := getpagesize
 WRAPPED_test_process_is_read_at_once        := pthread_mutex_unlock
 WRAPPED_test_reaper_is_in_nobodys_way       := pthread_create pthread_join
+WRAPPED_test_fork_keeps_heaps               := pthread_atfork
 WRAPPED_test_observer_does_without_memory   := mmap
 
 WRAPPING := $(patsubst WRAPPED_%,%,$(filter WRAPPED_test_%,$(.VARIABLES)))

@@ -9,7 +9,7 @@ LT_EACH    := test_close test_company test_external test_kinds test_leaks test_m
 define lua_tests
 $(LT)/$(1)/%: tests/lua/%.c $(LT_SUPPORT) $(B)/lib$(3).a $(B)/libhakmem.a
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) -Ibindings/lua -Itests/lua $$$$(pkg-config --cflags $(2)) $$< \
+	$(CC) $(HAK_CFLAGS) $(LDFLAGS) -Ibindings/lua -Itests/lua $$$$(pkg-config --cflags $(2)) $$< \
 		$(B)/lib$(3).a $(B)/libhakmem.a -o $$@ $$$$(pkg-config --libs $(2)) -lcmocka -pthread
 endef
 
@@ -50,6 +50,18 @@ $(LT)/instructions-fast: $(LT_FAST) $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
 	$(CC) $(HAK_CFLAGS) $(FLAGS_fast) $(PIC) $(MODULE_LTO) -Ibindings/lua $$(pkg-config --cflags lua5.4) \
 		$(LT_FAST) -o $@ $$(pkg-config --libs lua5.4) -pthread
+
+# For tests/cross.mk. Left out is what limits the address space of the process, which the emulator
+# shares, or has a page that the program cannot read, which the emulator cannot either.
+LT_NOT_EMULATED := test_close test_observe
+LT_EMULATED     := $(filter-out $(LT_NOT_EMULATED),$(LT_EACH))
+LT_SCRIPTS_NOT  := test_address_space test_observe test_pace
+.PHONY: test-lua-emulated
+test-lua-emulated: $(LT_EMULATED:%=$(LT)/5.4/%) $(LT)/5.4/test_alloc $(LT)/5.4/test_before \
+		$(B)/lua/5.4/hakmem.so $(LT)/instructions
+	tests/lua/run.sh lua5.4 $(B)/lua/5.4 $(LT)/5.4 $(filter-out $(LT_SCRIPTS_NOT:%=tests/lua/%.lua), \
+		$(sort $(wildcard tests/lua/test_*.lua)))
+	echo "lua5.4: not emulated: $(LT_NOT_EMULATED) $(LT_SCRIPTS_NOT:%=%.lua)"
 
 # Each module in each interpreter.
 .PHONY: test-lua-versions

@@ -3,7 +3,7 @@
 # folder PROGRAMS, the scripts (test_*.lua unless named) with the module in the folder MODULES, and
 # stress.lua, which must say the same in the stock interpreter, with hakmem installed, and in
 # PROGRAMS/run_state, if that is there. Of what passes it shows the closing line, of what fails
-# everything.
+# everything. EMULATOR is the command that runs the programs of another machine; LUA has its own way.
 set -u
 lua=$1
 modules=$2
@@ -44,10 +44,10 @@ same_under_stress() {
     expected=$($clean "$lua" "$here/stress.lua" default) || return 1
     for mode in default eager lazy steps full generational; do
         installed=$($clean "$lua" -l hakmem.auto "$here/stress.lua" $mode) || return 1
-        own=$("$programs/run_state" "$here/stress.lua" $mode) || return 1
+        own=$(${EMULATOR-} "$programs/run_state" "$here/stress.lua" $mode) || return 1
         kinds=$expected
         if [ $mode = eager ]; then
-            kinds=$(HAKMEM_KINDS=1 "$programs/run_state" "$here/stress.lua" $mode) || return 1
+            kinds=$(HAKMEM_KINDS=1 ${EMULATOR-} "$programs/run_state" "$here/stress.lua" $mode) || return 1
         fi
         if [ "$installed" != "$expected" ] || [ "$own" != "$expected" ] ||
             [ "$kinds" != "$expected" ]; then
@@ -61,7 +61,8 @@ same_under_stress() {
 }
 
 for program in "$programs"/test_*; do
-    check "$(basename "$program")" "$program"
+    # shellcheck disable=SC2086 # several words
+    check "$(basename "$program")" ${EMULATOR-} "$program"
 done
 for script in "$@"; do
     # shellcheck disable=SC2086 # several words

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 
 #include "os/mman.h"
 #include "os/os.h"
@@ -44,13 +44,11 @@ static void the_end_of_addresses_is_known(void **state)
     REQUIRE(end == (size_t)1 << 47 || (here >= end / 2 && here < end));
 }
 
-/* Whatever stack asks: one of a coroutine may lie low. */
-static ucontext_t main_context, low_context;
-static size_t end_seen_from_below;
-
-static void look_from_below(void)
+/* Whatever stack asks: one of a thread or a coroutine may lie low. */
+static void *look_from_below(void *seen)
 {
-    end_seen_from_below = hak__os_address_end();
+    *(size_t *)seen = hak__os_address_end();
+    return NULL;
 }
 
 static void the_end_is_the_same_from_any_stack(void **state)
@@ -60,13 +58,14 @@ static void the_end_is_the_same_from_any_stack(void **state)
     char *low = (char *)(uintptr_t)(GIB / 2);
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
     REQUIRE(mmap(low, size, PROT_READ | PROT_WRITE, flags, -1, 0) == low);
-    REQUIRE(getcontext(&low_context) == 0);
-    low_context.uc_stack.ss_sp = low;
-    low_context.uc_stack.ss_size = size;
-    low_context.uc_link = &main_context;
-    makecontext(&low_context, look_from_below, 0);
-    REQUIRE(swapcontext(&main_context, &low_context) == 0);
-    REQUIRE(end_seen_from_below == hak__os_address_end());
+    size_t seen = 0;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    REQUIRE(pthread_attr_init(&attributes) == 0);
+    REQUIRE(pthread_attr_setstack(&attributes, low, size) == 0);
+    REQUIRE(pthread_create(&thread, &attributes, look_from_below, &seen) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    REQUIRE(seen == hak__os_address_end());
     munmap(low, size);
 }
 

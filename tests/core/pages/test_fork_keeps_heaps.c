@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,9 +246,64 @@ static void the_first_heap_may_be_made_meanwhile(void **state)
     }
 }
 
+/* The handlers have been registered, but the thread that did it has not gone on, and never does in
+ * the child: which registers them once more. */
+static atomic_bool to_be_held_up, held_up, go_on_registering;
+
+int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    int result = __real_pthread_atfork(prepare, parent, child);
+    if (atomic_exchange(&to_be_held_up, false)) {
+        atomic_store(&held_up, true);
+        while (!atomic_load(&go_on_registering)) sched_yield();
+    }
+    return result;
+}
+
+static void fork_while_registering(void *context)
+{
+    (void)context;
+    pthread_t thread;
+    atomic_store(&to_be_held_up, true);
+    REQUIRE(pthread_create(&thread, NULL, make_the_first, NULL) == 0);
+    while (!atomic_load(&held_up)) sched_yield();
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        alarm(20);
+        pthread_t another; /* so that there are threads here too */
+        if (pthread_create(&another, NULL, make_the_first, NULL) != 0) _exit(3);
+        pthread_join(another, NULL);
+        hak_heap *heap = hak_heap_new(NULL);
+        if (!heap) _exit(3);
+        use_the_lock_once_more(heap);
+        use_the_lock(heap);
+        _exit(0);
+    }
+    int status;
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    REQUIRE_THAT(status == 0, "signal %d, code %d", WTERMSIG(status), WEXITSTATUS(status));
+    atomic_store(&go_on_registering, true);
+    pthread_join(thread, NULL);
+    hak_heap *heap = hak_heap_new(NULL);
+    use_the_lock_once_more(heap);
+    hak_heap_destroy(heap);
+}
+
+/* Must come before any other test makes a heap. */
+static void handlers_may_be_registered_meanwhile(void **state)
+{
+    (void)state;
+    support_in_child(fork_while_registering, NULL, 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(handlers_may_be_registered_meanwhile),
         cmocka_unit_test(the_first_heap_may_be_made_meanwhile),
         cmocka_unit_test(no_lock_is_left_held),
         cmocka_unit_test(parent_and_child_have_their_own),

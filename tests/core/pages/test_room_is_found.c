@@ -58,8 +58,8 @@ static void check(const model *row, size_t from, size_t count)
 {
     size_t found = hak__room_find(&row->room, from, count),
            plainly = find_plainly(row, from, count);
-    REQUIRE_THAT(found == plainly, "%zu of %zu from %zu: %zd, not %zd", count, row->room.places,
-                 from, (ssize_t)found, (ssize_t)plainly);
+    REQUIRE_THAT(found == plainly, "%zu of %zu from %zu: %td, not %td", count, row->room.places,
+                 from, (ptrdiff_t)found, (ptrdiff_t)plainly);
     REQUIRE_THAT(hak__room_is_free(&row->room, from, count) == free_plainly(row, from, count),
                  "%zu of %zu from %zu", count, row->room.places, from);
 }
