@@ -37,16 +37,24 @@ endif
 accepted = $(shell out=$$(mktemp) && echo 'int main(void) { return 0; }' | \
 	$(CC) -Werror $(1) -x c - -o $$out 2>/dev/null && echo '$(1)'; rm -f $$out)
 
+# Two folders give the same bytes: what is made does not tell where it was. Data for -flto have the folder
+# that is in PWD. A folder with a space in its name would be two words here.
+NO_PATHS := $(if $(word 2,$(CURDIR)),,$(call accepted,-ffile-prefix-map=$(CURDIR)=. \
+	-ffile-prefix-map=$(abspath $(B))=build))
+COMPILE   = PWD=/proc/self/cwd $(CC) $(HAK_CFLAGS)
+
 # Chosen by measurement: docs/design.md, "Build flags".
 OPT     ?= -O2
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(CPPFLAGS) $(CFLAGS)
+HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(NO_PATHS) $(CPPFLAGS) $(CFLAGS)
 PIC     := -fPIC -fno-semantic-interposition
 # Objects of the static libraries carry both machine code and what -flto needs, so that a program
 # linked with -flto gets the fast path inlined, and any other program links as usual. =auto, or gcc warns
 # that it links them one after the other. FAT_LTO=no leaves that out, and so do compilers that cannot.
 FAT_LTO ?= yes
 LTO      = $(call once,LTO,$(if $(filter yes,$(FAT_LTO)),$(call accepted,-flto=auto -ffat-lto-objects)))
+# By itself the compiler would draw the names of what is in these data at random.
+FAT      = $(if $(LTO),$(LTO) -frandom-seed=$(patsubst $(B)/%,%,$<))
 
 # What everything is compiled with. Where that changes, everything is compiled anew, except by goals that
 # install: these copy what has been built.
@@ -56,7 +64,7 @@ $(B)/built-with: $(if $(filter-out install% uninstall,$(or $(MAKECMDGOALS),all))
 	mkdir -p $(@D)
 	echo $(call quoted,$(BUILT_WITH)) | cmp -s - $@ || echo $(call quoted,$(BUILT_WITH)) >$@
 
-CORE    := $(wildcard core/*/*.c)
+CORE    := $(sort $(wildcard core/*/*.c))
 HEADERS := $(wildcard core/*.h core/*/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h) $(B)/built-with
 
 ifndef V
@@ -102,23 +110,23 @@ libs: $(LIBS) ## these, and the adapters for hosts of each Lua and of $(PYTHON)
 
 $(B)/hakmem: bindings/command.c $(B)/libhakmem.a
 	$(call say,LINK)
-	$(CC) $(HAK_CFLAGS) $(LDFLAGS) $^ -o $@ -pthread
+	$(COMPILE) $(LDFLAGS) $^ -o $@ -pthread
 
 $(B)/static/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(LTO) -c $< -o $@
+	$(COMPILE) $(FAT) -c $< -o $@
 
 $(B)/pic/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(PIC) -c $< -o $@
+	$(COMPILE) $(PIC) -c $< -o $@
 
 $(B)/libhakmem.a: $(CORE:%.c=$(B)/static/%.o)
 	$(call say,AR); rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcsD $@ $^
 
 $(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o) bindings/library.map
 	$(call say,LINK)
-	$(CC) $(HAK_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libhakmem.so.$(ABI) -Wl,-z,nodelete \
+	$(COMPILE) $(LDFLAGS) -shared -Wl,-soname,libhakmem.so.$(ABI) -Wl,-z,nodelete \
 		-Wl,--version-script=bindings/library.map $(filter %.o,$^) -o $@ -pthread
 
 include variants.mk

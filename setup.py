@@ -1,5 +1,6 @@
 """Builds the extension module from core/, bindings/ and what SWIG makes of bindings/hakmem.i."""
 
+import os
 import re
 import subprocess
 from glob import glob
@@ -32,7 +33,11 @@ class BuildWithSwig(build_ext):
 
     def build_extension(self, extension):
         lto = next(flags for flags in LTO if self.takes(flags))
-        extension.extra_compile_args += lto
+        # Two folders give the same bytes: what is made does not tell where it was. Data for -flto have the
+        # folder that is in PWD.
+        os.environ["PWD"] = "/proc/self/cwd"
+        no_paths = [f"-ffile-prefix-map={os.getcwd()}=."]
+        extension.extra_compile_args += lto + (no_paths if self.takes(no_paths) else [])
         extension.extra_link_args += lto
         super().build_extension(extension)
 

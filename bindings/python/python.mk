@@ -3,7 +3,7 @@
 # interpreter.
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-PYTHON_C := $(wildcard bindings/python/*.c)
+PYTHON_C := $(sort $(wildcard bindings/python/*.c))
 
 # An interpreter is asked only for goals that may have to do with Python.
 WITHOUT_PYTHON := clean help deps format core install-core modules install-lua $(lua_pcs) \
@@ -34,8 +34,8 @@ $(B)/swig/hakmem_python_wrap.c: bindings/hakmem.i bindings/python/hakmem_python.
 $(PY_MODULE): $(B)/swig/hakmem_python_wrap.c $(CONTROL) $(PYTHON_C) $(CORE) $(HEADERS) \
 		bindings/module.map
 	mkdir -p $(@D); $(call say,MODULE)
-	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os $(PY_FLAGS) -c $< -o $(PY_DIR)/wrap.o
-	$(CC) $(HAK_CFLAGS) $(PY_CORE) $(PIC) $(MODULE_LTO) $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
+	$(COMPILE) $(PIC) -w -Os $(PY_FLAGS) -c $< -o $(PY_DIR)/wrap.o
+	$(COMPILE) $(PY_CORE) $(PIC) $(MODULE_LTO) $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
 		$(PYTHON_C) $(CORE) -o $@ -pthread -ldl
 
 $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
@@ -43,20 +43,20 @@ $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
 
 $(PY_STATIC)/%.o: bindings/python/%.c $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(LTO) $(PY_FLAGS) -c $< -o $@
+	$(COMPILE) $(FAT) $(PY_FLAGS) -c $< -o $@
 
 $(PY_STATIC)/control.o: $(CONTROL) $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(LTO) -c $< -o $@
+	$(COMPILE) $(FAT) -c $< -o $@
 
 $(PY_STATIC)/wrap.o: $(B)/swig/hakmem_python_wrap.c $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) -w -Os $(PY_FLAGS) -c $< -o $@
+	$(COMPILE) -w -Os $(PY_FLAGS) -c $< -o $@
 
 $(PY_HOST): $(PYTHON_C:bindings/python/%.c=$(PY_STATIC)/%.o) $(PY_STATIC)/control.o \
 		$(if $(SWIG),$(PY_STATIC)/wrap.o)
 	$(call say,AR); rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcsD $@ $^
 
 install-python: $(PY_HOST) install-core
 	install -m 644 bindings/python/hakmem_python.h $(DESTDIR)$(INCLUDEDIR)

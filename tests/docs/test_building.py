@@ -17,7 +17,7 @@ echo "${0##*/} $*" >>"$TOOL_LOG"
 case " $* " in *" $TOOL_REFUSES "*) exit 1;; esac
 case "$1" in
     -print-prog-name=ar) echo ar-of-cc; exit;;
-    rcs) : >"$2";;
+    rcsD) : >"$2";;
     -c) echo "3.11 .so /include"; exit;;
 esac
 while [ $# -gt 0 ]; do
