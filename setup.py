@@ -3,9 +3,17 @@
 import os
 import re
 import subprocess
+import sys
 from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+sys.path.insert(0, "bindings/python")
+import interpreter
+
+# Before setuptools, which a Python that is too old has not got (pyproject.toml).
+if interpreter.refusal():
+    sys.exit(interpreter.refusal())
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -32,6 +40,8 @@ class BuildWithSwig(build_ext):
             return subprocess.run(command, capture_output=True).returncode == 0
 
     def build_extension(self, extension):
+        if interpreter.lacking():
+            sys.exit(interpreter.lacking())
         lto = next(flags for flags in LTO if self.takes(flags))
         # Two folders give the same bytes: what is made does not tell where it was. Data for -flto have the
         # folder that is in PWD.

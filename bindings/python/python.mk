@@ -9,8 +9,8 @@ PYTHON_C := $(sort $(wildcard bindings/python/*.c))
 WITHOUT_PYTHON := clean help deps format core install-core modules install-lua $(lua_pcs) \
 	$(lua_pcs:%=install-%) test-core test-lua test-lua-% fuzz test-fuzz
 ifneq ($(filter-out $(WITHOUT_PYTHON),$(or $(MAKECMDGOALS),all)),)
-PY := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
-	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
+PY         := $(shell $(PYTHON) bindings/python/interpreter.py 2>&1 || echo refused)
+PY_REFUSAL := $(if $(filter refused,$(PY)),$(filter-out refused,$(PY)))
 PY_VERSION := $(word 1,$(PY))
 PY_FLAGS   := -Ibindings -Ibindings/python -I$(word 3,$(PY))
 # The module's own core has slabs of 16 KiB, and its functions are aligned: docs/design.md,
@@ -24,6 +24,13 @@ PY_HOST    := $(B)/libhakmem_python$(PY_VERSION).a
 PY_STATIC  := $(B)/static/python$(PY_VERSION)
 
 .PHONY: python install-python
+ifneq ($(PY_REFUSAL),)
+# An interpreter that nobody has named, for goals that are more than Python, is left out.
+PY_ASKED := $(filter-out file,$(origin PYTHON)) $(filter python install-python,$(MAKECMDGOALS))
+python install-python:
+	echo $(call quoted,$(if $(strip $(PY_ASKED)),,  without  Python: )$(PY_REFUSAL)) >&2
+	$(if $(strip $(PY_ASKED)),exit 1)
+else
 python: $(if $(SWIG),$(PY_MODULE) $(PY_PACKAGE)) $(PY_HOST) ## the Python side only, for $(PYTHON)
 libs: $(PY_HOST)
 
@@ -62,4 +69,5 @@ install-python: $(PY_HOST) install-core
 	install -m 644 bindings/python/hakmem_python.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(PY_HOST) $(DESTDIR)$(LIBDIR)
 	$(call install_pc,hakmem-python.pc.in,hakmem-python-$(PY_VERSION).pc,-e 's|@PYTHON@|$(PY_VERSION)|')
+endif
 endif

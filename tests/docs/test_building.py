@@ -18,7 +18,7 @@ case " $* " in *" $TOOL_REFUSES "*) exit 1;; esac
 case "$1" in
     -print-prog-name=ar) echo ar-of-cc; exit;;
     rcsD) : >"$2";;
-    -c) echo "3.11 .so /include"; exit;;
+    */interpreter.py) echo "3.11 .so /include"; exit;;
 esac
 while [ $# -gt 0 ]; do
     if [ "$1" = -o ]; then : >"$2"; fi
