@@ -146,14 +146,16 @@ uninstall: ## remove the files that `make install` copies
 		(cd "$$staged" && find . ! -type d) | while read -r file; do rm -f "$(DESTDIR)$${file#.}"; done; \
 		rm -rf "$$staged"
 
-# $(1): the file in scripts/, $(2): its name, $(3): commands of sed for it alone.
-define install_pc
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $(3) \
-		-e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
-		-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
-		scripts/$(1) > $(DESTDIR)$(LIBDIR)/pkgconfig/$(2)
+in_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+
+# $(1): the file in scripts/, $(2): its folder and name in LIBDIR, $(3): commands of sed for it alone.
+define install_told
+	install -d $(DESTDIR)$(LIBDIR)/$(dir $(2))
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI@|$(ABI)|' $(3) \
+		-e 's|@LIBDIR@|$(call in_prefix,$(LIBDIR))|' -e 's|@INCLUDEDIR@|$(call in_prefix,$(INCLUDEDIR))|' \
+		-e 's|@LIBDIR_IN_PREFIX@|$(LIBDIR:$(PREFIX)/%=%)|' scripts/$(1) > $(DESTDIR)$(LIBDIR)/$(2)
 endef
+install_pc = $(call install_told,$(1),pkgconfig/$(2),$(3))
 
 # libhakmem_static.a is for `-lhakmem_static`, which every linker knows: -lhakmem finds the shared library.
 install-core: core ## copy what `make core` builds
@@ -165,9 +167,13 @@ install-core: core ## copy what `make core` builds
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(LIBDIR)/libhakmem.so.$(ABI)
 	ln -sf libhakmem.so.$(ABI) $(DESTDIR)$(LIBDIR)/libhakmem.so
 	$(call install_pc,hakmem.pc.in,hakmem.pc)
+	$(call install_told,hakmemConfig.cmake.in,cmake/hakmem/hakmemConfig.cmake)
+	$(call install_told,hakmemConfigVersion.cmake.in,cmake/hakmem/hakmemConfigVersion.cmake)
 	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
 	install -m 644 docs/man/hakmem.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 docs/man/hakmem.3 $(DESTDIR)$(MANDIR)/man3
+	$(if $(or $(DESTDIR),$(filter-out /lib% /usr/lib% /usr/local/lib%,$(LIBDIR))),,echo \
+		"  now run ldconfig as root: before that programs do not find $(LIBDIR)/libhakmem.so.$(ABI)")
 
 .PHONY: amalgamation
 amalgamation: ## the core as one source file and its header, into build/amalgamation

@@ -43,6 +43,8 @@ libtcmalloc-minimal4t64|libtcmalloc-minimal4
 # nginx and its Lua module, which tests/docs runs, are not among them: the module wants OpenResty's LuaJIT,
 # for which apt would remove the one that is above. The test unpacks them in build/nginx.
 tools='
+g++
+cmake
 python3-pytest
 python3-jsonschema
 python3-venv
