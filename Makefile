@@ -38,10 +38,11 @@ accepted = $(shell out=$$(mktemp) && echo 'int main(void) { return 0; }' | \
 	$(CC) -Werror $(1) -x c - -o $$out 2>/dev/null && echo '$(1)'; rm -f $$out)
 
 # Two folders give the same bytes: what is made does not tell where it was. Data for -flto have the folder
-# that is in PWD. A folder with a space in its name would be two words here.
+# that is in PWD; data of a profile are found by it, and keep the real one. A folder with a space in its name
+# would be two words here.
 NO_PATHS := $(if $(word 2,$(CURDIR)),,$(call accepted,-ffile-prefix-map=$(CURDIR)=. \
 	-ffile-prefix-map=$(abspath $(B))=build))
-COMPILE   = PWD=/proc/self/cwd $(CC) $(HAK_CFLAGS)
+COMPILE   = $(if $(findstring -fprofile,$(HAK_CFLAGS)),,PWD=/proc/self/cwd) $(CC) $(HAK_CFLAGS)
 
 # Chosen by measurement: docs/design.md, "Build flags".
 OPT     ?= -O2

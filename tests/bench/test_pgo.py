@@ -138,6 +138,15 @@ def test_a_compiler_that_has_no_such_profiles_is_told(tree):
     assert tree.pgo("compiler").returncode == 0
 
 
+def test_the_data_of_a_profile_are_named_within_the_folder_of_the_build(tree):
+    """So that the data of one build fit the other, wherever the sources are."""
+    name = "static/core/heap/slab.o"
+    made = make("B=build/pgo", "VARIANT=training", f"build/pgo/{name}", cwd=tree.folder)
+    assert (made.returncode, made.stderr) == (0, "")
+    data = f"{tree.folder}/build/pgo/profile/static#core#heap#slab.gcda"
+    assert data.encode() in (tree.folder / "build/pgo" / name).read_bytes()
+
+
 def test_a_function_that_does_not_fit_its_profile_is_an_error(tree):
     """What the check of the sources would miss, the compiler does not."""
     program = "build/pgo/bench/random_mixed-hakmem"
