@@ -37,16 +37,25 @@ endif
 accepted = $(shell out=$$(mktemp) && echo 'int main(void) { return 0; }' | \
 	$(CC) -Werror $(1) -x c - -o $$out 2>/dev/null && echo '$(1)'; rm -f $$out)
 
+# Two folders give the same bytes: what is made does not tell where it was. Data for -flto have the folder
+# that is in PWD; data of a profile are found by it, and keep the real one. A folder with a space in its name
+# would be two words here.
+NO_PATHS := $(if $(word 2,$(CURDIR)),,$(call accepted,-ffile-prefix-map=$(CURDIR)=. \
+	-ffile-prefix-map=$(abspath $(B))=build))
+COMPILE   = $(if $(findstring -fprofile,$(HAK_CFLAGS)),,PWD=/proc/self/cwd) $(CC) $(HAK_CFLAGS)
+
 # Chosen by measurement: docs/design.md, "Build flags".
 OPT     ?= -O2
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(CPPFLAGS) $(CFLAGS)
+HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(NO_PATHS) $(CPPFLAGS) $(CFLAGS)
 PIC     := -fPIC -fno-semantic-interposition
 # Objects of the static libraries carry both machine code and what -flto needs, so that a program
 # linked with -flto gets the fast path inlined, and any other program links as usual. =auto, or gcc warns
 # that it links them one after the other. FAT_LTO=no leaves that out, and so do compilers that cannot.
 FAT_LTO ?= yes
 LTO      = $(call once,LTO,$(if $(filter yes,$(FAT_LTO)),$(call accepted,-flto=auto -ffat-lto-objects)))
+# By itself the compiler would draw the names of what is in these data at random.
+FAT      = $(if $(LTO),$(LTO) -frandom-seed=$(patsubst $(B)/%,%,$<))
 
 # What everything is compiled with. Where that changes, everything is compiled anew, except by goals that
 # install: these copy what has been built.
@@ -56,7 +65,7 @@ $(B)/built-with: $(if $(filter-out install% uninstall,$(or $(MAKECMDGOALS),all))
 	mkdir -p $(@D)
 	echo $(call quoted,$(BUILT_WITH)) | cmp -s - $@ || echo $(call quoted,$(BUILT_WITH)) >$@
 
-CORE    := $(wildcard core/*/*.c)
+CORE    := $(sort $(wildcard core/*/*.c))
 HEADERS := $(wildcard core/*.h core/*/*.h bindings/*.h bindings/lua/*.h bindings/python/*.h) $(B)/built-with
 
 ifndef V
@@ -102,23 +111,23 @@ libs: $(LIBS) ## these, and the adapters for hosts of each Lua and of $(PYTHON)
 
 $(B)/hakmem: bindings/command.c $(B)/libhakmem.a
 	$(call say,LINK)
-	$(CC) $(HAK_CFLAGS) $(LDFLAGS) $^ -o $@ -pthread
+	$(COMPILE) $(LDFLAGS) $^ -o $@ -pthread
 
 $(B)/static/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(LTO) -c $< -o $@
+	$(COMPILE) $(FAT) -c $< -o $@
 
 $(B)/pic/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(PIC) -c $< -o $@
+	$(COMPILE) $(PIC) -c $< -o $@
 
 $(B)/libhakmem.a: $(CORE:%.c=$(B)/static/%.o)
 	$(call say,AR); rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcsD $@ $^
 
 $(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o) bindings/library.map
 	$(call say,LINK)
-	$(CC) $(HAK_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libhakmem.so.$(ABI) -Wl,-z,nodelete \
+	$(COMPILE) $(LDFLAGS) -shared -Wl,-soname,libhakmem.so.$(ABI) -Wl,-z,nodelete \
 		-Wl,--version-script=bindings/library.map $(filter %.o,$^) -o $@ -pthread
 
 include variants.mk
@@ -138,14 +147,16 @@ uninstall: ## remove the files that `make install` copies
 		(cd "$$staged" && find . ! -type d) | while read -r file; do rm -f "$(DESTDIR)$${file#.}"; done; \
 		rm -rf "$$staged"
 
-# $(1): the file in scripts/, $(2): its name, $(3): commands of sed for it alone.
-define install_pc
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $(3) \
-		-e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
-		-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
-		scripts/$(1) > $(DESTDIR)$(LIBDIR)/pkgconfig/$(2)
+in_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+
+# $(1): the file in scripts/, $(2): its folder and name in LIBDIR, $(3): commands of sed for it alone.
+define install_told
+	install -d $(DESTDIR)$(LIBDIR)/$(dir $(2))
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@ABI@|$(ABI)|' $(3) \
+		-e 's|@LIBDIR@|$(call in_prefix,$(LIBDIR))|' -e 's|@INCLUDEDIR@|$(call in_prefix,$(INCLUDEDIR))|' \
+		-e 's|@LIBDIR_IN_PREFIX@|$(LIBDIR:$(PREFIX)/%=%)|' scripts/$(1) > $(DESTDIR)$(LIBDIR)/$(2)
 endef
+install_pc = $(call install_told,$(1),pkgconfig/$(2),$(3))
 
 # libhakmem_static.a is for `-lhakmem_static`, which every linker knows: -lhakmem finds the shared library.
 install-core: core ## copy what `make core` builds
@@ -157,9 +168,13 @@ install-core: core ## copy what `make core` builds
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(LIBDIR)/libhakmem.so.$(ABI)
 	ln -sf libhakmem.so.$(ABI) $(DESTDIR)$(LIBDIR)/libhakmem.so
 	$(call install_pc,hakmem.pc.in,hakmem.pc)
+	$(call install_told,hakmemConfig.cmake.in,cmake/hakmem/hakmemConfig.cmake)
+	$(call install_told,hakmemConfigVersion.cmake.in,cmake/hakmem/hakmemConfigVersion.cmake)
 	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
 	install -m 644 docs/man/hakmem.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 docs/man/hakmem.3 $(DESTDIR)$(MANDIR)/man3
+	$(if $(or $(DESTDIR),$(filter-out /lib% /usr/lib% /usr/local/lib%,$(LIBDIR))),,echo \
+		"  now run ldconfig as root: before that programs do not find $(LIBDIR)/libhakmem.so.$(ABI)")
 
 .PHONY: amalgamation
 amalgamation: ## the core as one source file and its header, into build/amalgamation

@@ -1,10 +1,19 @@
 """Builds the extension module from core/, bindings/ and what SWIG makes of bindings/hakmem.i."""
 
+import os
 import re
 import subprocess
+import sys
 from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+sys.path.insert(0, "bindings/python")
+import interpreter
+
+# Before setuptools, which a Python that is too old has not got (pyproject.toml).
+if interpreter.refusal():
+    sys.exit(interpreter.refusal())
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -31,8 +40,14 @@ class BuildWithSwig(build_ext):
             return subprocess.run(command, capture_output=True).returncode == 0
 
     def build_extension(self, extension):
+        if interpreter.lacking():
+            sys.exit(interpreter.lacking())
         lto = next(flags for flags in LTO if self.takes(flags))
-        extension.extra_compile_args += lto
+        # Two folders give the same bytes: what is made does not tell where it was. Data for -flto have the
+        # folder that is in PWD.
+        os.environ["PWD"] = "/proc/self/cwd"
+        no_paths = [f"-ffile-prefix-map={os.getcwd()}=."]
+        extension.extra_compile_args += lto + (no_paths if self.takes(no_paths) else [])
         extension.extra_link_args += lto
         super().build_extension(extension)
 

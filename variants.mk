@@ -21,8 +21,8 @@ FLAGS_training := -DHAK_PGO -fprofile-generate=$(abspath $(B))/profile \
 FLAGS_pgo      := -DHAK_PGO -fprofile-use=$(abspath $(B))/profile -Werror=coverage-mismatch \
 	-Wno-missing-profile $(IN_THE_FOLDER)
 
-# What a stamp has of the flags: those of all parts, but for the profile's own.
-PGO_FLAGS = $(HAK_CFLAGS) $(PIC) $(LTO) $(PY_CORE) $(BENCH_CFLAGS)
+# What a stamp has of the flags: those of all parts, but for the profile's own, and without the folder.
+PGO_FLAGS = $(filter-out -ffile-prefix-map=%,$(HAK_CFLAGS)) $(PIC) $(LTO) $(PY_CORE) $(BENCH_CFLAGS)
 PGO       = CC='$(CC)' FLAGS='$(PGO_FLAGS)' PYTHON='$(PYTHON)' PYTHON_VERSION=$(PY_VERSION) scripts/pgo.sh
 
 HAK_CFLAGS += $(FLAGS_$(VARIANT))

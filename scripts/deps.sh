@@ -43,6 +43,8 @@ libtcmalloc-minimal4t64|libtcmalloc-minimal4
 # nginx and its Lua module, which tests/docs runs, are not among them: the module wants OpenResty's LuaJIT,
 # for which apt would remove the one that is above. The test unpacks them in build/nginx.
 tools='
+g++
+cmake
 python3-pytest
 python3-jsonschema
 python3-venv
@@ -96,9 +98,13 @@ for goal in "$@"; do
 done
 
 if ! command -v dpkg-query >/dev/null; then
-    system=$(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME" || uname -s)
+    # (A shell ends where a file that it is told to read is not there.)
+    system=$([ -r /etc/os-release ] && . /etc/os-release && echo "$PRETTY_NAME" || uname -s)
     case $(uname -s) in
-    Linux) advice="install by hand what these Debian packages hold:$(echo " $packages" | tr '\n' ' ')" ;;
+    Linux)
+        advice="install by hand what these Debian packages hold:$(echo " $packages" | tr '\n' ' ')"
+        advice="$advice(\`make core\` needs a C compiler only)"
+        ;;
     *) advice='hakmem needs Linux: its mmap, mremap and madvise' ;;
     esac
     echo "hakmem: this is $system, which has no dpkg; $advice" >&2

@@ -11,13 +11,14 @@
 #ifndef HAKMEM_LUA_H
 #define HAKMEM_LUA_H
 
-#include <lua.h>
-
 #include "hakmem.h"
 
+/* Lua's own headers leave that to their user, as lua.hpp does. */
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include <lua.h>
 
 /* A lua_Alloc. `ud` is a hak_heap; granularity 8 takes the least memory.
  *

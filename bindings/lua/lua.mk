@@ -1,6 +1,6 @@
 # The Lua modules, and the adapters for programs that embed Lua.
 
-LUA_C   := $(wildcard bindings/lua/*.c)
+LUA_C   := $(sort $(wildcard bindings/lua/*.c))
 CONTROL := bindings/control.c
 
 # Interpreters, as directory below build/lua and pkg-config name; where that is another:
@@ -55,32 +55,32 @@ MODULE_LD  = $(LDFLAGS) -shared -Wl,--version-script=bindings/module.map -Wl,-z,
 define lua_rules
 $(B)/lua/$(1)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os -include bindings/lua/lua_weak.h -Ibindings -Ibindings/lua \
+	$(COMPILE) $(PIC) -w -Os -include bindings/lua/lua_weak.h -Ibindings -Ibindings/lua \
 		$$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
 
 $(B)/lua/$(1)/hakmem.so: $(B)/lua/$(1)/wrap.o $(CONTROL) $(LUA_C) $(CORE) $(HEADERS) \
 		bindings/module.map
 	$$(call say,MODULE)
-	$(CC) $(HAK_CFLAGS) $(PIC) $$(MODULE_LTO) $$(MODULE_LD) -include bindings/lua/lua_weak.h \
+	$(COMPILE) $(PIC) $$(MODULE_LTO) $$(MODULE_LD) -include bindings/lua/lua_weak.h \
 		-Ibindings -Ibindings/lua \
 		$$$$($(PKG_CONFIG) --cflags $(2)) $$(filter %.o %.c,$$^) -o $$@ -pthread
 
 $(B)/static/$(2)/%.o: bindings/lua/%.c $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) $$(LTO) -Ibindings $$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
+	$(COMPILE) $$(FAT) -Ibindings $$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
 
 $(B)/static/$(2)/control.o: $(CONTROL) $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) $$(LTO) -c $$< -o $$@
+	$(COMPILE) $$(FAT) -c $$< -o $$@
 
 $(B)/static/$(2)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
-	$(CC) $(HAK_CFLAGS) -w -Os -Ibindings -Ibindings/lua $$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
+	$(COMPILE) -w -Os -Ibindings -Ibindings/lua $$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
 
 $(B)/libhakmem_$(2).a: $(patsubst bindings/lua/%.c,$(B)/static/$(2)/%.o,$(LUA_C)) \
 		$(B)/static/$(2)/control.o $(if $(SWIG),$(B)/static/$(2)/wrap.o)
 	$$(call say,AR); rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(AR) rcsD $$@ $$^
 
 # Without SWIG there is no module, and hosts have no luaopen_hakmem.
 .PHONY: $(2) install-$(2)

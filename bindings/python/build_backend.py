@@ -1,6 +1,13 @@
 """The build backend: setuptools, and SWIG as a build requirement where the system has none."""
 
 import shutil
+import sys
+
+import interpreter
+
+# Before setuptools, which a Python that is too old has not got (pyproject.toml).
+if interpreter.refusal():
+    sys.exit(interpreter.refusal())
 
 from setuptools import build_meta
 from setuptools.build_meta import *  # noqa: F403

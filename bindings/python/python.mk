@@ -3,14 +3,14 @@
 # interpreter.
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
-PYTHON_C := $(wildcard bindings/python/*.c)
+PYTHON_C := $(sort $(wildcard bindings/python/*.c))
 
 # An interpreter is asked only for goals that may have to do with Python.
 WITHOUT_PYTHON := clean help deps format core install-core modules install-lua $(lua_pcs) \
 	$(lua_pcs:%=install-%) test-core test-lua test-lua-% fuzz test-fuzz
 ifneq ($(filter-out $(WITHOUT_PYTHON),$(or $(MAKECMDGOALS),all)),)
-PY := $(shell $(PYTHON) -c 'import sys, sysconfig as s; \
-	print("%d.%d" % sys.version_info[:2], s.get_config_var("EXT_SUFFIX"), s.get_path("include"))')
+PY         := $(shell $(PYTHON) bindings/python/interpreter.py 2>&1 || echo refused)
+PY_REFUSAL := $(if $(filter refused,$(PY)),$(filter-out refused,$(PY)))
 PY_VERSION := $(word 1,$(PY))
 PY_FLAGS   := -Ibindings -Ibindings/python -I$(word 3,$(PY))
 # The module's own core has slabs of 16 KiB, and its functions are aligned: docs/design.md,
@@ -24,6 +24,13 @@ PY_HOST    := $(B)/libhakmem_python$(PY_VERSION).a
 PY_STATIC  := $(B)/static/python$(PY_VERSION)
 
 .PHONY: python install-python
+ifneq ($(PY_REFUSAL),)
+# An interpreter that nobody has named, for goals that are more than Python, is left out.
+PY_ASKED := $(filter-out file,$(origin PYTHON)) $(filter python install-python,$(MAKECMDGOALS))
+python install-python:
+	echo $(call quoted,$(if $(strip $(PY_ASKED)),,  without  Python: )$(PY_REFUSAL)) >&2
+	$(if $(strip $(PY_ASKED)),exit 1)
+else
 python: $(if $(SWIG),$(PY_MODULE) $(PY_PACKAGE)) $(PY_HOST) ## the Python side only, for $(PYTHON)
 libs: $(PY_HOST)
 
@@ -34,8 +41,8 @@ $(B)/swig/hakmem_python_wrap.c: bindings/hakmem.i bindings/python/hakmem_python.
 $(PY_MODULE): $(B)/swig/hakmem_python_wrap.c $(CONTROL) $(PYTHON_C) $(CORE) $(HEADERS) \
 		bindings/module.map
 	mkdir -p $(@D); $(call say,MODULE)
-	$(CC) $(HAK_CFLAGS) $(PIC) -w -Os $(PY_FLAGS) -c $< -o $(PY_DIR)/wrap.o
-	$(CC) $(HAK_CFLAGS) $(PY_CORE) $(PIC) $(MODULE_LTO) $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
+	$(COMPILE) $(PIC) -w -Os $(PY_FLAGS) -c $< -o $(PY_DIR)/wrap.o
+	$(COMPILE) $(PY_CORE) $(PIC) $(MODULE_LTO) $(MODULE_LD) $(PY_FLAGS) $(PY_DIR)/wrap.o $(CONTROL) \
 		$(PYTHON_C) $(CORE) -o $@ -pthread -ldl
 
 $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
@@ -43,23 +50,24 @@ $(PY_DIR)/hakmem/%: bindings/python/hakmem/%
 
 $(PY_STATIC)/%.o: bindings/python/%.c $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(LTO) $(PY_FLAGS) -c $< -o $@
+	$(COMPILE) $(FAT) $(PY_FLAGS) -c $< -o $@
 
 $(PY_STATIC)/control.o: $(CONTROL) $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) $(LTO) -c $< -o $@
+	$(COMPILE) $(FAT) -c $< -o $@
 
 $(PY_STATIC)/wrap.o: $(B)/swig/hakmem_python_wrap.c $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
-	$(CC) $(HAK_CFLAGS) -w -Os $(PY_FLAGS) -c $< -o $@
+	$(COMPILE) -w -Os $(PY_FLAGS) -c $< -o $@
 
 $(PY_HOST): $(PYTHON_C:bindings/python/%.c=$(PY_STATIC)/%.o) $(PY_STATIC)/control.o \
 		$(if $(SWIG),$(PY_STATIC)/wrap.o)
 	$(call say,AR); rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcsD $@ $^
 
 install-python: $(PY_HOST) install-core
 	install -m 644 bindings/python/hakmem_python.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(PY_HOST) $(DESTDIR)$(LIBDIR)
 	$(call install_pc,hakmem-python.pc.in,hakmem-python-$(PY_VERSION).pc,-e 's|@PYTHON@|$(PY_VERSION)|')
+endif
 endif

@@ -2,6 +2,10 @@
 #ifndef HAK_CONFIG_H
 #define HAK_CONFIG_H
 
+#ifndef __linux__
+#error "hakmem needs Linux: its mmap, mremap and madvise"
+#endif
+
 #include <stddef.h>
 
 #include "os/report.h"

@@ -17,8 +17,8 @@ echo "${0##*/} $*" >>"$TOOL_LOG"
 case " $* " in *" $TOOL_REFUSES "*) exit 1;; esac
 case "$1" in
     -print-prog-name=ar) echo ar-of-cc; exit;;
-    rcs) : >"$2";;
-    -c) echo "3.11 .so /include"; exit;;
+    rcsD) : >"$2";;
+    */interpreter.py) echo "3.11 .so /include"; exit;;
 esac
 while [ $# -gt 0 ]; do
     if [ "$1" = -o ]; then : >"$2"; fi
@@ -242,6 +242,7 @@ def test_folders_are_the_callers(tools):
             "libhakmem.a", "libhakmem_static.a", "libhakmem.so", f"libhakmem.so.{abi}",
             "libhakmem_lua5.4.a", "libhakmem_python3.11.a", "lua/5.4/hakmem.so",
             "pkgconfig/hakmem.pc", "pkgconfig/hakmem-lua5.4.pc", "pkgconfig/hakmem-python-3.11.pc",
+            "cmake/hakmem/hakmemConfig.cmake", "cmake/hakmem/hakmemConfigVersion.cmake",
         )),
     }
     assert f"-Wl,-soname,libhakmem.so.{abi}" in str(calls["cc"])
@@ -254,6 +255,14 @@ def test_folders_are_the_callers(tools):
     texts = [path.read_text() for path in to.rglob("*.pc")]
     assert "libdir=${prefix}/lib/there" in texts[0]
     assert not any("-l:" in text or "@" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    "where, told", [(["PREFIX=/usr/local"], True), (["PREFIX=/opt/hakmem"], False), (["DESTDIR=/to"], False)]
+)
+def test_an_installation_into_a_folder_of_the_loader_reminds_of_ldconfig(tools, where, told):
+    tools.make("-n", "install-core", *where)
+    assert ("now run ldconfig as root" in tools.output) == told
 
 
 def test_what_is_installed_can_be_removed(tools):

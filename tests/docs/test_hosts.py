@@ -3,10 +3,12 @@ documents say."""
 
 import os
 import re
+import shutil
 
 import pytest
 
 from documents import (
+    DOCS,
     LUAS,
     PACKAGES,
     PYTHON_LIBRARIES,
@@ -88,3 +90,51 @@ def test_the_command_that_builds_a_python_host_works(prefix, tmp_path):
         command = command.replace("python-3.11", f"python-{PYTHON_VERSION}")
         run(["sh", "-ec", command], cwd=tmp_path, env=environment)
     assert (tmp_path / "host").exists()
+
+
+# ------------------------------------------------------------------ C++
+
+# Examples set some fields of options, the others are zero.
+CXX_FLAGS = ["-std=c++17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror"]
+EXAMPLES = [
+    pytest.param(document.name, program, id=f"{document.stem}-{number}")
+    for document in sorted(DOCS.glob("*.md"))
+    for number, program in enumerate(text for kind, text in blocks(document.name) if kind == "c")
+]
+
+
+@pytest.fixture(params=["g++", "clang++"])
+def cxx(request):
+    """A C++ compiler."""
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
+def flags_of(prefix, package, kind="--cflags"):
+    path = f"{prefix}/lib/pkgconfig:{PYTHON_LIBRARIES}/pkgconfig"
+    environment = dict(os.environ, PKG_CONFIG_PATH=path)
+    return run(["pkg-config", kind, package], env=environment).split()
+
+
+@pytest.mark.parametrize("document, program", EXAMPLES)
+def test_every_example_is_c_plus_plus_too(document, program, cxx, prefix):
+    command = [cxx, *CXX_FLAGS, "-fsyntax-only", "-x", "c++", "-", *flags_of(prefix, PACKAGES[document])]
+    run(command, input=program)
+
+
+@pytest.mark.parametrize("lua", LUAS)
+@pytest.mark.parametrize("first", ["lua.hpp", "hakmem_lua.h"])
+def test_a_host_in_c_plus_plus_includes_luas_headers_by_lua_hpp(lua, first, cxx, prefix, tmp_path):
+    program, output = with_output("embedding-lua.md", "c")[0]
+    theirs = "#include <lauxlib.h>\n#include <lua.h>\n#include <lualib.h>\n"
+    ours = '#include "hakmem_lua.h"\n'
+    assert theirs in program and ours in program
+    program = program.replace(theirs, "").replace(ours, "")
+    headers = ["#include <lua.hpp>\n", ours]
+    headers = headers if first == "lua.hpp" else headers[::-1]
+    (tmp_path / "host.cpp").write_text("".join(headers) + program)
+    package = f"hakmem-{lua}"
+    command = [cxx, *CXX_FLAGS, *flags_of(prefix, package), "host.cpp", "-o", "host"]
+    run([*command, *flags_of(prefix, package, "--libs")], cwd=tmp_path)
+    assert run([str(tmp_path / "host")]) == output

@@ -46,12 +46,17 @@ def sdist(tools, folder):
     return made
 
 
-@pytest.fixture(scope="module")
-def wheel(tools, sdist, folder):
-    where = folder / "wheel"
-    tools.run("-m", "pip", "wheel", "--quiet", "--no-deps", "-w", where, sdist)
+def make_wheel(tools, sdist, where):
+    """As of a commit of some day. pip unpacks the source distribution in a folder of its own each time."""
+    of_that_day = {"SOURCE_DATE_EPOCH": "1700000000"}
+    tools.run("-m", "pip", "wheel", "--quiet", "--no-deps", "-w", where, sdist, env=of_that_day)
     (made,) = where.glob("*.whl")
     return made
+
+
+@pytest.fixture(scope="module")
+def wheel(tools, sdist, folder):
+    return make_wheel(tools, sdist, folder / "wheel")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,21 @@ def test_the_metadata_is_as_standards_have_it(wheel):
         assert any(name.endswith("/licenses/LICENSE") for name in file.namelist())
     assert "\nLicense-Expression: MIT\n" in metadata
     assert "\nRequires-Python: >=3.9\n" in metadata
+
+
+def test_a_wheel_of_the_same_sources_has_the_same_bytes(tools, sdist, wheel, tmp_path):
+    assert make_wheel(tools, sdist, tmp_path).read_bytes() == wheel.read_bytes()
+
+
+def test_the_wheel_is_for_one_interpreter(wheel, system_python):
+    version = "".join(map(str, system_python.version[:2]))
+    machine = system_python.code("import sysconfig; print(sysconfig.get_platform())").strip()
+    tag = f"cp{version}-cp{version}-{re.sub('[-.]', '_', machine)}"
+    assert wheel.name == f"hakmem-{VERSION}-{tag}.whl"
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = (name for name in file.namelist() if name.endswith("/WHEEL"))
+        lines = file.read(name).decode().splitlines()
+    assert f"Tag: {tag}" in lines and "Root-Is-Purelib: false" in lines
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
