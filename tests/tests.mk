@@ -5,7 +5,7 @@ include tests/fuzz/fuzz.mk
 include tests/cross.mk
 
 # What takes long or downloads much is no part of `test`.
-.PHONY: test-page test-python-regression test-python-packages soak-python
+.PHONY: test-page test-python-regression test-python-packages test-free-threaded soak-python
 .PHONY: test-rooms test-core test-lua test-python test-bench test-docs test-sanitize
 PYTEST_PROGRAM = $(call once,PYTEST_PROGRAM,$(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done))
@@ -29,6 +29,10 @@ test-page: python ## the page that shows a heap, in a browser, which this instal
 
 test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
 	$(PYTHON) tests/python/regression.py --python $(PYTHON)
+
+test-free-threaded: python ## what hakmem says in a CPython without the GIL, which this builds: 10 minutes
+	scripts/free_threaded.sh $(B)/free-threaded
+	PYTHON=$(PYTHON) $(PYTEST) -q -rs tests/python/test_free_threaded.py
 
 test-python-packages: python ## tests of packages from PyPI with hakmem and without, for $(PYTHON): 10 minutes
 	$(PYTHON) tests/python/packages.py --python $(PYTHON)

@@ -16,9 +16,6 @@ def refusal():
     if platform.python_implementation() != "CPython" or sys.version_info < (3, 9):
         return "hakmem needs CPython 3.9 or later, and this is %s: use another, as PYTHON=python3.11 " \
             "with make, or python3.11 -m pip" % this
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        return "hakmem needs a CPython with the GIL, and this is free-threaded: %s. Use the same " \
-            "version's usual build, whose name ends without t" % this
     return ""
 
 
@@ -35,5 +32,6 @@ if __name__ == "__main__":
     reason = refusal() or lacking()
     if reason:
         sys.exit(reason)
-    facts = sys.version_info[:2] + (sysconfig.get_config_var("EXT_SUFFIX"), sysconfig.get_path("include"))
-    sys.stdout.write("%d.%d %s %s\n" % facts)
+    free_threaded = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    facts = (free_threaded, sysconfig.get_config_var("EXT_SUFFIX"), sysconfig.get_path("include"))
+    sys.stdout.write("%d.%d%s %s %s\n" % (sys.version_info[:2] + facts))

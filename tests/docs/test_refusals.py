@@ -65,10 +65,6 @@ def test_pip_tells_an_old_python(python, tmp_path):
 
 
 CIRCUMSTANCES = {
-    "free-threaded": (
-        "facts = sysconfig.get_config_vars()\nfacts['Py_GIL_DISABLED'] = 1",
-        ["needs a CPython with the GIL, and this is free-threaded", "usual build"],
-    ),
     "without headers": (
         "sysconfig.get_path = lambda name: '/nowhere'",
         ["there is no /nowhere/Python.h", f"python{PYTHON_VERSION}-dev", "python3-devel"],

@@ -40,14 +40,15 @@ def candidates():
     if GIVEN:
         return
     for minor in range(9, 20):
-        yield f"python3.{minor}"
+        yield from (f"python3.{minor}", f"python3.{minor}t")
+    yield ROOT / "build/free-threaded/bin/python3"
     for root in (os.environ.get("PYENV_ROOT"), Path.home() / ".pyenv"):
         if root:
             yield from sorted(glob.glob(f"{root}/versions/3.*/bin/python3"))
 
 
 def interpreters():
-    """{version: program}, the first found of each version."""
+    """{version: program}, the first found of each version; of free-threaded ones too, as "3.14t"."""
     found = {}
     for program in candidates():
         try:
@@ -59,14 +60,16 @@ def interpreters():
         if probe.returncode:
             continue
         version, headers, free_threaded, program = probe.stdout.split()
-        if tuple(map(int, version.split("."))) < (3, 9) or free_threaded == "True":
+        if tuple(map(int, version.split("."))) < (3, 9):
             continue
         if headers == "True":
-            found.setdefault(version, program)
+            found.setdefault(version + "t" * (free_threaded == "True"), program)
     return found
 
 
-INTERPRETERS = interpreters()
+FOUND = interpreters()
+INTERPRETERS = {version: program for version, program in FOUND.items() if version[-1] != "t"}
+FREE_THREADED = {version: program for version, program in FOUND.items() if version[-1] == "t"}
 
 
 def pytest_report_header(config):
@@ -79,7 +82,7 @@ class Python:
     """An interpreter with the package on its path."""
 
     def __init__(self, version, program):
-        self.version = tuple(map(int, version.split(".")))
+        self.version = tuple(map(int, version.rstrip("t").split(".")))
         self.program = program
         self.package = BUILD / "python" / version
 
@@ -110,7 +113,7 @@ class Python:
 @functools.lru_cache(maxsize=None)
 def built(version):
     """The interpreter of this version, with the package built for it."""
-    program = INTERPRETERS[version]
+    program = FOUND[version]
     make = ["make", "-s", "python", f"PYTHON={program}"]
     if not GIVEN:
         subprocess.run(make, cwd=ROOT, check=True, stdout=sys.stderr)
