@@ -93,7 +93,8 @@ def test_children_have_hakmem_where_the_guide_says_so(service, tmp_path):
     assert by_command == "fork True\nspawn False\nforkserver False\n"
 
 
-CPYTHONS = ("No module named", "cannot import name", "Permission denied", "MemoryError")
+PIPS = "error: externally-managed-environment"
+CPYTHONS = ("No module named", "cannot import name", "Permission denied", "MemoryError", PIPS)
 
 
 def test_messages_in_the_guide_are_those_of_the_code():
