@@ -47,6 +47,12 @@ test-python-sanitize:
 		$(PYTEST) -q tests/python/test_install.py tests/python/test_control.py \
 		tests/python/test_company.py
 
+STATES ?= 10000
+.PHONY: soak-lua
+soak-lua: ## STATES=10000 states made and closed in each way on each Lua: minutes
+	for program in $(dirs_found:%=$(LT)/%/test_many_states); do \
+		$(MAKE) --no-print-directory $$program && HAK_TEST_STATES=$(STATES) $$program || exit; done
+
 SECONDS ?= 600
 soak-python: python ## threads, install and uninstall, checked contents, for SECONDS=600 on $(PYTHON)
 	PYTHONPATH=$(PY_DIR) $(PYTHON) tests/python/soak.py $(SECONDS)

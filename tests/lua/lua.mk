@@ -2,7 +2,7 @@
 
 LT         := $(B)/tests/lua
 LT_SUPPORT := $(wildcard tests/lua/*.h) bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
-LT_EACH    := test_close test_company test_external test_kinds test_leaks test_marks test_observe \
+LT_EACH    := test_close test_company test_external test_kinds test_leaks test_many_states test_marks test_observe \
 	test_state test_takeover test_threads test_unprotected test_wrapped run_state
 
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
@@ -30,7 +30,7 @@ test-lua-5.4: $(LT)/5.4/test_alloc $(LT)/5.4/test_before
 test-lua-5.1: $(LT)/5.1/test_luajit
 
 # LuaJIT with the module and the adapter for Lua 5.1, which an installation gives it.
-LT_JIT         := test_close test_company test_kinds test_leaks test_wrapped
+LT_JIT         := test_close test_company test_kinds test_leaks test_many_states test_wrapped
 LT_JIT_SCRIPTS := test_control test_endings test_install test_kinds test_observe test_options test_stats
 $(eval $(call lua_tests,jit-5.1,luajit,hakmem_lua5.1))
 .PHONY: test-lua-jit-5.1

@@ -1,6 +1,6 @@
 /* Of a state that is closed nothing is left behind: neither memory nor address space grows from one
  * life to the next, and on the caller's memory the next state finds every byte free. */
-#include "support.h"
+#include "lives.h"
 
 static lua_State *make_installed_in_a_coroutine(void)
 {
@@ -22,15 +22,6 @@ static const char *const small_life =
     "local t = {} for i = 1, 300 do t[i] = {i, 's' .. i} end\n"
     "local co = coroutine.wrap(function() coroutine.yield(1) end) co()\n"
     "kept = {t, co, io and io.tmpfile and true, string.rep('x', 30000), function() return t end}";
-
-/* What ended states have left for the next differs from one to the next: empties it. */
-static void empty_pool(void)
-{
-    hak_heap *heap = hak_heap_new(NULL);
-    assert_non_null(heap);
-    hak_heap_trim(heap);
-    hak_heap_destroy(heap);
-}
 
 #define ENOUGH 250 /* lives for 4 KiB that are lost with each to be seen */
 
