@@ -3,6 +3,7 @@
 #include "scenario.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -182,12 +183,21 @@ static void lost_blocks_are_no_moved_ones(void **state)
 enum { REGIONS = 3000 };
 static _Atomic(char *) asked;
 static atomic_bool over;
+static atomic_size_t questions;
 
 static void *ask_whose_it_is(void *unused)
 {
     (void)unused;
-    while (!atomic_load(&over)) hak_owns(atomic_load(&asked));
+    for (; !atomic_load(&over); atomic_fetch_add(&questions, 1)) hak_owns(atomic_load(&asked));
     return NULL;
+}
+
+/* Returns once nobody asks for that address any more. */
+static void let_nobody_ask(void)
+{
+    atomic_store(&asked, NULL);
+    size_t before = atomic_load(&questions);
+    while (atomic_load(&questions) < before + 2) sched_yield();
 }
 
 /* A region for one block ends while another thread asks for an address in it that was never mapped,
@@ -207,6 +217,8 @@ static void ask_as_regions_end(void *context)
         atomic_store(&asked, block + 15 * MIB);
         hak_heap_free(heap, block);
         hak_heap_trim(heap);
+        let_nobody_ask(); /* the next region may have it in a block, which is not to be freed then
+                           */
     }
     atomic_store(&over, true);
     REQUIRE(pthread_join(thread, NULL) == 0);
