@@ -24,7 +24,7 @@ cross_make = $(2) PATH="$(abspath $(1))/vm/bin:$$PATH" $(call IN_VM,$(1)) $(MAKE
 
 # The kernel's headers do not depend on the C library; musl-gcc does not find those of Debian.
 .PHONY: test-musl
-MUSL_LUAS := 5.1 5.3 5.4 5.5
+MUSL_LUAS := 5.3 5.4 5.5
 test-musl: ## the tests of the core and of Lua with musl: 15 minutes
 	scripts/deps.sh musl
 	mkdir -p $(MUSL)/kernel

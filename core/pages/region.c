@@ -5,8 +5,10 @@
 #include <string.h>
 #if __has_include(<sys/single_threaded.h>) /* glibc since 2.32 */
 #include <sys/single_threaded.h>
+#define KNOWS_OF_THREADS 1
 #else
 static const char __libc_single_threaded;
+#define KNOWS_OF_THREADS 0
 #endif
 
 #include "os/os.h"
@@ -68,8 +70,17 @@ void hak__region_respect_fork(void)
 }
 
 /* fork() must not copy a held lock. With one thread it cannot, so the handlers, which cost 50 KiB
- * of libc's pages, are registered only once there are threads. libc registers none while another
- * thread forks. */
+ * of glibc's pages, are registered only once there are threads. glibc registers none while another
+ * thread forks. musl does, if they are the first of all: a fork that began without them could copy
+ * a lock that was taken right after. So they are registered as the program or the module is loaded
+ * where libc does not tell whether there are threads. */
+#if !KNOWS_OF_THREADS
+__attribute__((constructor)) static void respect_fork_early(void)
+{
+    hak__region_respect_fork();
+}
+#endif
+
 static void acquire(pthread_mutex_t *mutex)
 {
     if (!__libc_single_threaded) hak__region_respect_fork();

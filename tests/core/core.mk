@@ -69,7 +69,8 @@ CT_NOT_EMULATED := test_address_limit_is_survived test_destroy_releases_all test
 	test_many_blocks_fit test_many_heaps_take_little test_options_take_effect \
 	test_os_failure_is_survived test_packed_blocks_agree test_pages_wait \
 	test_prewarmed_pages_stay test_reaper_is_in_nobodys_way test_refused_moves_are_survived \
-	test_refused_pages_stay_pooled test_region_grows test_short_superslabs_grow
+	test_refused_pages_stay_pooled test_region_grows test_short_superslabs_grow \
+	test_limited_space_is_filled
 CT_EMULATED := $(filter-out $(CT_NOT_EMULATED),$(CT_NAMES))
 
 # What they share, for all rooms or beside the tests of one. The linker takes what a test needs, by
