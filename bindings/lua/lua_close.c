@@ -144,6 +144,12 @@ static bool prepare(lua_State *L)
 
 /* ------------------------------------------------------------------ how deep the stack is */
 
+__attribute__((noinline)) int hak__lua_finalize(lua_State *L)
+{
+    ((hak_lua_finalized *)lua_touserdata(L, 1))->run(L, __builtin_frame_address(0));
+    return 0;
+}
+
 /* Why the depth matters: in 5.4 lua_close drops the record of active calls. If a finalizer ends the
  * process by os.exit(code, true), lua_close is called within a finalizer and must return, so that
  * the process exits. Then the stack is deeper than usual. The usual depth is measured by closing
@@ -160,10 +166,14 @@ typedef struct depth {
     void *begin, *end;
 } depth;
 
-static int note_depth(lua_State *L)
+typedef struct depth_object {
+    hak_lua_finalized finalized;
+    depth *depth;
+} depth_object;
+
+static void note_depth(lua_State *L, void *frame)
 {
-    (*(depth **)lua_touserdata(L, 1))->end = __builtin_frame_address(0);
-    return 0;
+    ((depth_object *)lua_touserdata(L, 1))->depth->end = frame;
 }
 
 /* 0: unknown. */
@@ -175,8 +185,9 @@ static ptrdiff_t usual_depth(void)
     depth seen = {0};
     lua_State *L = luaL_newstate();
     if (!L) return 0;
-    lua_pushcfunction(L, note_depth);
-    *(depth **)lua_newuserdatauv(L, sizeof(depth *), 0) = &seen;
+    lua_pushcfunction(L, hak__lua_finalize);
+    *(depth_object *)lua_newuserdatauv(L, sizeof(depth_object), 0) =
+        (depth_object){{note_depth}, &seen};
     lua_createtable(L, 0, 1);
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "__gc");

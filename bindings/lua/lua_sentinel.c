@@ -23,14 +23,17 @@
 static const char key; /* of the sentinel in the registry */
 
 typedef struct sentinel {
+    hak_lua_finalized finalized;
     hak_lua_adapter *adapter;
     bool lasts; /* lies in the registry */
 } sentinel;
 
+static void finalize(lua_State *L, void *frame);
+
 static sentinel *push_sentinel(lua_State *L, hak_lua_adapter *adapter, bool lasts)
 {
     sentinel *object = lua_newuserdata(L, sizeof *object);
-    *object = (sentinel){adapter, lasts};
+    *object = (sentinel){{finalize}, adapter, lasts};
     return object;
 }
 
@@ -86,19 +89,18 @@ static void renew(lua_State *L, const hak_heap *heap)
     }
 }
 
-static int finalize(lua_State *L)
+static void finalize(lua_State *L, void *frame)
 {
     const sentinel *of = lua_touserdata(L, 1);
     hak_lua_adapter *adapter = of->adapter;
     if (of->lasts) {
-        hak__lua_at_close(L, adapter, __builtin_frame_address(0));
+        hak__lua_at_close(L, adapter, frame);
     } else if (!hak__lua_is_closing(adapter)) {
         hak__lua_cycle_is_over(adapter);
         uint16_t kept = hak__heap_set_adapter_reserve(adapter->heap, 0);
         renew(L, adapter->heap);
         hak__heap_set_adapter_reserve(adapter->heap, kept);
     }
-    return 0;
 }
 
 /* ------------------------------------------------------------------ placing them */
@@ -110,7 +112,7 @@ int hak__lua_place_sentinels(lua_State *L)
     const sentinel *lasting = push_sentinel(L, adapter, true);
     push_sentinel(L, adapter, false);
     lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, finalize);
+    lua_pushcfunction(L, hak__lua_finalize);
     lua_setfield(L, -2, "__gc");
     lua_pushlightuserdata(L, (void *)&key);
     lua_pushvalue(L, 2);

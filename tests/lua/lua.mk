@@ -52,8 +52,8 @@ $(LT)/instructions-fast: $(LT_FAST) $(HEADERS)
 		$(LT_FAST) -o $@ $$(pkg-config --libs lua5.4) -pthread
 
 # For tests/cross.mk. Left out is what limits the address space of the process, which the emulator
-# shares, or has a page that the program cannot read, which the emulator cannot either.
-LT_NOT_EMULATED := test_close test_observe
+# shares, and a script of many minutes.
+LT_NOT_EMULATED := test_observe
 LT_EMULATED     := $(filter-out $(LT_NOT_EMULATED),$(LT_EACH))
 LT_SCRIPTS_NOT  := test_address_space test_observe test_pace
 .PHONY: test-lua-emulated
