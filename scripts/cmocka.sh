@@ -1,33 +1,20 @@
 #!/bin/sh
 # cmocka.sh FOLDER: the library of the C tests, for a compiler that cannot use Debian's (CC=musl-gcc,
-# CC=aarch64-linux-gnu-gcc): FOLDER/include and FOLDER/lib, made of Debian's source package. apt verifies
-# and fetches it; the lists that this takes, and a machine may not have, lie in FOLDER, and nothing of
-# the system is changed. What is there already is left.
+# CC=aarch64-linux-gnu-gcc): FOLDER/include and FOLDER/lib, made of Debian's source package. What is there
+# already is left.
 set -eu
-mkdir -p "$1/include" "$1/lib" "$1/apt/lists/partial" "$1/apt/cache/archives/partial"
+mkdir -p "$1/include" "$1/lib"
+here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$1" && pwd)
 cc=${CC:-cc}
 ar=${AR:-$($cc -print-prog-name=ar)}
 [ ! -e "$folder/lib/libcmocka.a" ] || exit 0
 
-# from_apt COMMAND...: apt-get with the lists of this release's sources only.
-from_apt() {
-    apt-get -qq -o Dir::Etc::SourceList="$folder/apt/sources.list" -o Dir::Etc::SourceParts=- \
-        -o Dir::State::Lists="$folder/apt/lists" -o Dir::Cache="$folder/apt/cache" \
-        -o APT::Sandbox::User="$(id -un)" "$@" >"$folder/apt/log" 2>&1 || {
-        cat "$folder/apt/log" >&2
-        echo "hakmem: apt cannot download the source package cmocka" >&2
-        exit 1
-    }
-}
-
-apt-get indextargets --format 'deb-src $(SITE) $(RELEASE) $(COMPONENT)' \
-    'Created-By: Packages' | grep -E ' (main|universe)$' | sort -u >"$folder/apt/sources.list"
-from_apt update
-cd "$folder/apt"
-rm -rf cmocka-*
-from_apt source cmocka
-cd cmocka-*/
+archive=$("$here/debian_source.sh" "$folder/sources" - cmocka)
+rm -rf "$folder/sources/tree"
+mkdir "$folder/sources/tree"
+tar xf "$archive" -C "$folder/sources/tree" --strip-components=1
+cd "$folder/sources/tree"
 
 # What its CMake asks of a system, as both of these have it.
 cat >config.h <<END
