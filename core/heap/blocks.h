@@ -249,7 +249,7 @@ static inline bool hak__heap_put(hak_heap *heap, hak_slab *slab, void *block)
     hak__heap_check_free(heap, slab, block);
     *(void **)block = slab->free;
     slab->free = block;
-    return HAK_UNLIKELY(hak__slab_count_free(slab));
+    return hak__slab_count_free(slab);
 }
 
 /* Frees a block for which hak__heap_maps holds. */

@@ -2,22 +2,6 @@
  * life to the next, and on the caller's memory the next state finds every byte free. */
 #include "lives.h"
 
-static lua_State *make_installed_in_a_coroutine(void)
-{
-    lua_State *L = luaL_newstate();
-    if (!L || !hak_lua_install(lua_newthread(L), NULL)) abort();
-    lua_pop(L, 1);
-    return L;
-}
-
-static const life ours[] = {
-    {"hak_lua_close", make_hakmem, hak_lua_close},
-    {"lua_close on a state from hak_lua_newstate", make_hakmem, lua_close},
-    {"lua_close after hak_lua_install", make_installed, lua_close},
-    {"hak_lua_close after hak_lua_install", make_installed, hak_lua_close},
-    {"lua_close after hak_lua_install in a coroutine", make_installed_in_a_coroutine, lua_close},
-};
-
 static const char *const small_life =
     "local t = {} for i = 1, 300 do t[i] = {i, 's' .. i} end\n"
     "local co = coroutine.wrap(function() coroutine.yield(1) end) co()\n"
@@ -55,22 +39,22 @@ static void assert_no_growth(const life *way, int most, bool libraries, const ch
 static void five_thousand_lives_do_not_grow_the_process(void **unused)
 {
     (void)unused;
-    assert_no_growth(&ours[0], 5000, false, NULL);
-    assert_no_growth(&ours[0], 2000, true, small_life);
+    assert_no_growth(&lives[0], 5000, false, NULL);
+    assert_no_growth(&lives[0], 2000, true, small_life);
 }
 
 static void lua_close_instead_of_hak_lua_close_leaks_nothing(void **unused)
 {
     (void)unused;
-    assert_no_growth(&ours[1], 2000, true, small_life);
+    assert_no_growth(&lives[1], 2000, true, small_life);
 }
 
 static void closing_after_install_leaks_nothing(void **unused)
 {
     (void)unused;
-    assert_no_growth(&ours[2], 500, true, small_life);
-    assert_no_growth(&ours[3], 500, true, small_life);
-    assert_no_growth(&ours[4], 500, true, small_life);
+    assert_no_growth(&lives[2], 500, true, small_life);
+    assert_no_growth(&lives[3], 500, true, small_life);
+    assert_no_growth(&lives[4], 500, true, small_life);
 }
 
 /* Whether the state is collected while the coroutine lives, and whether it is known by then. */
@@ -79,14 +63,14 @@ static void no_heap_is_left(void **unused)
     (void)unused;
     hak_process_stats before, after;
     hak_process_stats_read(&before);
-    for (size_t way = 0; way < sizeof ours / sizeof *ours; way++) {
-        lua_State *L = ours[way].make();
+    for (size_t way = 0; way < LIVES; way++) {
+        lua_State *L = lives[way].make();
         luaL_openlibs(L);
         run(L, small_life);
         drop_garbage(L);
-        ours[way].end(L);
+        lives[way].end(L);
         hak_process_stats_read(&after);
-        if (after.heaps != before.heaps) fail_msg("%s: the heap is left", ours[way].name);
+        if (after.heaps != before.heaps) fail_msg("%s: the heap is left", lives[way].name);
     }
 }
 
@@ -96,8 +80,8 @@ static void compiled_traces_go_with_their_state(void **unused)
     const char *hot = "local s = 0 for i = 1, 3000 do local t = {i} s = s + t[1] end\n"
                       "local function f(n) if n == 0 then return 0 end return 1 + f(n - 1) end\n"
                       "for i = 1, 100 do f(20) end";
-    assert_no_growth(&ours[0], 400, true, hot);
-    assert_no_growth(&ours[1], 400, true, hot);
+    assert_no_growth(&lives[0], 400, true, hot);
+    assert_no_growth(&lives[1], 400, true, hot);
 }
 
 static void large_blocks_go_with_their_state(void **unused)
@@ -105,9 +89,9 @@ static void large_blocks_go_with_their_state(void **unused)
     (void)unused;
     const char *large =
         "s = string.rep('0123456789', 300000) t = {} for i = 1, 70000 do t[i] = i end";
-    assert_no_growth(&ours[0], 20, true, large);
-    assert_no_growth(&ours[1], 20, true, large);
-    assert_no_growth(&ours[2], 20, true, large);
+    assert_no_growth(&lives[0], 20, true, large);
+    assert_no_growth(&lives[1], 20, true, large);
+    assert_no_growth(&lives[2], 20, true, large);
 }
 
 /* Where not even what closing early takes is to be had. */

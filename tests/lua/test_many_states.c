@@ -6,28 +6,6 @@
 #define STATES_USUAL 1000
 #define GROWTH_MOST  (64 * KIB)
 
-int luaopen_hakmem(lua_State *L);
-
-static lua_State *make_by_script(void)
-{
-    lua_State *L = luaL_newstate();
-    if (!L) abort();
-    lua_pushcfunction(L, luaopen_hakmem);
-    lua_call(L, 0, 1);
-    lua_setglobal(L, "hakmem");
-    run(L, "hakmem.install()");
-    return L;
-}
-
-static const life ways[] = {
-    {"hak_lua_newstate, lua_close", make_hakmem, lua_close},
-    {"hak_lua_newstate, hak_lua_close", make_hakmem, hak_lua_close},
-    {"hak_lua_install, lua_close", make_installed, lua_close},
-    {"hak_lua_install, hak_lua_close", make_installed, hak_lua_close},
-    {"install() in a script, lua_close", make_by_script, lua_close},
-    {"install() in a script, hak_lua_close", make_by_script, hak_lua_close},
-};
-
 static const char *const work =
     "local t = {} for i = 1, 100 do t[i] = {i, 's' .. i} end\n"
     "local co = coroutine.wrap(function() coroutine.yield(1) end) co()\n"
@@ -60,18 +38,18 @@ static void many_states_leave_nothing(void **unused)
     const char *given = getenv("HAK_TEST_STATES");
     size_t states = given ? strtoull(given, NULL, 10) : STATES_USUAL / scale();
     assert_true(states >= 10);
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    for (size_t i = 0; i < LIVES; i++) {
         size_t before = heaps(), then = 0;
         for (size_t done = 0; done < states; done++) {
             if (done == states / 10) {
                 empty_pool();
                 then = resident();
             }
-            live(&ways[i]);
+            live(&lives[i]);
         }
         empty_pool();
         size_t now = resident(), grown = now > then ? now - then : 0;
-        print_message("%s: %zu states, %zu heaps left, %zu KiB more\n", ways[i].name, states,
+        print_message("%s: %zu states, %zu heaps left, %zu KiB more\n", lives[i].name, states,
                       heaps() - before, grown / KIB);
         assert_int_equal(heaps(), before);
         assert_true(grown <= GROWTH_MOST);

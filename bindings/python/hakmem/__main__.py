@@ -119,9 +119,13 @@ def main(arguments):
         _usage_error()
 
     import hakmem
+    from hakmem._begin import say
 
-    hakmem.install()
-    if not quiet:
+    try:
+        hakmem.install()
+    except RuntimeError as error:  # the program runs all the same
+        say(error)
+    if hakmem.installed() and not quiet:
         import atexit
 
         atexit.register(_summary)

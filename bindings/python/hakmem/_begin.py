@@ -13,7 +13,8 @@ OFF = ("", "0", "no", "off", "false")
 _NO_ALLOCATOR = ("", "default", "debug")
 
 
-def _say(why):
+def say(why):
+    """Tells why the program runs without hakmem, in one line on stderr."""
     # A program without a console has no stderr.
     if _sys.stderr is not None:
         print("hakmem: not installed:", why, file=_sys.stderr)
@@ -55,4 +56,4 @@ def begin():
     except (RuntimeError, ValueError) as error:
         reason = error
     if reason is not None:
-        _say(reason)
+        say(reason)
