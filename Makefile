@@ -186,8 +186,9 @@ format: ## lay the C sources out by clang-format
 	scripts/deps.sh format
 	clang-format -i $(SOURCES)
 
-lint: ## clang-format and clang-tidy, without changing anything
+lint: ## clang-format, clang-tidy and pyflakes, without changing anything
 	scripts/deps.sh lint
+	pyflakes3 $$(git ls-files '*.py')
 	clang-format --dry-run --Werror $(SOURCES)
 	clang-tidy --quiet $(CORE) $(CONTROL) $(LUA_C) $(PYTHON_C) -- -std=gnu11 -Icore -Ibindings \
 		-Ibindings/lua $(PY_FLAGS) $$($(PKG_CONFIG) --cflags lua5.4)

@@ -49,6 +49,7 @@ python3-pytest
 python3-jsonschema
 python3-venv
 python3-prometheus-client
+pyflakes3
 libpython3.14-testsuite|libpython3.13-testsuite|libpython3.11-testsuite
 lua-unit
 libcmocka-dev
@@ -84,7 +85,7 @@ strace
 musl="$cross musl-tools"
 aarch64="$cross gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 format=clang-format
-lint='clang-format clang-tidy'
+lint='clang-format clang-tidy pyflakes3'
 
 packages=
 for goal in "$@"; do

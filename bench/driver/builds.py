@@ -8,7 +8,6 @@ from typing import Optional
 
 from . import child
 from .allocators import BUILDS, FAST, OBSERVE, PGO, how_to_build, profile_of
-from .errors import SampleError
 from .settings import ROOT, Settings
 
 STANDARD = "standard"

@@ -2,6 +2,7 @@
 that was not named are said out loud."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
