@@ -31,7 +31,7 @@ class Library:
 
 LIBRARIES = {
     "mimalloc": Library(
-        r"libmimalloc\.so\.2[.\d]*", "install the Debian package libmimalloc2.0"
+        r"libmimalloc\.so\.2[.\d]*", "install the Debian package libmimalloc2.0 (Debian 12)"
     ),
     "mimalloc3": Library(r"libmimalloc\.so\.3[.\d]*", "run `make peers`"),
     "jemalloc": Library(

@@ -1,15 +1,16 @@
 /* How the control surface looks in Python. */
 
-/* py_module.c has the module's own function. A free-threaded CPython stays so when it imports the module:
- * install() refuses there, so no function has a heap to look into. */
+/* py_module.c has the module's own function, and makes the types. A free-threaded CPython stays so when it
+ * imports the module: install() refuses there, so no function has a heap to look into. */
 %begin %{
+#include "py_control.h"
 #define PyInit__hakmem hak__py_swig_init
+#define PyType_FromSpec hak__py_swig_type
 #define SWIGPYTHON_NOGIL
 %}
 
 %{
 #include "heap/heap.h"
-#include "py_control.h"
 
 #define CONTROL_ENTER bool entered = hak_py_enter();
 #define CONTROL_LEAVE hak_py_leave(entered);

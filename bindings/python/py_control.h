@@ -10,10 +10,11 @@
 
 #define HAK_PY_NOT_INSTALLED "hakmem is not installed, call hakmem.install() first"
 
-/* The init function of the module, and the one that SWIG makes of hakmem.i,
- * which the first calls. */
+/* The init function of the module, the one that SWIG makes of hakmem.i, which the first calls, and
+ * what that one makes its types with. */
 PyMODINIT_FUNC PyInit__hakmem(void);
 PyObject *hak__py_swig_init(void);
+PyObject *hak__py_swig_type(PyType_Spec *spec);
 
 /* install(domains: int, profile: str | None, limit: int) -> bool: whether any
  * domain was taken over */

@@ -18,6 +18,21 @@ static void prepare(void)
     pthread_mutexattr_destroy(&recursive);
 }
 
+/* PyType_FromSpec, for SWIG's types. SWIG 4.3 gives them names without a module. CPython
+ * warns of such a type, and where that warning is an error, SWIG's init function goes on with a
+ * null pointer. The names are static: before 3.11 a type keeps a pointer to its own. */
+PyObject *hak__py_swig_type(PyType_Spec *spec)
+{
+    static const char module[] = "hakmem._hakmem.";
+    static const char *const names[] = {"hakmem._hakmem.swigvarlink", "hakmem._hakmem.SwigPyObject",
+                                        "hakmem._hakmem.SwigPyPacked"};
+    PyType_Spec named = *spec;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (strcmp(names[i] + sizeof(module) - 1, spec->name) == 0) named.name = names[i];
+    }
+    return PyType_FromSpec(&named);
+}
+
 /* The module's objects belong to one GIL. CPython refuses such a module in an interpreter with its
  * own GIL. But 3.12 does so only after the module is made, and not at all for built-in modules: the
  * check is made here. 3.13 first makes the module in the main interpreter. It holds that one's GIL,

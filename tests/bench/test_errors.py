@@ -91,13 +91,13 @@ def test_a_missing_build_is_told_with_the_command_that_makes_it(
 
 
 def test_a_program_without_its_peer_is_not_measured_under_its_name(build):
-    build.program("mimalloc")
-    shutil.copy(shutil.which("cat"), build.folder / "bench" / "random_mixed-mimalloc")
+    build.program("tcmalloc")
+    shutil.copy(shutil.which("cat"), build.folder / "bench" / "random_mixed-tcmalloc")
     status, _, stderr = build.hakbench(
-        "run", "random-mixed", "--allocators", "mimalloc"
+        "run", "random-mixed", "--allocators", "tcmalloc"
     )
     assert status == 1
-    assert "should be linked with mimalloc, but ldd shows none" in stderr
+    assert "should be linked with tcmalloc, but ldd shows none" in stderr
 
 
 def test_all_that_is_missing_is_told_before_anything_runs(build):

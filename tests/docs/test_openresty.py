@@ -1,8 +1,8 @@
 """The guide for nginx: its configuration, run by Debian's nginx and its Lua module, answers its commands
 as it says.
 
-The packages are unpacked rather than installed: the Lua module wants OpenResty's LuaJIT, which Debian
-does not let stand beside the LuaJIT that everything else here is built with."""
+The packages are unpacked rather than installed: the Lua module of Debian 12 wants OpenResty's LuaJIT, which
+does not stand beside the LuaJIT that everything else here is built with."""
 
 import os
 import re
@@ -18,11 +18,15 @@ PACKAGES = [
     "nginx",
     "libnginx-mod-http-ndk",
     "libnginx-mod-http-lua",
-    "libpcre3",
     "lua-resty-core",
     "lua-resty-lrucache",
-    "libluajit2-5.1-2",
 ]
+# What the two of Debian 12 need besides; since then it is what everything else needs too.
+OF_DEBIAN_12 = ["libpcre3", "libluajit2-5.1-2"]
+
+
+def has_candidate(package):
+    return re.search(r"^  Candidate: [^(]", run(["apt-cache", "policy", package]), re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +36,9 @@ def nginx():
     root = folder / "root"
     if not (root / "unpacked").exists():
         folder.mkdir(parents=True, exist_ok=True)
+        packages = PACKAGES + [package for package in OF_DEBIAN_12 if has_candidate(package)]
         found = subprocess.run(
-            ["apt-get", "-qq", "download", *PACKAGES], cwd=folder, capture_output=True, text=True
+            ["apt-get", "-qq", "download", *packages], cwd=folder, capture_output=True, text=True
         )
         if found.returncode:
             pytest.fail(f"apt-get cannot download nginx, try `apt-get update`: {found.stderr}")

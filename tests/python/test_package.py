@@ -3,6 +3,7 @@ that has only the wheel. On the system's Python. Downloads setuptools, build, my
 prometheus-client from PyPI.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -221,3 +222,12 @@ def size() -> int:
     program.write_text('import hakmem\nhakmem.install(profile="fast")\n')
     refused = tools.run("-m", "mypy", "--strict", program, status=1).stdout
     assert 'expected "' in refused and "fast" in refused
+
+
+@pytest.mark.parametrize("swig", ["4.3.1", "4.4.0"])
+def test_what_each_swig_writes_is_imported_without_a_warning(swig, system_python, sdist, tmp_path):
+    """Those before make static types. The system has its own SWIG, for the other tests."""
+    made = make_venv(system_python, tmp_path / swig, f"swig=={swig}", "setuptools>=77")
+    path = f"{tmp_path / swig / 'bin'}:{os.environ['PATH']}"
+    made.run("-m", "pip", "install", "--quiet", "--no-build-isolation", sdist, env={"PATH": path})
+    made.run("-W", "error", "-c", "import hakmem; assert hakmem.install()")
