@@ -37,11 +37,15 @@ test-musl: ## the tests of the core and of Lua with musl: 15 minutes
 # Instructions of hak_lua_alloc for an allocation and a free, with all that it calls.
 AARCH64_INSTRUCTIONS := 40
 
-.PHONY: test-aarch64
-test-aarch64: ## the tests of the core and of Lua on aarch64, emulated: 15 minutes
+.PHONY: test-aarch64 test-aarch64-quick
+test-aarch64: test-aarch64-quick ## the tests of the core and of Lua on aarch64, emulated: 15 minutes
+	+$(call cross_make,$(AARCH64),$(ON_AARCH64)) test-core-emulated test-lua-emulated LUAS=5.4:lua5.4
+
+test-aarch64-quick: ## what is counted on aarch64, and larger kernel pages: 3 minutes
 	scripts/deps.sh aarch64
 	$(call prepare,$(AARCH64),$(ON_AARCH64),lua5.4)
-	+$(call cross_make,$(AARCH64),$(ON_AARCH64)) core test-core-emulated test-lua-emulated \
+	+$(call cross_make,$(AARCH64),$(ON_AARCH64)) core $(AARCH64)/lua/5.4/hakmem.so \
+		$(addprefix $(AARCH64)/tests/,lua/instructions core/release/test_large_kernel_pages_are_refused) \
 		LUAS=5.4:lua5.4
 	$(foreach page,16384 65536,EMULATOR='$(call QEMU,$(page))' tests/large_pages.sh $(AARCH64) && ) true
 	EMULATOR='$(call QEMU,4096)' tests/lua/count_emulated.sh $(AARCH64)/tests/lua/instructions \
