@@ -53,6 +53,7 @@ debug: ## into build/debug: asserts the invariants of the heap, and aborts with 
 	+$(MAKE) --no-print-directory B=$(B)/debug VM=$(VM) VARIANT=debug libs modules python
 
 pgo: ## into build/pgo: guided by a profile of its execution, trained if there is none
+	$(if $(filter /%,$(B)),$(error gcc finds the data of a profile by relative names only, and B is '$(B)'))
 	$(PGO) compiler
 	[ -e $(PROFILE)/stamp ] || $(MAKE) --no-print-directory pgo-profile
 	$(PGO) check $(PROFILE)

@@ -5,7 +5,9 @@
 #     pgo.sh compiler         whether $CC can do it
 #     pgo.sh stamp            prints what a profile is tied to: the sources, $CC, $FLAGS, SWIG and
 #                             $PYTHON_VERSION, below a hash of all of it
-#     pgo.sh train BUILD      runs the programs of the instrumented BUILD; $PYTHON runs the Python ones
+#     pgo.sh train BUILD      runs the programs of the instrumented BUILD; $PYTHON runs the Python ones.
+#                             With TRAINING=short a fiftieth of it, for tests of all this: no measure of
+#                             what is hot
 #     pgo.sh seal PROFILE     completes the folder PROFILE, with the stamp.begun that is in it
 #     pgo.sh check PROFILE    whether the profile fits all that, and is whole
 #     pgo.sh sources STAMP    whether it fits the sources; nothing else is looked at
@@ -95,32 +97,38 @@ clean() {
 }
 
 train() {
+    case ${TRAINING:-full} in
+    full) operations=5000000 lua=0.08 states=2000 closes=50 python=0.05 ;;
+    short) operations=100000 lua=0.002 states=40 closes=1 python=0.001 ;;
+    *) fail "TRAINING is full or short, not '$TRAINING'" ;;
+    esac
     for slots in 50 400 4000 40000 400000; do
         for seed in 1 2 3; do
             echo "  TRAIN    random-mixed, $slots slots, seed $seed"
-            clean "$1/bench/random_mixed-hakmem" --ws $slots --ops 5000000 --seed $seed
+            clean "$1/bench/random_mixed-hakmem" --ws $slots --ops $operations --seed $seed
         done
     done
     for name in $(lua5.4 bench/lua/harness.lua --list); do
         echo "  TRAIN    Lua, $name"
-        clean LUA_CPATH="$1/lua/5.4/?.so;;" lua5.4 -l hakmem.auto bench/lua/harness.lua "$name" 0.08
+        clean LUA_CPATH="$1/lua/5.4/?.so;;" lua5.4 -l hakmem.auto bench/lua/harness.lua "$name" $lua
     done
     echo "  TRAIN    Lua states"
-    clean "$1/bench/lua_states" hakmem 2000
-    clean "$1/bench/lua_close" hakmem 50
+    clean "$1/bench/lua_states" hakmem $states
+    clean "$1/bench/lua_close" hakmem $closes
     for suite in churn programs; do
         for name in $($PYTHON bench/python/harness.py $suite --list); do
             echo "  TRAIN    Python, $suite, $name"
             clean PYTHONPATH="$1/python/$PYTHON_VERSION" HAKMEM_PYTHON=1 PYTHONHASHSEED=0 \
-                "$PYTHON" bench/python/harness.py $suite "$name" 0.05
+                "$PYTHON" bench/python/harness.py $suite "$name" $python
         done
     done
 }
 
 # Each part must have told of its hot path.
 seal() {
-    for name in "static#core#blocks" "bench#random_mixed-hakmem-random_mixed" "static#lua5.4#lua_alloc" \
-        "lua#5.4#hakmem.so-lua_alloc" "python#$PYTHON_VERSION#hakmem#_hakmem*-py_alloc"; do
+    for name in "static#core#heap#alloc" "static#core#heap#free" "bench#random_mixed-hakmem-random_mixed" \
+        "static#lua5.4#lua_alloc" "lua#5.4#hakmem.so-lua_alloc" \
+        "python#$PYTHON_VERSION#hakmem#_hakmem*-py_alloc"; do
         # shellcheck disable=SC2086 # a pattern
         (cd "$1" && ls $name.gcda >/dev/null 2>&1) || fail "the training wrote no data '$name.gcda'"
     done

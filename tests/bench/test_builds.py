@@ -18,7 +18,7 @@ CAUTION = "hakmem-observe counts on every call: its times are not hakmem's speed
 def make(*arguments, cwd=ROOT):
     """Runs make; the finished process."""
     return subprocess.run(
-        ["make", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300
+        ["make", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=900
     )
 
 

@@ -147,6 +147,23 @@ def test_the_data_of_a_profile_are_named_within_the_folder_of_the_build(tree):
     assert data.encode() in (tree.folder / "build/pgo" / name).read_bytes()
 
 
+def test_a_profile_is_trained_and_used(tree):
+    """A fiftieth of the training, but each part of it."""
+    shutil.rmtree(tree.profile)
+    made = make("pgo", "TRAINING=short", cwd=tree.folder)
+    assert made.returncode == 0, made.stdout + made.stderr
+    program = tree.folder / "build" / "pgo" / "bench" / "random_mixed-hakmem"
+    assert '"build": "pgo"' in tree.checked(program, "--ops", "1")
+    made = make("pgo", cwd=tree.folder)
+    assert (made.returncode, made.stdout) == (0, ""), "what is up to date is neither trained nor built anew"
+
+
+def test_a_folder_in_which_gcc_would_not_find_the_data_is_told(tree):
+    made = make("pgo", f"B={tree.folder}/build", cwd=tree.folder)
+    assert made.returncode == 2
+    assert "gcc finds the data of a profile by relative names only" in made.stderr
+
+
 def test_a_function_that_does_not_fit_its_profile_is_an_error(tree):
     """What the check of the sources would miss, the compiler does not."""
     program = "build/pgo/bench/random_mixed-hakmem"
