@@ -63,6 +63,7 @@ static void finalizers_of_a_wrapped_state_may_allocate(void **unused)
     }
 }
 
+/* (Where blocks lie is random: in some states the first cycles do not give all back.) */
 static size_t footprint_after_a_burst(bool wrapped)
 {
     wrapper w;
@@ -72,8 +73,7 @@ static size_t footprint_after_a_burst(bool wrapped)
     luaL_openlibs(L);
     run(L, "t = {} for i = 1, 60000 do t[i] = {i, {}, tostring(i)} end\n"
            "for i = 1, 60000 do if i % 100 ~= 0 then t[i] = false end end\n"
-           "collectgarbage() for i = 1, 3000 do local s = {} end collectgarbage()\n"
-           "for i = 1, 3000 do local s = {} end");
+           "for i = 1, 10 do collectgarbage() for i = 1, 3000 do local s = {} end end");
     hak_stats stats;
     hak_heap_stats(heap, &stats);
     lua_close(L);
