@@ -44,7 +44,8 @@ typedef struct hak_py_options {
  *   ENOMEM   memory is exhausted
  *   EPERM    not the main interpreter
  *   EBUSY    another allocator hook is in place, perhaps another copy of hakmem; or, from 3.12 on,
- *            other interpreters exist, which may run in other threads
+ *            other interpreters exist, which may run in other threads. (A hook in one object with
+ *            CPython's allocators is not seen if it has no context, or that of tracemalloc's form.)
  *   ENOTSUP  a free-threaded CPython; a profile other than the build's fixed one; or pages of the
  *            kernel above 4 KiB */
 HAK_API const char *hak_py_install(const hak_py_options *options);

@@ -43,9 +43,16 @@ def program(python, tmp_path_factory):
 
 
 def embed(python, program, case, env={}):
+    # (It would look for its library beside the python3 of PATH, which may be another one of this version.)
+    home = python.run("-c", "import sys; print(sys.base_prefix)").stdout.strip()
     done = subprocess.run(
         [program, case],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(python.package), **env},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONHOME": home,
+            "PYTHONPATH": str(python.package),
+            **env,
+        },
         capture_output=True,
         text=True,
         timeout=120,

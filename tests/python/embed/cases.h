@@ -8,6 +8,8 @@
  * allocator that was in place is `hooked`. */
 extern PyMemAllocatorEx hooked;
 void hook(void);
+/* Whether CPython is linked into the program, and no library of its own. */
+bool has_cpython_in_it(void);
 
 void observed(void);
 void observed_calls(void);

@@ -1,6 +1,7 @@
 /* A heap that is observed. */
 #include "cases.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/resource.h>
 
@@ -84,10 +85,21 @@ static void hook_free(void *unused, void *block)
     hooked.free(hooked.ctx, block);
 }
 
+bool has_cpython_in_it(void)
+{
+    Dl_info cpython, here;
+    CHECK(dladdr(Py_GetCopyright(), &cpython) && dladdr(&hooked, &here));
+    return cpython.dli_fbase == here.dli_fbase;
+}
+
 void hook(void)
 {
-    /* Its context looks like that of tracemalloc, but is not CPython's. */
-    PyMemAllocatorEx ours = {&hooked, hook_malloc, hook_calloc, hook_realloc, hook_free};
+    /* Its context looks like that of tracemalloc, but is not CPython's. Where CPython is linked
+     * into the program, it would be taken for that, and would do as well: there it is another one.
+     */
+    static PyMemAllocatorEx nothing;
+    PyMemAllocatorEx ours = {has_cpython_in_it() ? &nothing : &hooked, hook_malloc, hook_calloc,
+                             hook_realloc, hook_free};
     PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &hooked);
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &ours);
 }
