@@ -42,6 +42,8 @@ define make_variant
 		$(addprefix $(B)/$(1)/,$(call variant_parts,$(2))) python
 endef
 
+RELATIVE = $(if $(filter /%,$(B)),$(error gcc finds the data of a profile by relative names only, and B is '$(B)'))
+
 .PHONY: fast observe debug pgo pgo-train
 fast: ## into build/fast: one profile, FAST_PROFILE=balanced, fixed at compile time
 	$(call make_variant,fast,fast)
@@ -53,7 +55,7 @@ debug: ## into build/debug: asserts the invariants of the heap, and aborts with 
 	+$(MAKE) --no-print-directory B=$(B)/debug VM=$(VM) VARIANT=debug libs modules python
 
 pgo: ## into build/pgo: guided by a profile of its execution, trained if there is none
-	$(if $(filter /%,$(B)),$(error gcc finds the data of a profile by relative names only, and B is '$(B)'))
+	$(RELATIVE)
 	$(PGO) compiler
 	[ -e $(PROFILE)/stamp ] || $(MAKE) --no-print-directory pgo-profile
 	$(PGO) check $(PROFILE)
@@ -62,6 +64,7 @@ pgo: ## into build/pgo: guided by a profile of its execution, trained if there i
 	cp $(PROFILE)/stamp $(B)/pgo/stamp
 
 pgo-train: ## trains that profile anew, and makes the build
+	$(RELATIVE)
 	$(PGO) compiler
 	$(MAKE) --no-print-directory pgo-profile
 	$(MAKE) --no-print-directory pgo

@@ -3,8 +3,8 @@
 # with, since a profile of other sources costs speed without a word.
 #
 #     pgo.sh compiler         whether $CC can do it
-#     pgo.sh stamp            prints what a profile is tied to: the sources, $CC, $FLAGS, SWIG and
-#                             $PYTHON_VERSION, below a hash of all of it
+#     pgo.sh stamp            prints what a profile is tied to: the sources, $CC, $FLAGS, SWIG,
+#                             $PYTHON_VERSION and $TRAINING, below a hash of all of it
 #     pgo.sh train BUILD      runs the programs of the instrumented BUILD; $PYTHON runs the Python ones.
 #                             With TRAINING=short a fiftieth of it, for tests of all this: no measure of
 #                             what is hot
@@ -45,6 +45,7 @@ stamp() {
         echo "flags $FLAGS"
         echo "swig $(swig -version | sed -n 's/^SWIG Version //p')"
         echo "python $PYTHON_VERSION"
+        echo "training ${TRAINING:-full}"
         sources
     )
     echo "hash $(echo "$tied" | sha256sum | cut -d ' ' -f 1)"
@@ -85,6 +86,7 @@ check() {
     check_line "$1/stamp" "$now" compiler compiler
     check_line "$1/stamp" "$now" flags "compiler's flags"
     check_line "$1/stamp" "$now" swig "SWIG version"
+    check_line "$1/stamp" "$now" training "length of training"
     check_line "$1/stamp" "$now" python "Python version"
     damaged=$(of "$1/stamp" data | (cd "$1" && sha256sum -c --quiet 2>/dev/null) |
         sed 's/: FAILED.*//' | paste -sd ' ')

@@ -154,8 +154,11 @@ def test_a_profile_is_trained_and_used(tree):
     assert made.returncode == 0, made.stdout + made.stderr
     program = tree.folder / "build" / "pgo" / "bench" / "random_mixed-hakmem"
     assert '"build": "pgo"' in tree.checked(program, "--ops", "1")
-    made = make("--no-print-directory", "pgo", cwd=tree.folder)
+    made = make("--no-print-directory", "pgo", "TRAINING=short", cwd=tree.folder)
     assert (made.returncode, made.stdout) == (0, ""), "what is up to date is neither trained nor built anew"
+    made = make("pgo", cwd=tree.folder)
+    assert made.returncode == 2
+    assert "trained with the length of training 'short', and now it is 'full'" in made.stderr
 
 
 def test_a_folder_in_which_gcc_would_not_find_the_data_is_told(tree):
