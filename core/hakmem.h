@@ -84,7 +84,7 @@ HAK_API HAK_ALLOC_ATTRIBUTES(2) void *hak_heap_alloc(hak_heap *heap, size_t size
  * memory of large blocks is known to be zero and is not touched. */
 HAK_API void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size);
 
-/* As hak_heap_alloc, at a multiple of `alignment` bytes: a power of two up to 4 MiB (on the
+/* As hak_heap_alloc, at a multiple of `alignment` bytes: a power of two up to 1 TiB (on the
  * caller's memory: 4 KiB). Else NULL with errno EINVAL. The block is freed and reallocated like any
  * other; reallocating keeps the alignment only if the block stays in place. */
 HAK_API void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size);
@@ -322,6 +322,61 @@ HAK_API size_t hak_process_stats_json(char *buffer, size_t size);
  * slabs are coloured by the size of their blocks and filled in proportion to their live blocks.
  * False with errno of open and write. */
 HAK_API bool hak_heap_map(const hak_heap *heap, const char *path);
+
+/* ------------------------------------------------------------------ malloc
+ *
+ * malloc and its companions over heaps that hakmem makes itself, one for each thread: any thread
+ * may call any function for any block. Blocks are aligned to 16 bytes. What the heap of a VM has
+ * handed out is not for these functions, nor what they return for those of a heap.
+ *
+ * A block that another thread frees goes back to its heap without a lock; the thread of the heap
+ * takes such blocks in when it next takes the slow path, and others do it for a thread that is
+ * idle, or has ended. A thread that ends leaves its heap to the next one. fork() may be called at
+ * any moment. The heaps have the profile of the environment. */
+
+/* As malloc. Size 0 gives a distinct block. NULL with errno ENOMEM. */
+HAK_API HAK_ALLOC_ATTRIBUTES(1) void *hak_malloc(size_t size);
+
+/* As calloc. ENOMEM also if the product overflows. */
+HAK_API void *hak_calloc(size_t count, size_t size);
+
+/* As realloc: `size` 0 frees and returns NULL; on failure the block is as it was. */
+HAK_API void *hak_realloc(void *block, size_t size);
+
+/* A block at a multiple of `alignment`, a power of two up to 1 TiB; `size` need not be a multiple
+ * of it. NULL with errno EINVAL or ENOMEM. */
+HAK_API void *hak_aligned_alloc(size_t alignment, size_t size);
+
+/* As free. Pointers that are no block of these functions are reported as by hak_heap_free. */
+HAK_API void hak_free(void *block);
+
+/* Bytes that a block can hold; 0 for NULL. */
+HAK_API size_t hak_usable_size(const void *block);
+
+/* Trims the heaps of all threads: hak_heap_trim. Any thread may call it; it waits for each heap until
+ * its thread is in no call. Returns the bytes given back. */
+HAK_API size_t hak_threads_trim(void);
+
+/* Statistics of the heaps of threads. */
+typedef struct hak_threads_stats {
+    size_t threads;        /* that have a heap */
+    size_t heaps;          /* with those that ended threads have left */
+    size_t live_bytes;     /* with what other threads have freed and is not taken in yet */
+    size_t live_blocks;    /* the same */
+    size_t footprint;      /* bytes */
+    size_t footprint_peak; /* the sum of each heap's most */
+    size_t retained;       /* bytes */
+    size_t remote_frees;   /* blocks freed by a thread that did not allocate them, and taken in */
+} hak_threads_stats;
+
+/* Reads them. Any thread may call it; it waits for each heap until its thread is in no call. */
+HAK_API void hak_threads_stats_read(hak_threads_stats *stats);
+
+/* The same as a JSON object into `buffer`, as hak_heap_stats_json does. */
+HAK_API size_t hak_threads_stats_json(char *buffer, size_t size);
+
+/* All numbers of hak_threads_stats, in order; `*count` is how many. */
+HAK_API const hak_stats_field *hak_threads_stats_fields(size_t *count);
 
 /* ------------------------------------------------------------------ observing
  *

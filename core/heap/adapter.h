@@ -33,6 +33,17 @@ static inline void hak__heap_show(hak_heap *heap, uintptr_t base)
  * that is held while a heap is called: libc calls the handlers in reverse order. */
 void hak__heap_respect_fork(void);
 
+/* ------------------------------------------------------------------ whose block it is */
+
+/* Where a block lies. */
+typedef struct hak_placed {
+    hak_heap *heap; /* NULL: in no heap, or in one on a caller's memory */
+    size_t size;    /* bytes that it can hold; 0: only who uses the heap can know */
+} hak_placed;
+
+/* Any thread may ask about a block that it keeps alive. */
+hak_placed hak__heap_place(const void *block);
+
 /* ------------------------------------------------------------------ memory */
 
 /* For a program at rest. Purges retained pages down to `keep` bytes, half of the profile's

@@ -9,7 +9,7 @@
 #include "heap/nest.h"
 #include "heap/refill.h"
 
-#define ALIGNMENT_MAX ((size_t)4 << 20)
+#define ALIGNMENT_MAX ((size_t)1 << 40)
 
 static void *alloc_large(hak_heap *heap, unsigned kind, size_t size)
 {

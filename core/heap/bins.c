@@ -21,7 +21,7 @@ void hak__bins_set(hak_heap *heap, hak_bin_class class, hak_slab *slab)
 
 void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab *before)
 {
-    slab->state = HAK_SLAB_CURRENT;
+    hak__unit_set_state(slab, HAK_SLAB_CURRENT);
     slab->next = before->next; /* the dry slabs of the class */
     if (before != &hak__no_slab) before->next = NULL;
     hak__slab_set_left(slab,

@@ -1,5 +1,6 @@
 #include "heap/locate.h"
 
+#include "heap/adapter.h"
 #include "heap/check.h"
 #include "heap/layout.h"
 #include "heap/nest.h"
@@ -71,6 +72,29 @@ bool hak_heap_owns(const hak_heap *heap, const void *p)
     if (at.pack) return hak__packs_size(at.pack, p) > 0;
     if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
     return at.slab && at.slab->state != HAK_UNIT_FREE && at.slab->state != HAK_UNIT_REMNANT;
+}
+
+hak_placed hak__heap_place(const void *block)
+{
+    hak_region *region = hak__region_of(block);
+    if (!region) return (hak_placed){0};
+    hak_superslab *super = hak__superslab_of(region, block);
+    hak_slab *unit = &region->slabs[hak__unit_index(region, block)];
+    if (super->type == HAK_SUPERSLAB_NESTS) {
+        bool is_nest = unit->state == HAK_UNIT_NEST;
+        return (hak_placed){.heap = is_nest ? (hak_heap *)unit->start : NULL};
+    }
+    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
+    struct hak_pages *owner = __atomic_load_n(&super->owner, __ATOMIC_RELAXED);
+    if (!owner) return (hak_placed){0};
+    hak_placed placed = {.heap = hak__heap_of_pages(owner)};
+    if (super->type == HAK_SUPERSLAB_HUGE) {
+        placed.size = super->huge_packed ? 0 : super->huge_size;
+    } else {
+        hak_slab *slab = hak__unit_head(unit);
+        placed.size = slab->block_size ? slab->block_size : slab->span_size;
+    }
+    return placed;
 }
 
 bool hak_owns(const void *p)

@@ -38,7 +38,7 @@ static void take_out(hak_slab **list, hak_slab *slab)
 
 void hak__partial_link(hak_heap *heap, hak_slab *slab, size_t live)
 {
-    slab->state = HAK_SLAB_PARTIAL;
+    hak__unit_set_state(slab, HAK_SLAB_PARTIAL);
     hak__slab_set_left(slab, (uint32_t)live);
     append(&hak__lists_of(heap, slab)->partial[slab->size_class], slab);
     heap->partial_bytes += hak__slab_pages_in_use(slab);
@@ -60,7 +60,7 @@ void hak__partial_link_dry(hak_heap *heap, hak_slab *slab)
         hak__bins_set_current(heap, slab, hak__slab_dry_live(slab), (hak_slab *)&hak__no_slab);
         return;
     }
-    slab->state = HAK_SLAB_DRY;
+    hak__unit_set_state(slab, HAK_SLAB_DRY);
     hak__slab_set_left(slab, 1);
     if (slab->purged) prepend(dry, slab);
     else append(dry, slab);

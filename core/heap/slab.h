@@ -86,7 +86,7 @@ static inline size_t hak__slab_dry_live(const hak_slab *slab)
 /* Makes a slab without free blocks full. It is in no list until `frees` blocks have been freed. */
 static inline void hak__slab_sleep(hak_slab *slab, uint16_t frees)
 {
-    slab->state = HAK_SLAB_FULL;
+    hak__unit_set_state(slab, HAK_SLAB_FULL);
     slab->asleep = frees;
     hak__slab_set_left(slab, frees);
 }

@@ -79,6 +79,16 @@ void hak__tell_process_stats(hak_sink *sink, const hak_process_stats *stats)
     sink->end(sink);
 }
 
+void hak__tell_threads_stats(hak_sink *sink, const hak_threads_stats *stats)
+{
+    size_t count;
+    const hak_stats_field *fields = hak_threads_stats_fields(&count);
+    sink->begin(sink, NULL, HAK_SINK_OBJECT, count + 1);
+    sink->text(sink, "version", hak_version());
+    tell_fields(sink, stats, fields, count);
+    sink->end(sink);
+}
+
 /* ------------------------------------------------------------------ observations
  *
  * Of a histogram, only entries with a count are written, each with its range of numbers. */

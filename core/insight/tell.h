@@ -12,6 +12,8 @@ void hak__tell_stats(hak_sink *sink, const char *name, const char *profile, cons
 
 void hak__tell_process_stats(hak_sink *sink, const hak_process_stats *stats);
 
+void hak__tell_threads_stats(hak_sink *sink, const hak_threads_stats *stats);
+
 /* The observations of a heap with this name. */
 void hak__tell_observations(hak_sink *sink, const char *name, const hak_observations *snapshot);
 

@@ -20,6 +20,15 @@ size_t hak_process_stats_json(char *buffer, size_t size)
     return hak__json_end(&out);
 }
 
+size_t hak_threads_stats_json(char *buffer, size_t size)
+{
+    hak_threads_stats stats;
+    hak_threads_stats_read(&stats);
+    hak_json out = hak__json_begin(buffer, size);
+    hak__tell_threads_stats(&out.sink, &stats);
+    return hak__json_end(&out);
+}
+
 size_t hak_heap_observations_json(hak_heap *heap, char *buffer, size_t size)
 {
     const hak_observations *snapshot = hak_heap_observations(heap);

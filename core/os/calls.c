@@ -198,6 +198,34 @@ hak_moved hak__os_move_part(void *from, size_t size, void *to)
     return result;
 }
 
+/* linux/membarrier.h, which old headers lack. */
+#define BARRIER          (1 << 3) /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
+#define BARRIER_REGISTER (1 << 4) /* MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED */
+#define STORES_TAKE_NS                                                         \
+    1000000 /* a processor empties its store buffer in less than a microsecond \
+             */
+
+static bool barrier(int command)
+{
+    return syscall(SYS_membarrier, command, 0, 0) == 0;
+}
+
+void hak__os_barrier(void)
+{
+    int saved = errno;
+    bool done = barrier(BARRIER) || (barrier(BARRIER_REGISTER) && barrier(BARRIER));
+    if (!done) {
+        atomic_thread_fence(memory_order_seq_cst);
+        nanosleep(&(struct timespec){.tv_nsec = STORES_TAKE_NS}, NULL);
+    }
+    errno = saved;
+}
+
+bool hak__os_has_more_rights(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
 size_t hak__os_page(void)
 {
     return (size_t)getpagesize();

@@ -32,6 +32,10 @@ size_t hak__os_address_limit(void);
  * that pointers fit the 47 bits that LuaJIT has for them; 2^39 or less on some machines. */
 size_t hak__os_address_end(void);
 
+/* Makes each thread of the process that runs execute a full memory barrier (membarrier). Before
+ * Linux 4.14, or where the call is forbidden: waits as long as no processor delays a store. */
+void hak__os_barrier(void);
+
 /* A random number, different in each process. */
 uint64_t hak__os_random(void);
 
@@ -46,6 +50,10 @@ bool hak__os_purge_lazily(void *start, size_t size);
 /* Touches mapped pages that are untouched or purged: by one call; before Linux 5.14 page by page.
  * False: the OS has no memory. */
 bool hak__os_touch(void *start, size_t size);
+
+/* Whether the process has rights that its caller does not have (AT_SECURE): then nothing that the
+ * caller says is to be believed. */
+bool hak__os_has_more_rights(void);
 
 /* Bytes of a kernel page. */
 size_t hak__os_page(void);

@@ -119,7 +119,7 @@ bool hak__plan_map_units(hak_region *region, size_t index)
     if (end > region->superslabs) end = region->superslabs;
     void *start = &region->slabs[region->ready * HAK_SUPERSLAB_UNITS];
     if (!map_records(region, start, (end - region->ready) * UNITS_BYTES)) return false;
-    region->ready = end;
+    __atomic_store_n(&region->ready, end, __ATOMIC_RELAXED);
     return true;
 }
 

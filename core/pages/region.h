@@ -21,6 +21,16 @@
 /* The shared region; it has no superslabs if no place was found. Any thread may call. */
 const hak_region *hak__region_shared(void);
 
+/* The shared region, for hak__region_owner_of_unit. */
+extern hak_region hak__shared;
+
+/* The owner of the superslab with that unit of the shared region; NULL: none, or there are nests. A
+ * block does not change its owner while it lives. */
+static inline struct hak_pages *hak__region_owner_of_unit(size_t unit)
+{
+    return __atomic_load_n(&hak__shared.supers[unit / HAK_SUPERSLAB_UNITS].owner, __ATOMIC_RELAXED);
+}
+
 /* The shared or spill region with the mapped address `p`; NULL: none. Takes no lock. */
 hak_region *hak__region_of(const void *p);
 
@@ -47,9 +57,6 @@ void hak__region_respect_fork(void);
 hak_region *hak__region_on_memory(void *memory, size_t size, size_t control);
 
 /* ------------------------------------------------------------------ for supply and hugespace */
-
-/* The shared region. */
-extern hak_region hak__shared;
 
 /* Places the shared region, if that has not been done. */
 void hak__region_start(void);

@@ -98,10 +98,22 @@ static inline char *hak__unit_base(const hak_unit *run)
     return run->start - hak__unit_colour(run);
 }
 
+/* The state, which may change while another thread asks for the run of a live block: but not from
+ * or to HAK_UNIT_INTERIOR. */
+static inline hak_unit_state hak__unit_state(const hak_unit *unit)
+{
+    return (hak_unit_state)__atomic_load_n(&unit->state, __ATOMIC_RELAXED);
+}
+
+static inline void hak__unit_set_state(hak_unit *unit, hak_unit_state state)
+{
+    __atomic_store_n(&unit->state, (uint8_t)state, __ATOMIC_RELAXED);
+}
+
 /* The record that describes the run of `unit`. */
 static inline hak_unit *hak__unit_head(hak_unit *unit)
 {
-    return unit->state == HAK_UNIT_INTERIOR ? unit - unit->units : unit;
+    return hak__unit_state(unit) == HAK_UNIT_INTERIOR ? unit - unit->units : unit;
 }
 
 /* How many of the first `end` bytes of a run lie in its unit `i`. */

@@ -41,8 +41,9 @@ static void warn_of_build(const char *variable)
 
 #define PREFIX "HAKMEM_"
 
-/* Other variables of the project: the switch of CPython's startup file. */
-static const char *const others[] = {PREFIX "PYTHON"};
+/* Other variables of the project: the switch of CPython's startup file; those of what replaces
+ * malloc. */
+static const char *const others[] = {PREFIX "PYTHON", PREFIX "FORCE_LIBC_ALLOC", PREFIX "STATS"};
 
 enum { NAME_SIZE = HAK_WORD_MOST, VARIABLES = 2 * HAK_OPTIONS + sizeof others / sizeof *others };
 
@@ -160,7 +161,7 @@ size_t *hak__environment_number(const char *name)
 static void read_environment(void)
 {
     *hak__environment_number("trace") = HAK_TRACE_USUAL;
-    if (ignores_environment) return;
+    if (ignores_environment || hak__os_has_more_rights()) return;
     check_names();
     for (size_t i = 0; i < HAK_OPTIONS; i++) read_variable(i);
 }

@@ -33,8 +33,10 @@ CT_SANITIZED := test_blocks_fit_and_align test_callers_memory_suffices test_grac
 	test_kinds_are_counted test_limit_can_be_changed test_limit_holds test_misuse_is_reported \
 	test_model_agrees test_ownership_is_known test_process_is_summed_up \
 	test_realloc_keeps_contents test_refusal_changes_nothing test_settings_are_checked \
-	test_statistics_are_exact test_statistics_are_json test_zalloc_zeroes
-CT_THREADED  := test_heaps_are_independent test_pages_wait test_reaper_is_in_nobodys_way \
+	test_statistics_are_exact test_statistics_are_json test_threads_come_and_go \
+	test_threads_share_blocks test_zalloc_zeroes
+CT_THREADED  := test_remote_frees_come_back test_threads_come_and_go test_threads_share_blocks \
+	test_heaps_are_independent test_pages_wait test_reaper_is_in_nobodys_way \
 	test_what_waits_is_used_again
 
 # What runs against the core as CPython's module has it, with slabs of 16 KiB. The others know the
@@ -48,8 +50,9 @@ CT_FOR_CPYTHON := test_blocks_are_visited test_blocks_fit_and_align test_callers
 	test_packed_blocks_agree test_pages_are_accounted_for test_process_is_summed_up test_realloc_keeps_contents \
 	test_refused_moves_are_survived test_retained_memory_is_bounded \
 	test_settling_gives_back test_short_superslabs_grow test_slabs_agree \
-	test_statistics_are_exact test_statistics_are_json test_trim_gives_back \
-	test_zalloc_zeroes
+	test_statistics_are_exact test_statistics_are_json test_fork_keeps_thread_heaps \
+	test_remote_frees_come_back test_threads_come_and_go test_threads_share_blocks \
+	test_trim_gives_back test_zalloc_zeroes
 
 # What runs against the build with a fixed profile. The others choose one.
 CT_FOR_FAST := test_blocks_fit_and_align test_callers_memory_suffices test_fuller_slabs_go_first \
@@ -64,7 +67,7 @@ CT_FOR_OBSERVE := $(CT_OBSERVED) test_fork_keeps_heaps test_lost_addresses_are_n
 
 # What cannot run emulated: it measures the memory, the address space or the threads of the process,
 # limits them, or forks among threads, and the emulator is in the same process.
-CT_NOT_EMULATED := test_address_limit_is_survived test_destroy_releases_all test_fork_keeps_heaps \
+CT_NOT_EMULATED := test_fork_keeps_thread_heaps test_address_limit_is_survived test_destroy_releases_all test_fork_keeps_heaps \
 	test_growth_moves_pages test_heaps_are_small test_lost_addresses_are_nobodys \
 	test_many_blocks_fit test_many_heaps_take_little test_options_take_effect \
 	test_os_failure_is_survived test_packed_blocks_agree test_pages_wait \

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HAK_BUILD", ROOT / "build"))
 
-ROOMS = ("os", "policy", "pages", "heap", "insight")  # from below
+ROOMS = ("os", "policy", "pages", "heap", "threads", "insight")  # from below
 PUBLIC = "hakmem.h"  # for programs; every room may include it
 
 Edges = dict[str, set[str]]

@@ -166,6 +166,20 @@ static void aligned_blocks_fit_up_to_4_mib(void **state)
     }
 }
 
+static void blocks_may_be_aligned_to_many_gib(void **state)
+{
+    (void)state;
+    hak_heap *heap = hak_heap_new(NULL);
+    for (size_t alignment = 8 * MIB; alignment <= 64 * GIB; alignment *= 8) {
+        char *block = hak_heap_aligned_alloc(heap, alignment, 5000);
+        assert_true(block && (uintptr_t)block % alignment == 0);
+        block[0] = block[4999] = 1;
+        hak_heap_free(heap, block);
+    }
+    support_check_live(heap, 0, 0);
+    hak_heap_destroy(heap);
+}
+
 /* Up to a page, aligned blocks are of whole pages only where they come near to 16 KiB. */
 static void aligned_blocks_lie_in_slabs(void **state)
 {
@@ -185,12 +199,12 @@ static void aligned_blocks_lie_in_slabs(void **state)
 static void a_bad_alignment_is_einval(void **state)
 {
     (void)state;
-    static const size_t bad[] = {0,        3,
-                                 6,        24,
-                                 4095,     4097,
-                                 8 * MIB,  4 * MIB + 1,
-                                 3 * MIB,  (size_t)1 << 63,
-                                 SIZE_MAX, SIZE_MAX / 2 + 2};
+    static const size_t bad[] = {0,          3,
+                                 6,          24,
+                                 4095,       4097,
+                                 2048 * GIB, 4 * MIB + 1,
+                                 3 * MIB,    (size_t)1 << 63,
+                                 SIZE_MAX,   SIZE_MAX / 2 + 2};
     hak_heap *heap = hak_heap_new(NULL);
     for (size_t i = 0; i < COUNT(bad); i++) {
         for (size_t size = 0; size <= 4 * MIB; size = size * 8 + 1) {
@@ -236,6 +250,7 @@ int main(void)
         TEST(slab_blocks_waste_an_eighth_at_most),
         TEST(size_0_gives_distinct_blocks_of_the_smallest_class),
         TEST(aligned_blocks_fit_up_to_4_mib),
+        TEST(blocks_may_be_aligned_to_many_gib),
         TEST(aligned_blocks_lie_in_slabs),
         TEST(a_bad_alignment_is_einval),
         TEST(an_aligned_block_is_reallocated_like_any_other),

@@ -1,0 +1,127 @@
+#include "threads/all.h"
+
+#include <errno.h>
+
+#include "os/os.h"
+
+#define RECORDS ((size_t)256 * 1024) /* bytes mapped for records at a time */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static hak_thread_heap *all, *idle; /* the one that became idle last comes first */
+static hak_thread_heap spare = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ------------------------------------------------------------------ making */
+
+/* By them a heap is known as a thread heap. Scans are paid for as in CPython's: docs/design.md,
+ * "Threads". */
+static const hak_hints hints = {.clock_most = 16};
+
+hak_thread_heap *hak__thread_heap_of(const hak_heap *heap)
+{
+    return heap->hints == &hints ? heap->adapter : NULL;
+}
+
+static bool open_heap(hak_thread_heap *record, const char *settings)
+{
+    hak_heap *heap = hak__heap_new(&(hak_heap_options){.name = "thread", .settings = settings});
+    if (!heap) return false;
+    heap->adapter = record;
+    hak__heap_suit(heap, &hints);
+    record->heap = heap;
+    return true;
+}
+
+/* A record of zeros. The lock is held. */
+static hak_thread_heap *new_record(void)
+{
+    static hak_thread_heap *unused, *end;
+    if (unused == end) {
+        unused = hak__os_map(RECORDS);
+        end = unused ? unused + RECORDS / sizeof *unused : NULL;
+    }
+    return unused ? unused++ : NULL;
+}
+
+/* The lock is held: making a heap takes only the region's. */
+static hak_thread_heap *make(void)
+{
+    static hak_thread_heap *left; /* by a heap that could not be made */
+    hak_thread_heap *record = left ? left : new_record();
+    left = NULL;
+    if (!record) return NULL;
+    if (!open_heap(record, NULL)) {
+        left = record;
+        return NULL;
+    }
+    pthread_mutex_init(&record->lock, NULL);
+    record->next = all;
+    all = record;
+    return record;
+}
+
+/* ------------------------------------------------------------------ lists */
+
+void hak__threads_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void hak__threads_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+hak_thread_heap *hak__threads_first(void)
+{
+    return all;
+}
+
+hak_thread_heap *hak__threads_take_idle(void)
+{
+    pthread_mutex_lock(&lock);
+    hak_thread_heap *heap = idle;
+    if (heap) idle = heap->next_idle;
+    else heap = make();
+    pthread_mutex_unlock(&lock);
+    return heap;
+}
+
+static void add_idle(hak_thread_heap *heap)
+{
+    heap->next_idle = idle;
+    idle = heap;
+}
+
+void hak__threads_add_idle(hak_thread_heap *heap)
+{
+    pthread_mutex_lock(&lock);
+    add_idle(heap);
+    pthread_mutex_unlock(&lock);
+}
+
+void hak__threads_end_others(const hak_thread *me)
+{
+    idle = NULL;
+    for (hak_thread_heap *heap = all; heap; heap = heap->next) {
+        if (heap->owner == me) continue;
+        heap->owner = NULL;
+        add_idle(heap);
+    }
+}
+
+/* ------------------------------------------------------------------ the spare heap */
+
+/* Without the thread that gives memory back later: to make one, libc calls malloc. */
+hak_thread_heap *hak__threads_lock_spare(void)
+{
+    pthread_mutex_lock(&spare.lock);
+    if (spare.heap || open_heap(&spare, "decay=0")) return &spare;
+    pthread_mutex_unlock(&spare.lock);
+    errno = ENOMEM;
+    return NULL;
+}
+
+hak_thread_heap *hak__threads_spare(void)
+{
+    return &spare;
+}

@@ -1,0 +1,49 @@
+#include "threads/each.h"
+
+#include "threads/all.h"
+#include "threads/hold.h"
+#include "threads/remote.h"
+
+/* A bundle that is not full would wait for ever if its thread is idle. */
+static void flush(hak_thread_heap *heap, bool is_own)
+{
+    if (is_own) hak__thread_begin();
+    else hak__hold(heap);
+    hak__remote_flush(heap);
+    if (is_own) hak__thread_end(heap);
+    else hak__hold_end(heap);
+}
+
+static void visit_one(hak_thread_heap *heap, bool is_own, hak_thread_visitor *visit, void *context)
+{
+    if (is_own) hak__thread_begin();
+    else hak__hold(heap);
+    if (hak__remote_waits(heap)) hak__remote_take(heap);
+    visit(context, heap);
+    if (is_own) hak__thread_end(heap);
+    else hak__hold_end(heap);
+}
+
+void hak__threads_each(hak_thread_visitor *visit, void *context)
+{
+    const hak_thread_heap *own = hak__thread.own;
+    hak__threads_lock();
+    for (hak_thread_heap *heap = hak__threads_first(); heap; heap = heap->next)
+        flush(heap, heap == own);
+    for (hak_thread_heap *heap = hak__threads_first(); heap; heap = heap->next)
+        visit_one(heap, heap == own, visit, context);
+    if (hak__threads_spare()->heap) visit_one(hak__threads_spare(), false, visit, context);
+    hak__threads_unlock();
+}
+
+static void trim(void *given, hak_thread_heap *heap)
+{
+    *(size_t *)given += hak_heap_trim(heap->heap);
+}
+
+size_t hak_threads_trim(void)
+{
+    size_t given = 0;
+    hak__threads_each(trim, &given);
+    return given;
+}

@@ -1,0 +1,41 @@
+/* The blocks of a thread heap that other threads have freed: a list that anybody may push to, and
+ * that who has the heap's token takes whole and frees block by block.
+ *
+ * The head is one word. To push is one compare-and-exchange, to take all one exchange, so that a
+ * head that comes back with another list behind it (ABA) does no harm. What is pushed is
+ *
+ *   - a bundle, the usual case. The freeing thread collects the addresses of small blocks of the
+ * same heap in a bundle of its own heap, and touches neither the blocks nor their slabs, whose
+ * lines are in the owner's cache. The owner gets many addresses with two lines.
+ *   - a block: if it is large; if the freeing thread has no heap now, or all its bundles are on the
+ *     way. Blocks are linked through their first word. The head counts them, in the bits above an
+ *     address: how many bytes wait, in steps.
+ *
+ * An owner takes the list in on its slow path. One that is idle does not. So who pushes a block,
+ * and sees from the weight that much waits, holds the heap and takes the list in itself. Of bundles
+ * only so many can be on the way. */
+#ifndef HAK_REMOTE_H
+#define HAK_REMOTE_H
+
+#include "threads/thread.h"
+
+/* Frees a small block of another heap `to`: it joins a bundle of `own`, whose token the calling
+ * thread has. False: all bundles are on the way. */
+bool hak__remote_bundle(hak_thread_heap *own, hak_thread_heap *to, void *block);
+
+/* Sends all bundles that are being filled. The caller has the token. */
+void hak__remote_flush(hak_thread_heap *own);
+
+/* Frees a block of a heap that the calling thread may not use. `size`: bytes that it holds. */
+void hak__remote_free(hak_thread_heap *to, void *block, size_t size);
+
+/* Whether blocks wait. */
+static inline bool hak__remote_waits(const hak_thread_heap *heap)
+{
+    return atomic_load_explicit(&heap->remote, memory_order_relaxed) != 0;
+}
+
+/* Frees what waits. The caller has the token. */
+void hak__remote_take(hak_thread_heap *heap);
+
+#endif
