@@ -33,6 +33,10 @@ ifeq ($(origin AR),default)
 AR = $(call once,AR,$(shell $(CC) -print-prog-name=ar))
 endif
 
+ifeq ($(origin OBJCOPY),undefined)
+OBJCOPY = $(call once,OBJCOPY,$(shell $(CC) -print-prog-name=objcopy))
+endif
+
 # $(1), or nothing where the compiler or its linker do not take it without a word.
 accepted = $(shell out=$$(mktemp) && echo 'int main(void) { return 0; }' | \
 	$(CC) -Werror $(1) -x c - -o $$out 2>/dev/null && echo '$(1)'; rm -f $$out)
@@ -47,7 +51,7 @@ COMPILE   = $(if $(findstring -fprofile,$(HAK_CFLAGS)),,PWD=/proc/self/cwd) $(CC
 # Chosen by measurement: docs/design.md, "Build flags".
 OPT     ?= -O2
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore $(NO_PATHS) $(CPPFLAGS) $(CFLAGS)
+HAK_CFLAGS := -std=gnu11 $(OPT) -g $(WARN) -fvisibility=hidden -Icore -Ibindings $(NO_PATHS) $(CPPFLAGS) $(CFLAGS)
 PIC     := -fPIC -fno-semantic-interposition
 # Objects of the static libraries carry both machine code and what -flto needs, so that a program
 # linked with -flto gets the fast path inlined, and any other program links as usual. =auto, or gcc warns
@@ -100,7 +104,7 @@ help: ## this list
 everything: libs modules python bench-programs
 run-demo:
 	PYTHON=$(PYTHON) scripts/demo.sh
-run-tests: test-rooms test-core test-lua test-python test-bench test-docs test-fuzz test-sanitize
+run-tests: test-rooms test-core test-lua test-python test-preload test-bench test-docs test-fuzz test-sanitize
 
 # ------------------------------------------------------------------ the allocator
 
@@ -109,9 +113,9 @@ LIBS := $(B)/libhakmem.a $(B)/libhakmem.so $(B)/hakmem
 core: $(LIBS) ## the allocator's libraries and the command only: needs nothing but a compiler
 libs: $(LIBS) ## these, and the adapters for hosts of each Lua and of $(PYTHON)
 
-$(B)/hakmem: bindings/command.c $(B)/libhakmem.a
+$(B)/hakmem: bindings/command.c bindings/run.c $(B)/libhakmem.a bindings/run.h
 	$(call say,LINK)
-	$(COMPILE) $(LDFLAGS) $^ -o $@ -pthread
+	$(COMPILE) $(LDFLAGS) $(filter-out %.h,$^) -o $@ -pthread
 
 $(B)/static/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
@@ -131,6 +135,7 @@ $(B)/libhakmem.so: $(CORE:%.c=$(B)/pic/%.o) bindings/library.map
 		-Wl,--version-script=bindings/library.map $(filter %.o,$^) -o $@ -pthread
 
 include variants.mk
+include bindings/preload/preload.mk
 include bindings/lua/lua.mk
 include bindings/python/python.mk
 include bench/bench.mk
@@ -167,6 +172,8 @@ install-core: core ## copy what `make core` builds
 	ln -sf libhakmem.a $(DESTDIR)$(LIBDIR)/libhakmem_static.a
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(LIBDIR)/libhakmem.so.$(ABI)
 	ln -sf libhakmem.so.$(ABI) $(DESTDIR)$(LIBDIR)/libhakmem.so
+	install -m 755 $(PRELOAD) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(MALLOC) $(DESTDIR)$(LIBDIR)
 	$(call install_pc,hakmem.pc.in,hakmem.pc)
 	$(call install_told,hakmemConfig.cmake.in,cmake/hakmem/hakmemConfig.cmake)
 	$(call install_told,hakmemConfigVersion.cmake.in,cmake/hakmem/hakmemConfigVersion.cmake)
@@ -180,7 +187,7 @@ install-core: core ## copy what `make core` builds
 amalgamation: ## the core as one source file and its header, into build/amalgamation
 	python3 scripts/amalgamate.py $(B)/amalgamation
 
-SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/python/*.[ch] bench/*.c \
+SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/preload/*.[ch] bindings/python/*.[ch] bench/*.c \
 	tests/*/*.[ch] tests/core/*/*.[ch])
 format: ## lay the C sources out by clang-format
 	scripts/deps.sh format

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hakmem.h"
+#include "run.h"
 
 static int tell_options(void)
 {
@@ -40,7 +41,9 @@ static int tell_version(void)
 static int help(void)
 {
     return puts("usage: hakmem options|stats|version\n"
+                "       hakmem run [--profile P] [--stats] PROGRAM [ARGUMENT …]\n"
                 "\n"
+                "  run            runs a program with hakmem in place of malloc\n"
                 "  options        every option: its variable, the value in effect and its origin\n"
                 "  stats          the statistics of a process with one empty heap, as JSON\n"
                 "  version        the version and the build; also --version\n"
@@ -64,6 +67,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc == 2 && i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run();
     }
-    fprintf(stderr, "usage: %s options|stats|version; --help tells more\n", argv[0]);
+    if (argc > 1 && strcmp(argv[1], "run") == 0) return hak__run(argc - 1, argv + 1);
+    fprintf(stderr, "usage: %s options|stats|version|run …; --help tells more\n", argv[0]);
     return 2;
 }

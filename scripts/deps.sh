@@ -62,6 +62,21 @@ curl
 time
 man-db
 '
+# What tests/preload runs on hakmem, beside the tools.
+programs='
+default-jre-headless
+git
+nginx
+nodejs
+openssl
+perl
+postgresql
+redis-server
+sqlite3
+wrk
+xz-utils
+zstd
+'
 # What scripts/peers.sh builds the others with.
 made='
 g++
@@ -69,7 +84,7 @@ cmake
 cargo|cargo-web
 '
 bench="$demo $luas $peers $made time"
-test="$demo $luas $peers $tools"
+test="$demo $luas $peers $tools $programs"
 page=chromium
 # For tests/cross.mk; dpkg-dev, to unpack the source package of cmocka.
 cross='

@@ -6,7 +6,7 @@ include tests/cross.mk
 
 # What takes long or downloads much is no part of `test`.
 .PHONY: test-page test-python-regression test-python-packages test-free-threaded soak-python
-.PHONY: test-rooms test-core test-lua test-python test-bench test-docs test-sanitize
+.PHONY: test-rooms test-core test-lua test-python test-preload test-bench test-docs test-sanitize
 PYTEST_PROGRAM = $(call once,PYTEST_PROGRAM,$(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done))
 # A make that a test runs is no part of this one: it would warn that it cannot share the jobs of -j.
@@ -21,6 +21,9 @@ test-bench: everything ## the tests of the benchmark driver
 
 test-python: python ## the tests of the Python side, on every CPython found
 	PYTHON=$(PYTHON) $(PYTEST) -q -rs tests/python
+
+test-preload: preload ## malloc replaced: its promises, and real programs
+	PYTHON=$(PYTHON) $(PYTEST) -q -rs tests/preload
 
 # A browser is a large installation, for one page.
 test-page: python ## the page that shows a heap, in a browser, which this installs
