@@ -1,9 +1,11 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
-SUITES := random-mixed lua luajit lua-close lua-states python-churn python burst lua-burst whole-heap
+SUITES := random-mixed lua luajit lua-close lua-states python-churn python burst lua-burst whole-heap \
+	preload-mixed threads
 MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null system)
 .PHONY: peers bench-programs peer-programs
-bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/whole_heap peer-programs
+bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/whole_heap peer-programs \
+	$(B)/bench/threads-hakmem $(B)/bench/threads-system $(B)/bench/small_scale $(PRELOAD)
 
 peers: ## allocators to compare with that Debian may not have, into build/peers
 	scripts/peers.sh build/peers
@@ -24,15 +26,29 @@ $(B)/bench/random_mixed-system: bench/random_mixed.c
 	mkdir -p $(@D); $(call say,BENCH)
 	$(CC) $(BENCH_CFLAGS) -DALLOCATOR='"system"' $< -o $@
 
+$(B)/bench/threads-hakmem: bench/threads.c $(B)/libhakmem.a
+	mkdir -p $(@D); $(call say,BENCH)
+	$(CC) $(BENCH_CFLAGS) -DHAKMEM -DALLOCATOR='"hakmem"' -Icore $^ -o $@ -pthread
+
+$(B)/bench/threads-system: bench/threads.c
+	mkdir -p $(@D); $(call say,BENCH)
+	$(CC) $(BENCH_CFLAGS) -DALLOCATOR='"system"' $< -o $@ -pthread
+
+$(B)/bench/small_scale: bench/small_scale.c
+	mkdir -p $(@D); $(call say,BENCH)
+	$(CC) $(BENCH_CFLAGS) $< -o $@
+
 # Linked with the very file, for which no headers are needed.
 peer-programs:
 	mkdir -p $(B)/bench
 	bench/hakbench peers | while read -r name file version; do \
-		program=$(B)/bench/random_mixed-$$name; \
-		[ $$program -nt bench/random_mixed.c ] && [ $$program -nt $$file ] && continue; \
-		printf '  %-8s %s\n' BENCH $$program; \
-		$(CC) $(BENCH_CFLAGS) -DALLOCATOR="\"$$name\"" bench/random_mixed.c -o $$program \
-			-Wl,--no-as-needed,-rpath,$$(dirname $$file) $$file || exit 1; \
+		for source in random_mixed threads; do \
+			program=$(B)/bench/$$source-$$name; \
+			[ $$program -nt bench/$$source.c ] && [ $$program -nt $$file ] && continue; \
+			printf '  %-8s %s\n' BENCH $$program; \
+			$(CC) $(BENCH_CFLAGS) -DALLOCATOR="\"$$name\"" bench/$$source.c -o $$program \
+				-Wl,--no-as-needed,-rpath,$$(dirname $$file) $$file -pthread || exit 1; \
+		done; \
 	done
 
 $(B)/bench/whole_heap: bench/whole_heap.c $(B)/libhakmem.a

@@ -8,6 +8,8 @@ HAKMEM = "hakmem"
 
 FAST, OBSERVE, PGO = "hakmem-fast", "hakmem-observe", "hakmem-pgo"
 
+PRELOAD = "hakmem-preload"
+
 # Builds of hakmem beside the standard one, each in a folder of its own; see builds.py.
 BUILDS = (FAST, PGO, OBSERVE)
 
@@ -16,7 +18,7 @@ VARIANTS = {
     FAST: "make fast",
     OBSERVE: "make observe",
     PGO: "make pgo",
-    "hakmem-preload": "make preload",
+    PRELOAD: "make preload",
 }
 
 # The standard build in the profile that --profile names, and in each one by name.

@@ -36,6 +36,7 @@ class Outcome:
     stderr: str
     cpu: float  # user and system time, from fork to exit
     wall: float
+    faults: int  # page faults that needed no disk
 
     def error(self, what: str) -> SampleError:
         """An error that shows how to repeat this child by hand."""
@@ -137,6 +138,7 @@ def run(
             stderr=content(stderr),
             cpu=usage.ru_utime + usage.ru_stime,
             wall=wall,
+            faults=usage.ru_minflt,
         )
     if outcome.status != 0:
         raise outcome.error("it did not end well")

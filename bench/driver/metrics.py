@@ -52,6 +52,9 @@ AFTER_RSS = Metric("after_rss", "RSS after a burst", "KiB", LOWER, 0, SMALLER)
 OVER_LIVE = Metric(
     "rss_over_live", "RSS after a burst over what is live", "×", LOWER, 2, SMALLER
 )
+MINOR_FAULTS = Metric(
+    "page_faults", "page faults", "faults", LOWER, 0, "{other} takes {ratio} the page faults of {own}"
+)
 OS_CALLS = Metric("os_calls", "OS calls", "calls", LOWER, 0, FEWER)
 OS_CALLS_WARM = Metric(
     "os_calls_warm", "OS calls after warm-up", "calls", LOWER, 0, FEWER

@@ -36,10 +36,10 @@ def heading(comparison: Comparison, settings: Settings) -> str:
     suite = comparison.suite
     quick = ", quick (less work in each run)" if settings.quick else ""
     default = "" if settings.profile_named else " (the default: no --profile was named)"
+    where = f"pinned to processor {settings.cpu}" if suite.pinned else "on all processors"
     lines = [
         f"== {suite.name}: {suite.title}",
-        f"medians of {comparison.runs} runs{quick}, pinned to processor "
-        f"{settings.cpu}, HAKMEM_PROFILE={settings.profile}{default}",
+        f"medians of {comparison.runs} runs{quick}, {where}, HAKMEM_PROFILE={settings.profile}{default}",
     ]
     versions = peers.versions(comparison.allocators)
     if versions:

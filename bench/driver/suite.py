@@ -27,6 +27,7 @@ class Suite:
     excluded: Mapping[str, str] = {}  # allocator -> why it cannot run this suite
     runs: int
     quick_runs: int = 3
+    pinned: bool = True  # to one processor; threads need them all
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -77,6 +78,6 @@ class Suite:
         outcome = child.run(
             self.command(allocator, case, round_number),
             self.environment(allocator),
-            self.settings.cpu,
+            self.settings.cpu if self.pinned else None,
         )
         return self.measure(outcome, case)

@@ -4,8 +4,10 @@ from .burst import BurstSuite, LuaBurstSuite
 from .lua import LuaJITSuite, LuaSuite
 from .lua_close import LuaCloseSuite
 from .lua_states import LuaStatesSuite
+from .preload_mixed import PreloadMixedSuite
 from .python import PythonChurnSuite, PythonProgramsSuite
 from .random_mixed import RandomMixedSuite
+from .threads import ThreadsSuite
 from .whole_heap import WholeHeapSuite
 
 SUITES = {
@@ -21,5 +23,7 @@ SUITES = {
         BurstSuite,
         LuaBurstSuite,
         WholeHeapSuite,
+        PreloadMixedSuite,
+        ThreadsSuite,
     )
 }
