@@ -84,9 +84,11 @@ all: everything ## builds everything, into build/, and installs nothing
 # Each begins with the check of what must be installed, and then looks at the machine afresh.
 demo: ## real Lua and Python programs, stock against hakmem, side by side
 	scripts/deps.sh demo
-	$(MAKE) --no-print-directory libs modules python run-demo
+	$(MAKE) --no-print-directory libs modules python
+	$(MAKE) --no-print-directory run-demo
 test: deps ## all tests
-	$(MAKE) --no-print-directory everything run-tests
+	$(MAKE) --no-print-directory everything
+	$(MAKE) --no-print-directory run-tests
 bench: ## measure everything (more than an hour): the tables of the README
 	scripts/deps.sh bench
 	scripts/vms.sh $(VM)
