@@ -106,7 +106,7 @@ help: ## this list
 everything: libs modules python bench-programs
 run-demo:
 	PYTHON=$(PYTHON) scripts/demo.sh
-run-tests: test-rooms test-core test-lua test-python test-preload test-bench test-docs test-fuzz test-sanitize
+run-tests: test-rooms test-model test-core test-lua test-python test-preload test-bench test-docs test-fuzz test-sanitize
 
 # ------------------------------------------------------------------ the allocator
 

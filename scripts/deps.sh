@@ -57,6 +57,7 @@ clang
 llvm
 libclang-rt-dev|libclang-rt-14-dev
 valgrind
+spin
 strace
 curl
 time

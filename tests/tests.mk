@@ -6,7 +6,7 @@ include tests/cross.mk
 
 # What takes long or downloads much is no part of `test`.
 .PHONY: test-page test-python-regression test-python-packages test-free-threaded soak-python
-.PHONY: test-rooms test-core test-lua test-python test-preload test-bench test-docs test-sanitize
+.PHONY: test-model test-rooms test-core test-lua test-python test-preload test-bench test-docs test-sanitize
 PYTEST_PROGRAM = $(call once,PYTEST_PROGRAM,$(shell for p in python3 /usr/bin/python3; do \
 	$$p -c 'import pytest' 2>/dev/null && echo $$p -m pytest && break; done))
 # A make that a test runs is no part of this one: it would warn that it cannot share the jobs of -j.
@@ -15,6 +15,9 @@ PYTEST   = $(OWN_JOBS) $(PYTEST_PROGRAM)
 
 test-rooms: libs ## what includes and calls what: nothing goes up
 	$(PYTEST) -q tests/rooms
+
+test-model: ## how threads share heaps, in all orders of events
+	tests/model/model.sh $(B)/model
 
 test-bench: everything ## the tests of the benchmark driver
 	PYTHON=$(PYTHON) $(PYTEST) -q tests/bench
