@@ -125,7 +125,7 @@ $(B)/static/core/%.o: core/%.c $(HEADERS) Makefile
 
 $(B)/pic/core/%.o: core/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
-	$(COMPILE) $(PIC) -c $< -o $@
+	$(COMPILE) $(PIC) -DHAK_STATIC_TLS -c $< -o $@
 
 $(B)/libhakmem.a: $(CORE:%.c=$(B)/static/%.o)
 	$(call say,AR); rm -f $@

@@ -12,7 +12,7 @@ core libs: $(PRELOAD) $(MALLOC)
 
 $(B)/pic/preload/%.o: bindings/preload/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)
-	$(COMPILE) $(PIC) -c $< -o $@
+	$(COMPILE) $(PIC) -DHAK_STATIC_TLS -c $< -o $@
 
 $(PRELOAD): $(CORE:%.c=$(B)/pic/%.o) $(PRELOAD_O) bindings/preload/preload.map
 	$(call say,LINK)

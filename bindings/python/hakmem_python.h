@@ -15,9 +15,10 @@ extern "C" {
 /* CPython's domains of allocation, as bits. */
 #define HAK_PY_MEM 1u /* PyMem_Malloc: buffers */
 #define HAK_PY_OBJ 2u /* PyObject_Malloc: objects */
+#define HAK_PY_RAW 4u /* PyMem_RawMalloc: what CPython needs without the GIL */
 
 typedef struct hak_py_options {
-    unsigned domains;    /* domains to take over; 0: both */
+    unsigned domains;    /* domains to take over; 0: HAK_PY_MEM and HAK_PY_OBJ */
     const char *profile; /* as in hak_heap_options */
     size_t limit;        /* bytes, as in hak_heap_options, at least 64 KiB; 0: none */
 } hak_py_options;
@@ -26,6 +27,9 @@ typedef struct hak_py_options {
  * the allocator that they came from, and free and realloc pass them on to it, always. `options` may
  * be NULL for the defaults and is not kept. Installing again is harmless: it adds domains not yet
  * taken over, and sets the profile and the limit if they are given.
+ *
+ * HAK_PY_RAW is used by any thread. So its blocks come from the heaps of hak_malloc, one for each
+ * thread; the limit and the statistics of the heap do not include them.
  *
  * Active debug hooks and tracemalloc stay above hakmem and go on working.
  *

@@ -9,7 +9,7 @@
 
 #define HAK_PY_HEAP_NAME "python" /* in statistics, even before there is a heap */
 
-enum { HAK_PY_DOMAIN_MEM, HAK_PY_DOMAIN_OBJ, HAK_PY_DOMAINS };
+enum { HAK_PY_DOMAIN_MEM, HAK_PY_DOMAIN_OBJ, HAK_PY_DOMAIN_RAW, HAK_PY_DOMAINS };
 
 /* State of the adapter: the heap's `adapter`. */
 typedef struct hak_py_adapter {
@@ -20,11 +20,13 @@ typedef struct hak_py_adapter {
     bool locked;                               /* several interpreters with their own GIL share
                                                 * the heap */
     bool observed;
+    bool shared; /* the raw domain has been taken over */
 } hak_py_adapter;
 
 /* The set of functions in CPython's table. */
 typedef enum hak_py_mode {
     HAK_PY_PLAIN,
+    HAK_PY_SHARED,   /* the raw domain is taken over too */
     HAK_PY_LOCKED,   /* take a lock */
     HAK_PY_OBSERVED, /* tell the observer; lock if `locked` */
     HAK_PY_MODES
@@ -38,7 +40,8 @@ void hak__py_unlock(void);
  * that it does not have. To be called before the lock is first used. */
 void hak__py_lock_respects_fork(void);
 
-/* The functions for a domain; their context is `heap`. */
+/* The functions for a domain; their context is `heap`. For the raw domain, which any thread uses,
+ * they are the same in all modes. */
 PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, hak_py_mode mode);
 
 #endif

@@ -17,11 +17,13 @@ static hak_py_adapter adapter;
 static const PyMemAllocatorDomain domain_of[HAK_PY_DOMAINS] = {
     [HAK_PY_DOMAIN_MEM] = PYMEM_DOMAIN_MEM,
     [HAK_PY_DOMAIN_OBJ] = PYMEM_DOMAIN_OBJ,
+    [HAK_PY_DOMAIN_RAW] = PYMEM_DOMAIN_RAW,
 };
 
 static const unsigned bit_of[HAK_PY_DOMAINS] = {
     [HAK_PY_DOMAIN_MEM] = HAK_PY_MEM,
     [HAK_PY_DOMAIN_OBJ] = HAK_PY_OBJ,
+    [HAK_PY_DOMAIN_RAW] = HAK_PY_RAW,
 };
 
 /* ------------------------------------------------------------------ several interpreters */
@@ -41,7 +43,8 @@ void hak_py_leave(bool entered)
 static hak_py_mode mode(void)
 {
     if (adapter.observed) return HAK_PY_OBSERVED;
-    return adapter.locked ? HAK_PY_LOCKED : HAK_PY_PLAIN;
+    if (adapter.locked) return HAK_PY_LOCKED;
+    return adapter.shared ? HAK_PY_SHARED : HAK_PY_PLAIN;
 }
 
 /* Exchanges our functions in those of `domains` that are taken over; returns the domains in
@@ -51,6 +54,10 @@ static unsigned exchange(unsigned domains, hak_py_mode old, hak_py_mode new)
     unsigned done = 0;
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
         if (!(adapter.domains & domains & bit_of[d])) continue;
+        if (d == HAK_PY_DOMAIN_RAW) { /* has one set of functions */
+            done |= bit_of[d];
+            continue;
+        }
         PyMemAllocatorEx from = hak__py_functions(adapter.heap, d, old);
         PyMemAllocatorEx to = hak__py_functions(adapter.heap, d, new);
         if (hak__py_exchange(domain_of[d], &from, &to)) done |= bit_of[d];
@@ -72,10 +79,22 @@ static bool exchange_all(hak_py_mode old, hak_py_mode new)
 bool hak__py_lock_from_now_on(void)
 {
     if (adapter.locked || !adapter.heap) return true;
-    if (!adapter.observed && !exchange_all(HAK_PY_PLAIN, HAK_PY_LOCKED)) return false;
+    if (!adapter.observed && !exchange_all(mode(), HAK_PY_LOCKED)) return false;
     hak__py_lock_respects_fork();
     adapter.locked = true;
     return true;
+}
+
+/* The raw domain is about to be taken over. False: the functions of the others were not found below
+ * unknown hooks. */
+static bool share_from_now_on(void)
+{
+    hak_py_mode old = mode();
+    if (adapter.shared) return true;
+    adapter.shared = true;
+    if (mode() == old || exchange_all(old, mode())) return true;
+    adapter.shared = false;
+    return false;
 }
 
 /* Whether other interpreters exist, which may run without the main one's GIL. */
@@ -87,6 +106,12 @@ static bool has_others(void)
 }
 
 /* ------------------------------------------------------------------ installing */
+
+/* The raw domain reads it without the GIL. */
+static void set_passing(bool passing)
+{
+    __atomic_store_n(&adapter.passing, passing, __ATOMIC_RELAXED);
+}
 
 #ifdef Py_GIL_DISABLED
 enum { FREE_THREADED = true };
@@ -139,8 +164,8 @@ static const hak_py_handlers handlers = {.another_interpreter = hak__py_lock_fro
 
 static const char *check(const hak_py_options *options)
 {
-    if (options->domains & ~(HAK_PY_MEM | HAK_PY_OBJ))
-        return fail(EINVAL, "unknown domain, accepted are HAK_PY_MEM and HAK_PY_OBJ");
+    if (options->domains & ~(HAK_PY_MEM | HAK_PY_OBJ | HAK_PY_RAW))
+        return fail(EINVAL, "unknown domain, accepted are HAK_PY_MEM, HAK_PY_OBJ and HAK_PY_RAW");
     char why[128];
     if (options->profile && !hak_profile_valid(options->profile, why, sizeof why))
         return fail(errno, "%s", why);
@@ -209,9 +234,11 @@ const char *hak_py_install(const hak_py_options *options)
 
     bool entered = hak_py_enter();
     failure = prepare_heap(options);
-    if (!failure) adapter.passing = false;
+    if (!failure) set_passing(false);
     hak_py_leave(entered);
     if (failure) return failure;
+    if (untaken & HAK_PY_RAW && !share_from_now_on())
+        return fail(EBUSY, "an unknown allocator hook lies around hakmem");
     take_over(untaken);
     if (untaken) give_back_others();
     return NULL;
@@ -221,7 +248,7 @@ void hak_py_uninstall(void)
 {
     if (!adapter.heap || adapter.passing) return;
     bool entered = hak_py_enter();
-    adapter.passing = true;
+    set_passing(true);
     hak__heap_detach(adapter.heap);
     hak_py_leave(entered);
 }

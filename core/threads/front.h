@@ -9,6 +9,9 @@ void *hak__thread_alloc_slow(size_t size);
 void hak__thread_free_elsewhere(void *block); /* also of NULL, and of blocks of other threads */
 void hak__thread_free_event(hak_heap *heap, hak_slab *slab, void *block);
 
+/* Whether a block is one of hak_malloc's. */
+bool hak__thread_has(const void *block);
+
 static inline void *hak__thread_alloc(size_t size)
 {
     hak_heap *heap = hak__thread_enter();

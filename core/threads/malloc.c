@@ -40,6 +40,11 @@ static hak_thread_block find_for(const char *what, const void *block)
     return found;
 }
 
+bool hak__thread_has(const void *block)
+{
+    return find(block).heap != NULL;
+}
+
 /* Whether the calling thread can use a heap at once. */
 static bool is_own(const hak_thread_heap *heap)
 {

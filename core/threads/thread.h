@@ -74,9 +74,9 @@ struct hak_thread {
     hak_thread_heap *own;     /* NULL: none */
 };
 
-/* The model by which no function is called to find it. Other libcs have no room for that in a
- * library that is loaded while the program runs. */
-#ifdef __GLIBC__
+/* Libraries that are loaded as a program begins find it without a call. For those that are loaded
+ * later libc has little room for that, or none. */
+#ifdef HAK_STATIC_TLS
 #define HAK_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 #else
 #define HAK_THREAD_LOCAL __thread

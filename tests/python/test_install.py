@@ -141,7 +141,7 @@ assert hakmem.trim() >= 0
     "call, kind, message",
     [
         ("install(domains=['heap'])", "ValueError", "unknown domain 'heap', accepted are: mem, obj"),
-        ("install(domains='raw')", "ValueError", "needs a thread-safe heap"),
+        ("install(domains='all')", "ValueError", "unknown domain 'all', accepted are: mem, obj, raw"),
         ("install(domains=())", "ValueError", "accepted are: mem, obj"),
         ("install(profile='fast')", "ValueError", "accepted are: speed, balanced, lean"),
         ("install(limit=-1)", "ValueError", "from 0 (no limit)"),

@@ -48,7 +48,7 @@ version = _hakmem.version
 build = _hakmem.build
 __version__ = version
 
-_DOMAINS = {"mem": 1, "obj": 2}
+_DOMAINS = {"mem": 1, "obj": 2, "raw": 4}
 _PROFILES = tuple(_hakmem.profile_names().split(", "))
 _ALIASES = ("MIXED_TINYV3_C7_SAFE", "MIXED_TINYV3_C7_BALANCED")
 
@@ -56,16 +56,11 @@ _ALIASES = ("MIXED_TINYV3_C7_SAFE", "MIXED_TINYV3_C7_BALANCED")
 def _domain_bits(domains):
     bits = 0
     for domain in (domains,) if isinstance(domains, str) else domains:
-        if domain == "raw":
-            raise ValueError(
-                "domain 'raw' is used without the GIL and needs a thread-safe heap,"
-                " which hakmem does not offer to CPython yet; accepted are: mem, obj"
-            )
         if domain not in _DOMAINS:
-            raise ValueError(f"unknown domain {domain!r}, accepted are: mem, obj")
+            raise ValueError(f"unknown domain {domain!r}, accepted are: {', '.join(_DOMAINS)}")
         bits |= _DOMAINS[domain]
     if not bits:
-        raise ValueError("no domain given, accepted are: mem, obj")
+        raise ValueError(f"no domain given, accepted are: {', '.join(_DOMAINS)}")
     return bits
 
 
@@ -108,7 +103,8 @@ def _debugmallocstats():
 def install(domains=("obj", "mem"), profile=None, limit=None):
     """Take over CPython's allocation domains.
 
-    domains: "obj" (objects), "mem" (buffers), or both.
+    domains: "obj" (objects), "mem" (buffers), "raw" (what CPython needs without the
+        GIL: from a heap for each thread, beside limit and stats()); one or several.
     profile: "speed", "balanced", "lean" or "custom"; by default the environment's
         HAKMEM_PROFILE, else "balanced".
     limit: bytes that the heap's pages may take, at least 65536; 0 for no limit.

@@ -163,7 +163,7 @@ void smaller_at_the_limit(void)
 
 void wrong_options(void)
 {
-    refuse(&(hak_py_options){.domains = 4}, EINVAL, "accepted are HAK_PY_MEM and HAK_PY_OBJ");
+    refuse(&(hak_py_options){.domains = 8}, EINVAL, "HAK_PY_MEM, HAK_PY_OBJ and HAK_PY_RAW");
     refuse(&(hak_py_options){.profile = "fast"}, EINVAL, "accepted are: speed, balanced, lean");
     refuse(&(hak_py_options){.limit = 4096}, ERANGE, "4096 bytes");
     CHECK(hak_py_installed() == 0 && !hak_py_heap());
