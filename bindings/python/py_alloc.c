@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "insight/insight.h"
-#include "py_raw.h"
 
 HAK_ADAPTER_NEEDS_LAYOUT;
 
@@ -65,62 +64,78 @@ __attribute__((noinline)) static void release_outside(hak_heap *heap, void *bloc
     }
 }
 
-/* Whether a block lies in the range of the hot path; with `looks` in a slab of this heap too.
- *
- * That is needed if the raw domain is taken over: pymalloc, to which blocks from before go back,
- * has its large ones from there, and so from other heaps in the same range. */
-static inline bool is_near(const hak_heap *heap, const void *block, bool looks)
+static inline void release(hak_heap *heap, void *block, int domain)
 {
-    size_t unit = ((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT;
-    return unit < heap->units && (!looks || hak__region_owner_of_unit(unit) == &heap->pages);
-}
-
-static inline void release(hak_heap *heap, void *block, int domain, bool looks)
-{
-    if (HAK_LIKELY(is_near(heap, block, looks))) hak__heap_free_mapped(heap, block);
+    if (HAK_LIKELY(hak__heap_maps(heap, block))) hak__heap_free_mapped(heap, block);
     else release_outside(heap, block, domain);
 }
 
 /* Moves a block to another of `size` bytes; while uninstalled, to one of the previous allocator. */
-static void *move(hak_heap *heap, void *block, size_t had, size_t size, int domain, bool looks)
+static void *move(hak_heap *heap, void *block, size_t had, size_t size, int domain)
 {
     void *other = alloc(heap, size, domain);
     if (!other) return size <= had ? block : NULL;
     memcpy(other, block, size < had ? size : had);
-    release(heap, block, domain, looks);
+    release(heap, block, domain);
     return other;
 }
 
 __attribute__((noinline)) static void *resize_outside(hak_heap *heap, void *block, size_t size,
-                                                      int domain, bool looks)
+                                                      int domain)
 {
     const hak_py_adapter *adapter = heap->adapter;
-    if (!is_near(heap, block, looks) && !hak_heap_owns(heap, block)) {
+    if (!hak__heap_maps(heap, block) && !hak_heap_owns(heap, block)) {
         const PyMemAllocatorEx *other = previous(heap, domain);
         return other->realloc(other->ctx, block, size);
     }
     if (adapter->passing) {
         size_t had = hak_heap_usable_size(heap, block);
-        if (size <= had && size > had / 2) return block;
-        return move(heap, block, had, size, domain, looks);
+        return size <= had && size > had / 2 ? block : move(heap, block, had, size, domain);
     }
     return hak__heap_realloc(heap, block, size ? size : 1);
 }
 
 /* A block that keeps more than three quarters of its size shrinks in place: moving it would cost
  * more than it saves. */
-static inline void *resize(hak_heap *heap, void *block, size_t size, int domain, bool looks)
+static inline void *resize(hak_heap *heap, void *block, size_t size, int domain)
 {
     if (!block) return alloc(heap, size, domain);
-    if (HAK_LIKELY(is_near(heap, block, looks))) {
+    if (HAK_LIKELY(hak__heap_maps(heap, block))) {
         hak_slab *slab = hak__heap_slab_of(heap, block);
         size_t had = slab->block_size;
         if (HAK_LIKELY(had && size <= HAK_MEDIUM_MAX)) {
             if (size <= had && size > had - had / 4) return block;
-            return move(heap, block, had, size, domain, looks);
+            return move(heap, block, had, size, domain);
         }
     }
-    return resize_outside(heap, block, size, domain, looks);
+    return resize_outside(heap, block, size, domain);
+}
+
+/* ------------------------------------------------------------------ beside the raw domain
+ *
+ * Where the raw domain is taken over, pymalloc, to which blocks from before go back, has its large
+ * ones from there: from other heaps, whose slabs lie in the range of the hot path too. */
+
+static bool is_others(const hak_heap *heap, const void *block)
+{
+    if (!hak__heap_maps(heap, block)) return false;
+    size_t unit = ((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT;
+    return hak__region_owner_of_unit(unit) != &heap->pages && !hak_heap_owns(heap, block);
+}
+
+__attribute__((noinline)) static void look_and_release(hak_heap *heap, void *block, int domain)
+{
+    const PyMemAllocatorEx *other = previous(heap, domain);
+    if (HAK_UNLIKELY(is_others(heap, block))) other->free(other->ctx, block);
+    else release(heap, block, domain);
+}
+
+__attribute__((noinline)) static void *look_and_resize(hak_heap *heap, void *block, size_t size,
+                                                       int domain)
+{
+    const PyMemAllocatorEx *other = previous(heap, domain);
+    if (HAK_UNLIKELY(is_others(heap, block))) return other->realloc(other->ctx, block, size);
+    return resize(heap, block, size, domain);
 }
 
 /* ------------------------------------------------------------------ for CPython */
@@ -160,19 +175,19 @@ void hak__py_lock_respects_fork(void)
     }                                                                        \
     static void *name##_realloc(void *heap, void *block, size_t size)        \
     {                                                                        \
-        return resize(heap, block, size, domain, false);                     \
+        return resize(heap, block, size, domain);                            \
     }                                                                        \
     static void name##_free(void *heap, void *block)                         \
     {                                                                        \
-        release(heap, block, domain, false);                                 \
+        release(heap, block, domain);                                        \
     }                                                                        \
     static void *name##_shared_realloc(void *heap, void *block, size_t size) \
     {                                                                        \
-        return resize(heap, block, size, domain, true);                      \
+        return look_and_resize(heap, block, size, domain);                   \
     }                                                                        \
     static void name##_shared_free(void *heap, void *block)                  \
     {                                                                        \
-        release(heap, block, domain, true);                                  \
+        look_and_release(heap, block, domain);                               \
     }                                                                        \
     static void *name##_locked_malloc(void *heap, size_t size)               \
     {                                                                        \
@@ -191,14 +206,14 @@ void hak__py_lock_respects_fork(void)
     static void *name##_locked_realloc(void *heap, void *block, size_t size) \
     {                                                                        \
         hak__py_lock();                                                      \
-        block = resize(heap, block, size, domain, true);                     \
+        block = look_and_resize(heap, block, size, domain);                  \
         hak__py_unlock();                                                    \
         return block;                                                        \
     }                                                                        \
     static void name##_locked_free(void *heap, void *block)                  \
     {                                                                        \
         hak__py_lock();                                                      \
-        release(heap, block, domain, true);                                  \
+        look_and_release(heap, block, domain);                               \
         hak__py_unlock();                                                    \
     }
 
@@ -245,7 +260,7 @@ static void *observed_resize(hak_heap *heap, void *block, size_t size, int domai
 {
     bool entered = enter(heap);
     hak_probe probe = hak__observe_before(heap, block, 0, size);
-    block = resize(heap, block, size, domain, true);
+    block = look_and_resize(heap, block, size, domain);
     hak__observe_after(heap, &probe, block);
     leave(entered);
     return block;
@@ -255,7 +270,7 @@ static void observed_release(hak_heap *heap, void *block, int domain)
 {
     bool entered = enter(heap);
     if (block) hak__observe_free(heap, block);
-    release(heap, block, domain, true);
+    look_and_release(heap, block, domain);
     leave(entered);
 }
 
@@ -294,14 +309,13 @@ OBSERVED_FUNCTIONS(obj, HAK_PY_DOMAIN_OBJ)
 
 PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, hak_py_mode mode)
 {
-    static const PyMemAllocatorEx functions[HAK_PY_DOMAINS][HAK_PY_MODES] = {
+    static const PyMemAllocatorEx functions[HAK_PY_DOMAIN_RAW][HAK_PY_MODES] = {
         [HAK_PY_DOMAIN_MEM] = {FUNCTIONS(mem_), SHARED_FUNCTIONS(mem), FUNCTIONS(mem_locked_),
                                FUNCTIONS(mem_observed_)},
         [HAK_PY_DOMAIN_OBJ] = {FUNCTIONS(obj_), SHARED_FUNCTIONS(obj), FUNCTIONS(obj_locked_),
                                FUNCTIONS(obj_observed_)},
     };
-    PyMemAllocatorEx chosen =
-        domain == HAK_PY_DOMAIN_RAW ? hak__py_raw_functions : functions[domain][mode];
+    PyMemAllocatorEx chosen = functions[domain][mode];
     chosen.ctx = heap;
     return chosen;
 }

@@ -40,8 +40,7 @@ void hak__py_unlock(void);
  * that it does not have. To be called before the lock is first used. */
 void hak__py_lock_respects_fork(void);
 
-/* The functions for a domain; their context is `heap`. For the raw domain, which any thread uses,
- * they are the same in all modes. */
+/* The functions for a domain other than the raw one (py_raw.h); their context is `heap`. */
 PyMemAllocatorEx hak__py_functions(hak_heap *heap, int domain, hak_py_mode mode);
 
 #endif

@@ -9,6 +9,7 @@
 #include "insight/insight.h"
 #include "py_alloc.h"
 #include "py_install.h"
+#include "py_raw.h"
 #include "py_watch.h"
 #include "py_wrappers.h"
 
@@ -47,6 +48,15 @@ static hak_py_mode mode(void)
     return adapter.shared ? HAK_PY_SHARED : HAK_PY_PLAIN;
 }
 
+/* Those for the raw domain are the same in all modes. */
+static PyMemAllocatorEx functions(int domain, hak_py_mode in)
+{
+    if (domain != HAK_PY_DOMAIN_RAW) return hak__py_functions(adapter.heap, domain, in);
+    PyMemAllocatorEx raw = hak__py_raw_functions;
+    raw.ctx = adapter.heap;
+    return raw;
+}
+
 /* Exchanges our functions in those of `domains` that are taken over; returns the domains in
  * which they were found. */
 static unsigned exchange(unsigned domains, hak_py_mode old, hak_py_mode new)
@@ -54,12 +64,11 @@ static unsigned exchange(unsigned domains, hak_py_mode old, hak_py_mode new)
     unsigned done = 0;
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
         if (!(adapter.domains & domains & bit_of[d])) continue;
-        if (d == HAK_PY_DOMAIN_RAW) { /* has one set of functions */
+        if (d == HAK_PY_DOMAIN_RAW) {
             done |= bit_of[d];
             continue;
         }
-        PyMemAllocatorEx from = hak__py_functions(adapter.heap, d, old);
-        PyMemAllocatorEx to = hak__py_functions(adapter.heap, d, new);
+        PyMemAllocatorEx from = functions(d, old), to = functions(d, new);
         if (hak__py_exchange(domain_of[d], &from, &to)) done |= bit_of[d];
     }
     return done;
@@ -148,7 +157,7 @@ static void take_over(unsigned domains)
 {
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
         if (!(domains & bit_of[d])) continue;
-        PyMemAllocatorEx ours = hak__py_functions(adapter.heap, d, mode());
+        PyMemAllocatorEx ours = functions(d, mode());
         hak__py_replace_innermost(domain_of[d], &ours, &adapter.previous[d]);
         adapter.domains |= bit_of[d];
     }
