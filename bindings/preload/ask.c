@@ -9,6 +9,10 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* glibc's; other headers lack them. */
+int malloc_trim(size_t pad);
+void malloc_stats(void);
+
 extern void *dlsym(void *restrict handle, const char *restrict name) __attribute__((weak));
 
 /* A function of libc if it serves all; NULL: hakmem does, or the program is static. */

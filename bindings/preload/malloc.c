@@ -12,9 +12,10 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* C23; older headers lack them. */
+/* C23 and glibc; other headers lack them. */
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
+void *pvalloc(size_t size);
 
 /* ------------------------------------------------------------------ the usual ones */
 
