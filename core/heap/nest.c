@@ -133,7 +133,7 @@ static void carve_twin(hak_heap *heap, size_t size)
     hak_nest *nest = &heap->nest;
     size_t offset = nest->carved, end = offset + size;
     if (!hak__nest_is_odd(offset) || end > nest->run->span_size || end > nest->end) return;
-    nest->carved = (uint32_t)end;
+    hak__nest_set_carved(nest, end);
     hak__nest_begin_block(nest, offset);
     uint16_t *reused = &nest->reused[push_uncut(heap, offset, size)];
     if (*reused) --*reused; /* its first use will be counted */
@@ -149,7 +149,7 @@ static size_t carve(hak_heap *heap, size_t size)
                                                                         : before,
            end = offset + size;
     if (end > nest->end || has_pages(heap, end) || !use(heap, end)) return 0;
-    nest->carved = (uint32_t)end;
+    hak__nest_set_carved(nest, end);
     hak__nest_begin_block(nest, offset);
     if (offset > before) {
         hak__nest_begin_block(nest, before);
@@ -190,7 +190,7 @@ bool hak__nest_give_lists(hak_heap *heap)
     hak__kinds_clear_lists(heap, nest->start + nest->carved);
     hak__kinds_set_lists(heap, nest->start + nest->carved);
     hak__nest_begin_block(nest, nest->carved);
-    nest->carved = (uint32_t)end;
+    hak__nest_set_carved(nest, end);
     nest->end += hak__nest_lists_size(heap);
     return true;
 }
@@ -238,7 +238,7 @@ void *hak__nest_take(hak_heap *heap, unsigned index, size_t size)
         offset = cut(nest, size);
     } else if (!nest->to_cut && !hak__nest_is_odd(offset | size) && end <= nest->run->span_size &&
                end <= nest->end) {
-        nest->carved = (uint32_t)end;
+        hak__nest_set_carved(nest, end);
         hak__nest_begin_block(nest, offset);
     } else {
         return NULL;
@@ -305,7 +305,7 @@ void hak__nest_free(hak_heap *heap, void *block)
         uint16_t *reused = &nest->reused[hak__heap_class_within(heap, size)];
         if (*reused < BUSY) ++*reused; /* its place will be */
         *hak__nest_word(nest, offset) &= ~hak__nest_bit(offset);
-        nest->carved = (uint32_t)offset;
+        hak__nest_set_carved(nest, offset);
     } else {
         push(heap, offset, size);
     }
@@ -321,6 +321,6 @@ bool hak__nest_extend(hak_heap *heap, void *block, size_t size)
     size_t end = offset + whole;
     if (hak__nest_is_odd(offset) && !hak__nest_is_odd(whole)) return false;
     if (end > nest->end || !use(heap, end)) return false;
-    nest->carved = (uint32_t)end;
+    hak__nest_set_carved(nest, end);
     return true;
 }

@@ -40,6 +40,13 @@ static inline size_t hak__nest_end_of(const hak_nest *nest, size_t offset)
     return rest ? (word * 64 + (size_t)__builtin_ctzll(rest)) * HAK_NEST_STEP : nest->carved;
 }
 
+/* Sets where the next block will begin. Another thread may ask meanwhile whether a block that it
+ * keeps alive, which lies before, is in the nest. */
+static inline void hak__nest_set_carved(hak_nest *nest, size_t offset)
+{
+    __atomic_store_n(&nest->carved, (uint32_t)offset, __ATOMIC_RELAXED);
+}
+
 static inline void hak__nest_begin_block(hak_nest *nest, size_t offset)
 {
     *hak__nest_word(nest, offset) |= hak__nest_bit(offset);

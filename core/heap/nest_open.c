@@ -10,7 +10,8 @@ void hak__nest_open(hak_heap *heap, hak_slab *run, size_t begin)
     nest->run = run;
     nest->start = run->start;
     if (!heap->pages.region) heap->pages.single = run;
-    nest->begin = nest->carved = (uint32_t)begin;
+    nest->begin = (uint32_t)begin;
+    hak__nest_set_carved(nest, begin);
     size_t size = run->units * hak__pages_unit_size(&heap->pages),
            most = (size_t)1 << HAK_UNIT_SHIFT;
     nest->end = (uint32_t)(size < most ? size : most);
@@ -44,7 +45,7 @@ void hak__nest_reset(hak_heap *heap)
         hak__kinds_set_lists(heap, front);
         nest->begin += hak__nest_lists_size(heap);
     }
-    nest->carved = nest->begin;
+    hak__nest_set_carved(nest, nest->begin);
     nest->gap = nest->gap_end = 0;
     nest->to_cut = 0;
     memset(nest->free, 0, sizeof nest->free);

@@ -14,7 +14,8 @@ size_t hak__nest_block_size(const hak_heap *heap, const void *p)
 bool hak__nest_holds(const hak_heap *heap, const void *p)
 {
     size_t offset = hak__nest_offset(heap, p);
-    return offset >= heap->nest.begin && offset < heap->nest.carved;
+    size_t carved = __atomic_load_n(&heap->nest.carved, __ATOMIC_RELAXED);
+    return offset >= heap->nest.begin && offset < carved;
 }
 
 static unsigned kind_at(const hak_heap *heap, size_t offset)
