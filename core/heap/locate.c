@@ -71,7 +71,9 @@ bool hak_heap_owns(const hak_heap *heap, const void *p)
     if (at.huge) return !at.huge->huge_retained;
     if (at.pack) return hak__packs_size(at.pack, p) > 0;
     if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
-    return at.slab && at.slab->state != HAK_UNIT_FREE && at.slab->state != HAK_UNIT_REMNANT;
+    if (!at.slab) return false;
+    hak_unit_state state = hak__unit_state(at.slab);
+    return state != HAK_UNIT_FREE && state != HAK_UNIT_REMNANT;
 }
 
 hak_placed hak__heap_place(const void *block)
@@ -81,7 +83,7 @@ hak_placed hak__heap_place(const void *block)
     hak_superslab *super = hak__superslab_of(region, block);
     hak_slab *unit = &region->slabs[hak__unit_index(region, block)];
     if (super->type == HAK_SUPERSLAB_NESTS) {
-        bool is_nest = unit->state == HAK_UNIT_NEST;
+        bool is_nest = hak__unit_state(unit) == HAK_UNIT_NEST;
         return (hak_placed){.heap = is_nest ? (hak_heap *)unit->start : NULL};
     }
     if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
@@ -104,7 +106,8 @@ bool hak_owns(const void *p)
     hak_superslab *super = hak__superslab_of(region, p);
     if (super->type == HAK_SUPERSLAB_NESTS) {
         const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
-        return nest->state == HAK_UNIT_NEST && hak_heap_owns((const hak_heap *)nest->start, p);
+        return hak__unit_state(nest) == HAK_UNIT_NEST &&
+               hak_heap_owns((const hak_heap *)nest->start, p);
     }
     if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
     if (super->type == HAK_SUPERSLAB_HUGE && super->huge_packed)
