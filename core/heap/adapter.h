@@ -29,7 +29,7 @@ static inline void hak__heap_show(hak_heap *heap, uintptr_t base)
     heap->base = base;
 }
 
-/* Makes fork() wait for the region's lock. To be called before handlers are registered for a lock
+/* Makes fork() wait for the locks that a heap takes. To be called before handlers are registered for a lock
  * that is held while a heap is called: libc calls the handlers in reverse order. */
 void hak__heap_respect_fork(void);
 

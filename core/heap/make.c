@@ -159,7 +159,7 @@ hak_heap *hak__heap_new(const hak_heap_options *options)
 
 void hak__heap_respect_fork(void)
 {
-    hak__region_respect_fork();
+    hak__reaper_respect_fork();
 }
 
 const char *hak__heap_new_failure(int error)

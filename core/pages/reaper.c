@@ -167,6 +167,12 @@ static void register_handlers(void)
     pthread_atfork(before_fork, after_fork, after_fork);
 }
 
+void hak__reaper_respect_fork(void)
+{
+    static hak_once once;
+    hak__once(&once, register_handlers);
+}
+
 /* ------------------------------------------------------------------ making it */
 
 static bool is_running(void)
@@ -180,10 +186,9 @@ static bool is_running(void)
 /* Starts the thread unless it runs. */
 static void ensure_thread(void)
 {
-    static hak_once once;
     if (is_running()) return;
     int saved = errno;
-    hak__once(&once, register_handlers);
+    hak__reaper_respect_fork();
     pthread_mutex_lock(&starting);
     if (!is_running()) {
         end_thread();

@@ -21,4 +21,9 @@ void hak__reaper_make_room(size_t bytes, bool for_slabs);
 /* Purges all that waits; returns the bytes. Takes the region's lock. */
 size_t hak__reaper_flush(void);
 
+/* Registers the fork handlers of this file, and those of the region's lock before them, once. To be
+ * called before handlers are registered for a lock that is held while a heap is used: who holds it
+ * may wait here for the thread to begin. */
+void hak__reaper_respect_fork(void);
+
 #endif

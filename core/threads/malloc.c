@@ -82,6 +82,7 @@ void *hak_malloc(size_t size)
 static __attribute__((noinline)) void *calloc_large(size_t size)
 {
     void *block;
+    if (serves_all()) return hak__foreign->zalloc(size);
     WITH_OWN_HEAP(block, hak__heap_zalloc(heap, 1, size));
     return block;
 }
@@ -93,7 +94,6 @@ void *hak_calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    if (HAK_UNLIKELY(serves_all())) return hak__foreign->zalloc(bytes);
     if (bytes > HAK_MEDIUM_MAX) return calloc_large(bytes);
     void *block = hak__thread_alloc(bytes);
     return block ? memset(block, 0, bytes) : NULL;

@@ -2,14 +2,15 @@
  * that who has the heap's token takes whole and frees block by block.
  *
  * The head is one word. To push is one compare-and-exchange, to take all one exchange, so that a
- * head that comes back with another list behind it (ABA) does no harm. What is pushed is
+ * head that comes back with another list behind it (ABA) does no harm.
  *
- *   - a bundle, the usual case. The freeing thread collects the addresses of small blocks of the
- * same heap in a bundle of its own heap, and touches neither the blocks nor their slabs, whose
- * lines are in the owner's cache. The owner gets many addresses with two lines.
- *   - a block: if it is large; if the freeing thread has no heap now, or all its bundles are on the
- *     way. Blocks are linked through their first word. The head counts them, in the bits above an
- *     address: how many bytes wait, in steps.
+ * What is pushed is a bundle, in the usual case. The freeing thread collects the addresses of small
+ * blocks of the same heap in a bundle of its own heap, and touches neither the blocks nor their
+ * slabs, whose lines are in the owner's cache. The owner gets many addresses with two lines.
+ *
+ * Large blocks are pushed singly, linked through their first word; and any block if the freeing
+ * thread has no heap now, or all its bundles are on the way. The head counts their bytes, in steps,
+ * in the bits above an address.
  *
  * An owner takes the list in on its slow path. One that is idle does not. So who pushes a block,
  * and sees from the weight that much waits, holds the heap and takes the list in itself. Of bundles

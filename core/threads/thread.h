@@ -55,7 +55,7 @@ typedef struct hak_thread_heap {
     hak_heap *heap;
     pthread_mutex_t lock;               /* of who holds the heap, beside its owner */
     _Atomic(hak_thread *) owner;        /* NULL: no thread. Changed under `lock` */
-    struct hak_thread_heap *next;       /* of all: threads.c */
+    struct hak_thread_heap *next;       /* of all: all.c */
     struct hak_thread_heap *next_idle;  /* of those without a thread */
     size_t remote_frees;                /* blocks that other threads have freed, taken in so far */
     hak_bundle *outgoing[HAK_OUTGOING]; /* NULL: none */
@@ -107,11 +107,11 @@ static inline void hak__thread_leave(void)
 hak_thread_heap *hak__thread_begin(void);
 void hak__thread_end(hak_thread_heap *heap);
 
-/* Makes a heap for a thread that has none, but blocks of others to free. */
-void hak__thread_need_bundles(void);
-
 /* The same in the middle of a call on `heap`, which hak__thread_enter has returned. */
 bool hak__thread_take(void);
 void hak__thread_put(hak_heap *heap, bool taken);
+
+/* Makes a heap for a thread that has none, but blocks of others to free. */
+void hak__thread_need_bundles(void);
 
 #endif

@@ -28,9 +28,9 @@ static bool attach(hak_thread *me)
     static hak_once once;
     me->inside = true;
     hak__once(&once, make_key);
+    hak__threads_respect_fork();
     hak_thread_heap *heap = hak__threads_take_idle();
     if (heap) {
-        if (heap->next) hak__threads_respect_fork(); /* there are others */
         pthread_mutex_lock(&heap->lock);
         heap->owner = me;
         pthread_mutex_unlock(&heap->lock);
