@@ -12,13 +12,14 @@
 #define SLOTS   2000
 
 static atomic_bool stop;
+static size_t largest = 100000;
 static _Atomic(char *) slots[SLOTS];
 
 static void *churn(void *seed)
 {
     support_random random = {(uintptr_t)seed};
     while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-        size_t size = 16 + support_below(&random, support_below(&random, 50) ? 2000 : 100000);
+        size_t size = 16 + support_below(&random, support_below(&random, 50) ? 2000 : largest);
         char *block = hak_malloc(size);
         REQUIRE(block);
         block[0] = 77;
@@ -90,8 +91,25 @@ static void forks_under_load(void **state)
     support_in_child(fork_among_threads, NULL, 120);
 }
 
+/* Threads wait in a slow path for the thread that gives memory back to be made, or ended. */
+static void while_pages_wait(void *context)
+{
+    setenv("HAKMEM_DECAY", "1", 1);
+    largest = 9 * MIB;
+    fork_among_threads(context);
+}
+
+static void forks_while_pages_wait(void **state)
+{
+    (void)state;
+    support_in_child(while_pages_wait, NULL, 120);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(forks_under_load)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forks_under_load),
+        cmocka_unit_test(forks_while_pages_wait),
+    };
     return cmocka_run_group_tests_name("fork keeps thread heaps", tests, NULL, NULL);
 }
