@@ -76,24 +76,35 @@ bool hak_heap_owns(const hak_heap *heap, const void *p)
     return state != HAK_UNIT_FREE && state != HAK_UNIT_REMNANT;
 }
 
+/* The heap that the memory at `p` belongs to; NULL: none, or one on a caller's memory. `*super`:
+ * the superslab, the first of a huge block. `p` is mapped. */
+static hak_heap *heap_at(hak_region *region, const void *p, hak_superslab **super)
+{
+    *super = hak__superslab_of(region, p);
+    if ((*super)->type == HAK_SUPERSLAB_NESTS) {
+        const hak_slab *unit = &region->slabs[hak__unit_index(region, p)];
+        return hak__unit_state(unit) == HAK_UNIT_NEST ? (hak_heap *)unit->start : NULL;
+    }
+    if ((*super)->type == HAK_SUPERSLAB_TAIL) *super -= (*super)->distance;
+    struct hak_pages *owner = __atomic_load_n(&(*super)->owner, __ATOMIC_RELAXED);
+    return owner ? hak__heap_of_pages(owner) : NULL;
+}
+
+static bool is_pack(const hak_superslab *super)
+{
+    return super->type == HAK_SUPERSLAB_HUGE && super->huge_packed;
+}
+
 hak_placed hak__heap_place(const void *block)
 {
+    hak_superslab *super;
     hak_region *region = hak__region_of(block);
-    if (!region) return (hak_placed){0};
-    hak_superslab *super = hak__superslab_of(region, block);
-    hak_slab *unit = &region->slabs[hak__unit_index(region, block)];
-    if (super->type == HAK_SUPERSLAB_NESTS) {
-        bool is_nest = hak__unit_state(unit) == HAK_UNIT_NEST;
-        return (hak_placed){.heap = is_nest ? (hak_heap *)unit->start : NULL};
-    }
-    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
-    struct hak_pages *owner = __atomic_load_n(&super->owner, __ATOMIC_RELAXED);
-    if (!owner) return (hak_placed){0};
-    hak_placed placed = {.heap = hak__heap_of_pages(owner)};
+    hak_placed placed = {.heap = region ? heap_at(region, block, &super) : NULL};
+    if (!placed.heap || super->type == HAK_SUPERSLAB_NESTS || is_pack(super)) return placed;
     if (super->type == HAK_SUPERSLAB_HUGE) {
-        placed.size = super->huge_packed ? 0 : super->huge_size;
+        placed.size = super->huge_size;
     } else {
-        hak_slab *slab = hak__unit_head(unit);
+        hak_slab *slab = hak__unit_head(&region->slabs[hak__unit_index(region, block)]);
         placed.size = slab->block_size ? slab->block_size : slab->span_size;
     }
     return placed;
@@ -101,16 +112,9 @@ hak_placed hak__heap_place(const void *block)
 
 bool hak_owns(const void *p)
 {
+    hak_superslab *super;
     hak_region *region = hak__region_of(p);
-    if (!region) return false;
-    hak_superslab *super = hak__superslab_of(region, p);
-    if (super->type == HAK_SUPERSLAB_NESTS) {
-        const hak_slab *nest = &region->slabs[hak__unit_index(region, p)];
-        return hak__unit_state(nest) == HAK_UNIT_NEST &&
-               hak_heap_owns((const hak_heap *)nest->start, p);
-    }
-    if (super->type == HAK_SUPERSLAB_TAIL) super -= super->distance;
-    if (super->type == HAK_SUPERSLAB_HUGE && super->huge_packed)
-        return hak__packs_has_page(super, p);
-    return super->owner && hak_heap_owns(hak__heap_of_pages(super->owner), p);
+    const hak_heap *heap = region ? heap_at(region, p, &super) : NULL;
+    if (!heap) return false;
+    return is_pack(super) ? hak__packs_has_page(super, p) : hak_heap_owns(heap, p);
 }
