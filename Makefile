@@ -189,7 +189,7 @@ install-core: core ## copy what `make core` builds
 amalgamation: ## the core as one source file and its header, into build/amalgamation
 	python3 scripts/amalgamate.py $(B)/amalgamation
 
-SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/preload/*.[ch] bindings/python/*.[ch] bench/*.c \
+SOURCES := $(wildcard core/*.h core/*/*.[ch] bindings/*.[ch] bindings/lua/*.[ch] bindings/preload/*.[ch] bindings/python/*.[ch] bench/*.[ch] \
 	tests/*/*.[ch] tests/core/*/*.[ch])
 format: ## lay the C sources out by clang-format
 	scripts/deps.sh format

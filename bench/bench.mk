@@ -10,13 +10,16 @@ bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/w
 peers: ## allocators to compare with that Debian may not have, into build/peers
 	scripts/peers.sh build/peers
 
+# What they share.
+$(MIXED) $(addprefix $(B)/bench/,threads-hakmem threads-system small_scale): bench/measure.h
+
 # All variants of a program are compiled alike; hakmem's is linked with its static library, each
 # peer's as the distribution ships it.
 BENCH_CFLAGS = -std=gnu11 $(OPT) $(MODULE_LTO) -Wall -Wextra $(FLAGS_$(VARIANT))
 
 $(B)/bench/random_mixed-hakmem: bench/random_mixed.c $(B)/libhakmem.a
 	mkdir -p $(@D); $(call say,BENCH)
-	$(CC) $(BENCH_CFLAGS) -DHAKMEM -DALLOCATOR='"hakmem"' -Icore $^ -o $@ -pthread
+	$(CC) $(BENCH_CFLAGS) -DHAKMEM -DALLOCATOR='"hakmem"' -Icore $(filter-out %.h,$^) -o $@ -pthread
 
 $(B)/bench/random_mixed-null: bench/random_mixed.c
 	mkdir -p $(@D); $(call say,BENCH)
@@ -28,7 +31,7 @@ $(B)/bench/random_mixed-system: bench/random_mixed.c
 
 $(B)/bench/threads-hakmem: bench/threads.c $(B)/libhakmem.a
 	mkdir -p $(@D); $(call say,BENCH)
-	$(CC) $(BENCH_CFLAGS) -DHAKMEM -DALLOCATOR='"hakmem"' -Icore $^ -o $@ -pthread
+	$(CC) $(BENCH_CFLAGS) -DHAKMEM -DALLOCATOR='"hakmem"' -Icore $(filter-out %.h,$^) -o $@ -pthread
 
 $(B)/bench/threads-system: bench/threads.c
 	mkdir -p $(@D); $(call say,BENCH)
@@ -44,7 +47,7 @@ peer-programs:
 	bench/hakbench peers | while read -r name file version; do \
 		for source in random_mixed threads; do \
 			program=$(B)/bench/$$source-$$name; \
-			[ $$program -nt bench/$$source.c ] && [ $$program -nt $$file ] && continue; \
+			[ $$program -nt bench/$$source.c ] && [ $$program -nt bench/measure.h ] && [ $$program -nt $$file ] && continue; \
 			printf '  %-8s %s\n' BENCH $$program; \
 			$(CC) $(BENCH_CFLAGS) -DALLOCATOR="\"$$name\"" bench/$$source.c -o $$program \
 				-Wl,--no-as-needed,-rpath,$$(dirname $$file) $$file -pthread || exit 1; \
@@ -53,7 +56,7 @@ peer-programs:
 
 $(B)/bench/whole_heap: bench/whole_heap.c $(B)/libhakmem.a
 	mkdir -p $(@D); $(call say,BENCH)
-	$(CC) $(BENCH_CFLAGS) -Icore $^ -o $@ -pthread
+	$(CC) $(BENCH_CFLAGS) -Icore $(filter-out %.h,$^) -o $@ -pthread
 
 $(B)/bench/lua_close $(B)/bench/lua_states: $(B)/bench/%: bench/%.c $(B)/libhakmem_lua5.4.a $(B)/libhakmem.a
 	mkdir -p $(@D); $(call say,BENCH)

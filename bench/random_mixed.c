@@ -15,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "measure.h"
+
 #if defined(HAKMEM)
 
 #define OBSERVATIONS " [--observations FILE]"
@@ -85,15 +87,6 @@ static source source_new(uint32_t slots)
 #define OBSERVATIONS ""
 #endif
 
-static uint32_t next_random(uint32_t *state) /* xorshift, G. Marsaglia, 2003 */
-{
-    uint32_t x = *state;
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return *state = x;
-}
-
 __attribute__((noinline)) static uint32_t run(source from, void **slots, uint32_t count,
                                               uint64_t operations, uint32_t random)
 {
@@ -114,26 +107,6 @@ __attribute__((noinline)) static uint32_t run(source from, void **slots, uint32_
         }
     }
     return random;
-}
-
-/* A field of /proc/self/status in KiB: ru_maxrss would show what exec inherited. */
-static long status_kib(const char *field)
-{
-    char line[256];
-    long kib = -1;
-    FILE *status = fopen("/proc/self/status", "r");
-    while (status && fgets(line, sizeof line, status)) {
-        if (strncmp(line, field, strlen(field)) == 0) kib = atol(line + strlen(field));
-    }
-    if (status) fclose(status);
-    return kib;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)

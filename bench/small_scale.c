@@ -7,44 +7,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "measure.h"
+
 #define SLOTS      1000
 #define OPERATIONS 20000
 #define LEAST      8
 #define DOUBLINGS  17 /* from 8 bytes to 1 MB */
 
-static uint32_t next_random(uint32_t *state) /* xorshift, G. Marsaglia, 2003 */
-{
-    uint32_t x = *state;
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return *state = x;
-}
-
 static size_t any_size(uint32_t *state)
 {
     size_t least = (size_t)LEAST << next_random(state) % DOUBLINGS;
     return least + next_random(state) % least;
-}
-
-/* A field of /proc/self/status in KiB: ru_maxrss would show what exec inherited. */
-static long status_kib(const char *field)
-{
-    char line[256];
-    long kib = -1;
-    FILE *status = fopen("/proc/self/status", "r");
-    while (status && fgets(line, sizeof line, status)) {
-        if (strncmp(line, field, strlen(field)) == 0) kib = atol(line + strlen(field));
-    }
-    if (status) fclose(status);
-    return kib;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "measure.h"
+
 #ifdef HAKMEM
 #include "hakmem.h"
 #define malloc  hak_malloc
@@ -38,15 +40,6 @@
 static unsigned thread_count;
 static uint64_t operations; /* of each thread */
 static atomic_bool go;
-
-static uint32_t next_random(uint32_t *state) /* xorshift, G. Marsaglia, 2003 */
-{
-    uint32_t x = *state;
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return *state = x;
-}
 
 static size_t any_size(uint32_t random)
 {
@@ -199,26 +192,6 @@ static void *run_thread(void *thread)
     while (!atomic_load_explicit(&go, memory_order_acquire)) sched_yield();
     workload->run((uintptr_t)thread);
     return NULL;
-}
-
-/* A field of /proc/self/status in KiB: ru_maxrss would show what exec inherited. */
-static long status_kib(const char *field)
-{
-    char line[256];
-    long kib = -1;
-    FILE *status = fopen("/proc/self/status", "r");
-    while (status && fgets(line, sizeof line, status)) {
-        if (strncmp(line, field, strlen(field)) == 0) kib = atol(line + strlen(field));
-    }
-    if (status) fclose(status);
-    return kib;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static int usage(const char *program)
