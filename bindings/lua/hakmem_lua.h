@@ -7,7 +7,7 @@
  *
  * Each state has its own heap. A state and its heap have one user at a time. They may move between
  * threads if the hand-over synchronizes. Different states may be used by different threads at the
- * same time. */
+ * same time, also those that share a heap: hak_lua_share. */
 #ifndef HAKMEM_LUA_H
 #define HAKMEM_LUA_H
 
@@ -64,6 +64,18 @@ HAK_API hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 
 /* The state's heap, even if a host's own function calls ours; NULL if there is none. */
 HAK_API hak_heap *hak_lua_heap(lua_State *L);
+
+/* Tells that other states will be made with this state's allocator, by other threads. A heap notices a
+ * second state by itself (lua_newstate with what lua_getallocf has told), and from then on serves all
+ * of them, from any thread, until the last of them is closed. But when the first is running while
+ * another thread makes the second, it is too late for that.
+ *
+ * A heap that serves several states has a lock. Its limit holds for all of them together. It does
+ * not change their collectors' pace, and hak_lua_close does what lua_close does.
+ *
+ * True if the heap serves several states now. False with errno ENOMEM, or EINVAL if the state's
+ * function is not hakmem's. To be called by the thread that uses the state. */
+HAK_API bool hak_lua_share(lua_State *L);
 
 /* Begins to observe the state's heap (hakmem.h, "observing"), or ends it, by exchanging the state's
  * lua_Alloc function: an unobserved state has the usual one. May be called at any time, any number

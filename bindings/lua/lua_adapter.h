@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "hakmem_lua.h"
+#include "heap/heap.h"
 
 /* The collector's pace under the heap's limit: lua_pace.c. */
 typedef struct hak_lua_pace {
@@ -23,7 +24,6 @@ typedef struct hak_lua_adapter {
     lua_State *thread;  /* the main thread */
     lua_Alloc previous; /* allocator of blocks from before hak_lua_install; NULL: none */
     void *previous_ud;
-    void *state_block;  /* the state's own block, the last that lua_close frees */
     jmp_buf *leave;     /* the way out of lua_close while hak_lua_close runs */
     void *close_frame;  /* the stack when hak_lua_close began */
     size_t closing_new; /* bytes asked for since hak__lua_alloc_closing is in place */
@@ -34,16 +34,24 @@ typedef struct hak_lua_adapter {
     bool hosts;                         /* the heap is the host's own and outlives the state */
     bool has_arena; /* `previous` is LuaJIT's own allocator, which drops its memory as a whole */
     uintptr_t base; /* the heap's base while all frees take the slow path */
-    /* Frees the state's block, the last one, and ends the heap. NULL: the state is
-     * not being closed. */
-    void (*end)(hak_heap *heap, void *state_block, size_t size);
+    bool closing;   /* the state is being closed */
+    /* Frees the block of a state, its last one. With the last state, ends the heap. */
+    void (*end)(hak_heap *heap, void *state_block, size_t size, bool last);
     hak_lua_pace pace;
 } hak_lua_adapter;
+
+/* Whether a block outside the range of the hot path (huge, in a spill region, on a caller's memory)
+ * belongs to the previous allocator. */
+static inline bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
+{
+    const hak_lua_adapter *adapter = heap->adapter;
+    return adapter && adapter->previous && !hak_heap_owns(heap, block);
+}
 
 /* Whether the state is being closed. */
 static inline bool hak__lua_is_closing(const hak_lua_adapter *adapter)
 {
-    return adapter->end != NULL;
+    return adapter->closing;
 }
 
 /* The colour of the mark, which changes with each cycle. */

@@ -3,6 +3,7 @@
 
 #include "heap/heap.h"
 #include "lua_pace.h"
+#include "lua_shared.h"
 
 HAK_ADAPTER_NEEDS_LAYOUT;
 
@@ -10,18 +11,21 @@ HAK_ADAPTER_NEEDS_LAYOUT;
 
 __attribute__((noinline)) void *hak__lua_alloc_slow(hak_heap *heap, size_t size)
 {
-    hak__lua_before(heap);
-    return hak__lua_after(heap, hak__heap_alloc_slow(heap, size));
+    if (HAK_UNLIKELY(hak__lua_alloc_is_rare(heap, size))) return hak__lua_alloc_rare(heap, 0, size);
+    return hak__lua_alloc_paced(heap, 0, size);
 }
 
 __attribute__((noinline)) void *hak__lua_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
 {
-    hak__lua_before(heap);
-    return hak__lua_after(heap, hak__heap_alloc_kind_slow(heap, kind, size));
+    if (HAK_UNLIKELY(hak__lua_alloc_is_rare(heap, size)))
+        return hak__lua_alloc_rare(heap, kind, size);
+    return hak__lua_alloc_paced(heap, kind, size);
 }
 
 __attribute__((noinline)) void *hak__lua_realloc(hak_heap *heap, void *block, size_t size)
 {
+    if (heap->guard) hak__lua_shared_resize(heap);
+    if (heap->guard) return hak__heap_realloc(heap, block, size);
     hak__lua_before(heap);
     return hak__lua_after(heap, hak__heap_realloc(heap, block, size));
 }
@@ -34,17 +38,13 @@ __attribute__((noinline)) void *hak__lua_free_event(hak_heap *heap, hak_slab *sl
 
 /* ------------------------------------------------------------------ foreign blocks */
 
-bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
-{
-    const hak_lua_adapter *adapter = heap->adapter;
-    return adapter && adapter->previous && !hak_heap_owns(heap, block);
-}
-
 __attribute__((noinline)) void *hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size)
 {
     const hak_lua_adapter *adapter = heap->adapter;
-    if (adapter && adapter->end && block == adapter->state_block) {
-        adapter->end(heap, block, old_size);
+    if (heap->guard) {
+        hak__lua_shared_free(heap, block, old_size);
+    } else if (adapter && hak__lua_is_closing(adapter) && block == heap->root) {
+        adapter->end(heap, block, old_size, true);
     } else if (hak__lua_is_foreign(heap, block)) {
         adapter->previous(adapter->previous_ud, block, old_size, 0);
     } else {
@@ -64,7 +64,7 @@ void *hak__lua_resize_foreign(hak_heap *heap, void *block, size_t old_size, size
 {
     const hak_lua_adapter *adapter = heap->adapter;
     bool shrinks = new_size <= old_size;
-    void *other = shrinks && new_size > MOVE_MAX ? NULL : hak__lua_take(heap, new_size);
+    void *other = shrinks && new_size > MOVE_MAX ? NULL : hak__lua_take_other(heap, new_size);
     if (!other && !shrinks) return NULL;
     void *resized = adapter->previous(adapter->previous_ud, block, old_size, new_size);
     if (!other || !resized) {
@@ -84,7 +84,7 @@ __attribute__((noinline)) void *hak__lua_resize_in_nest(hak_heap *heap, void *bl
     size_t had;
     if (hak__heap_resize_in_nest(heap, block, new_size, &had)) return block;
     if (had == 0) return hak__lua_realloc(heap, block, new_size);
-    void *other = hak__lua_take(heap, new_size);
+    void *other = hak__lua_take_other(heap, new_size);
     if (!other) return new_size <= had ? block : NULL;
     memcpy(other, block, had < new_size ? had : new_size);
     hak__heap_free_mapped(heap, block);

@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "heap/heap.h"
-
-/* Whether a block outside the range of the hot path (huge, in a spill region, on a caller's memory)
- * belongs to the previous allocator. */
-bool hak__lua_is_foreign(const hak_heap *heap, const void *block);
+#include "lua_adapter.h"
+#include "lua_pace.h"
 
 /* The slow paths of a free: of a block whose slab needs attention, and of one outside the range of
  * the hot path. They return NULL, as lua_Alloc does: so they are last calls, and a free on the hot
@@ -41,11 +39,21 @@ static inline void *hak__lua_take(hak_heap *heap, size_t size)
     return hak__lua_alloc_slow(heap, size);
 }
 
-/* hak__heap_alloc_kind with the slow path above. */
-static inline void *hak__lua_take_kind(hak_heap *heap, unsigned kind, size_t size)
+/* The same for another block in place of one that is resized, which is never a new state's; and for
+ * one of a kind. */
+static inline void *hak__lua_take_other(hak_heap *heap, size_t size)
+{
+    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
+        hak_slab *slab = heap->bin[(size + 7) / 8];
+        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
+    }
+    return hak__lua_alloc_paced(heap, 0, size);
+}
+
+static inline void *hak__lua_take_other_kind(hak_heap *heap, unsigned kind, size_t size)
 {
     void *block = hak__heap_take_kind(heap, kind, size);
-    return HAK_LIKELY(block != NULL) ? block : hak__lua_alloc_kind_slow(heap, kind, size);
+    return HAK_LIKELY(block != NULL) ? block : hak__lua_alloc_paced(heap, kind, size);
 }
 
 /* Resizes any block to a size other than 0. The size of our own blocks is read from their records,
@@ -59,8 +67,8 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
         if (HAK_LIKELY(slab->block_size && new_size <= HAK_MEDIUM_MAX)) {
             if (hak__heap_class_of(heap, new_size) == slab->size_class) return block;
             size_t had = slab->block_size;
-            void *other = by_kind ? hak__lua_take_kind(heap, slab->block_kind, new_size)
-                                  : hak__lua_take(heap, new_size);
+            void *other = by_kind ? hak__lua_take_other_kind(heap, slab->block_kind, new_size)
+                                  : hak__lua_take_other(heap, new_size);
             if (!other) return new_size <= had ? block : NULL;
             memcpy(other, block, had < new_size ? had : new_size);
             hak__heap_free_mapped(heap, block);

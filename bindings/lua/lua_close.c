@@ -69,19 +69,20 @@ static void drop_arena(lua_Alloc own, void *arena)
  * then freed blocks stay until the heap ends. */
 #define CLOSING_KEEP ((size_t)1 << 20)
 
-/* Frees the state's own block, the last one, and destroys the heap, unless it is the host's. */
-static void end(hak_heap *heap, void *state_block, size_t size)
+void hak__lua_end(hak_heap *heap, void *state_block, size_t size, bool last)
 {
     hak_lua_adapter adapter = *(hak_lua_adapter *)heap->adapter;
     bool ours = hak_heap_owns(heap, state_block);
-    if (adapter.hosts) {
-        hak__heap_show(heap, adapter.base);
-        hak_heap_free(heap, heap->adapter);
-        heap->adapter = NULL;
-        hak_heap_free(heap, state_block);
-        return;
+    if (last && !adapter.hosts) {
+        hak_heap_destroy(heap);
+    } else {
+        if (last) {
+            if (adapter.base) hak__heap_show(heap, adapter.base);
+            hak_heap_free(heap, heap->adapter);
+            heap->adapter = NULL;
+        }
+        if (ours) hak_heap_free(heap, state_block);
     }
-    hak_heap_destroy(heap);
     if (ours) return;
     if (adapter.has_arena) drop_arena(adapter.previous, adapter.previous_ud);
     else adapter.previous(adapter.previous_ud, state_block, size, 0);
@@ -91,14 +92,15 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
 {
     hak_heap *heap = ud;
     hak_lua_adapter *adapter = heap->adapter;
+    if (heap->guard) return hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
     if (!block || new_size) {
         void *result = hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
         /* Out of memory, Lua collects and tries again: then frees must be carried out. */
         adapter->closing_new += result ? new_size : CLOSING_KEEP;
         return result;
     }
-    if (block == adapter->state_block) {
-        end(heap, block, old_size);
+    if (block == heap->root) {
+        hak__lua_end(heap, block, old_size, true);
     } else if (adapter->closing_new >= CLOSING_KEEP ||
                (adapter->previous && !hak_heap_owns(heap, block))) {
         hak_lua_alloc(ud, block, old_size, 0);
@@ -232,7 +234,8 @@ static bool nothing_left_to_finalize(lua_State *L)
 /* LuaJIT's lua_close searches for finalizers several times, and unmaps machine code at its end. */
 static bool may_leave_early(const hak_lua_adapter *adapter)
 {
-    return adapter && !adapter->previous && !adapter->hosts && !hak__lua_is_luajit();
+    return adapter && !adapter->heap->guard && !adapter->previous && !adapter->hosts &&
+           !hak__lua_is_luajit();
 }
 
 /* The heap if the state's function is ours; NULL if a host's function wraps it. */
@@ -261,13 +264,14 @@ void hak_lua_close(lua_State *L)
 void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter, void *frame)
 {
     hak_heap *heap = adapter->heap;
+    if (heap->guard) return; /* other states may live on */
     bool in_place = heap_in_place(L) == heap;
     if (adapter->leave && in_place && at_usual_depth(adapter, frame) &&
         nothing_left_to_finalize(L) &&
         !hak__lua_may_have_external(&hak__lua_vm()->external, heap, hak__lua_is_ours))
         longjmp(*adapter->leave, 1);
     adapter->mark = NULL;
-    adapter->end = end;
+    adapter->closing = true;
     if (in_place && !adapter->hosts) lua_setallocf(L, hak__lua_alloc_closing, heap);
     else take_the_long_way(adapter);
 }

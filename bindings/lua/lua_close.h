@@ -18,6 +18,10 @@ int hak__lua_finalize(lua_State *L);
  * other finalizers have run. May not return. */
 void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter, void *frame);
 
+/* Frees the block of a state, its last one. With the last state on the heap, destroys the heap,
+ * unless it is the host's. */
+void hak__lua_end(hak_heap *heap, void *state_block, size_t size, bool last);
+
 /* The allocator of a state during lua_close: does not free blocks that go with the heap, and ends
  * the heap with the state's own block. */
 void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_size);

@@ -163,7 +163,19 @@ void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
     adapter->most_kib = 0;
     if (hak__lua_is_closing(adapter)) return;
     hak_heap_settle(adapter->heap);
+    if (adapter->heap->guard) {
+        put_stepmul_back(adapter);
+        return;
+    }
     /* 5.4 takes no setting while a finalizer runs: the next slow path sets it. */
     if (LUA_VERSION_NUM >= 504) adapter->pace.limit = HAK_LUA_PACE_ANEW;
     else hak__lua_pace(adapter);
+}
+
+void *hak__lua_alloc_paced(hak_heap *heap, unsigned kind, size_t size)
+{
+    if (heap->guard) return hak__heap_alloc_kind_slow(heap, kind, size);
+    hak__lua_before(heap);
+    return hak__lua_after(heap, heap->kinds ? hak__heap_alloc_kind_slow(heap, kind, size)
+                                            : hak__heap_alloc_slow(heap, size));
 }

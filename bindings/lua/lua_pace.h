@@ -31,7 +31,10 @@ void hak__lua_refused(hak_lua_adapter *adapter);
 /* To be called after a cycle: the heap settles, and the marks are set. */
 void hak__lua_cycle_is_over(hak_lua_adapter *adapter);
 
-/* The begin and the end of each slow path. */
+/* Allocates on the slow path of the heap, with the work for the pace. */
+void *hak__lua_alloc_paced(hak_heap *heap, unsigned kind, size_t size);
+
+/* The begin and the end of each slow path of a heap that is not shared. */
 static inline void hak__lua_before(hak_heap *heap)
 {
     hak_lua_adapter *adapter = heap->adapter;

@@ -12,6 +12,7 @@
 #include "lua_observed.h"
 #include "lua_pace.h"
 #include "lua_sentinel.h"
+#include "lua_shared.h"
 #include "lua_vm.h"
 
 #if LUA_VERSION_NUM >= 504
@@ -57,6 +58,7 @@ static hak_lua_adapter *adapter_new(hak_heap *heap)
     hak_lua_adapter *adapter = hak__heap_zalloc(heap, 1, sizeof *adapter);
     if (!adapter) return NULL;
     adapter->heap = heap;
+    adapter->end = hak__lua_end;
     adapter->pace = (hak_lua_pace){hak__heap_most(heap), SIZE_MAX, SIZE_MAX, 0, -1};
     heap->adapter = adapter;
     hak__lua_name_kinds(heap);
@@ -96,7 +98,7 @@ static hak_heap *heap_new(const hak_heap_options *options)
 static int follow(lua_State *L, const hak_lua_vm *vm, hak_lua_adapter *adapter)
 {
     adapter->thread = hak__lua_main_thread(vm, L);
-    adapter->state_block = hak__lua_state_block(vm, L);
+    hak__lua_set_state(adapter->heap, hak__lua_state_block(vm, L));
 #if LUA_VERSION_NUM >= 502
     lua_pushcfunction(L, hak__lua_place_sentinels);
     lua_pushlightuserdata(L, adapter);
@@ -182,7 +184,7 @@ static void adopt(lua_State *L, hak_heap *heap)
 hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 {
     hak_heap *heap = hak_lua_heap(L);
-    if (heap && !heap->adapter) adopt(L, heap);
+    if (heap && !heap->adapter && !heap->guard) adopt(L, heap);
     if (heap) return heap;
     if (!hak__lua_takes_foreign_memory(L)) {
         errno = ENOTSUP;
@@ -215,6 +217,18 @@ static hak_heap *heap_of(lua_State *L)
 hak_heap *hak_lua_heap(lua_State *L)
 {
     hak_heap *heap = heap_of(L);
-    if (heap) hak__lua_before(heap);
+    if (heap && !heap->guard) hak__lua_before(heap);
     return heap;
+}
+
+bool hak_lua_share(lua_State *L)
+{
+    void *ud;
+    hak_heap *heap = hak__lua_is_ours(lua_getallocf(L, &ud)) ? ud : NULL;
+    if (!heap) errno = EINVAL;
+    if (!heap || heap->guard) return heap != NULL;
+    const hak_lua_vm *vm = suitable_vm();
+    if (!vm) return false;
+    hak__lua_set_state(heap, hak__lua_state_block(vm, L));
+    return hak__lua_share(heap);
 }

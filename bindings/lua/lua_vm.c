@@ -64,19 +64,23 @@ lua_State *hak__lua_newstate(lua_Alloc function, void *ud)
 /* A thread's pointer to what the threads of a state share is among its first words. */
 #define FIRST_WORDS 8
 
+size_t hak__lua_requests[HAK_LUA_REQUESTS];
+
 /* The first block of a state, and two of its threads. */
 typedef struct fresh {
     char *block;
     size_t size;
     lua_State *main, *other;
-    bool asked; /* whether a block was asked for */
+    size_t asked; /* blocks asked for */
+    size_t sizes[HAK_LUA_REQUESTS];
 } fresh;
 
 static void *fresh_alloc(void *ud, void *block, size_t old_size, size_t new_size)
 {
     fresh *of = ud;
     (void)old_size;
-    of->asked = true;
+    if (!block && of->asked < HAK_LUA_REQUESTS) of->sizes[of->asked] = new_size;
+    of->asked++;
     if (new_size == 0) {
         free(block);
         return NULL;
@@ -130,6 +134,8 @@ static bool ask_layout(hak_lua_vm *vm)
     if (!of.main) return !of.asked; /* LuaJIT without GC64 asks no other allocator than its own */
     call_make_thread(&of);
     if (of.other) vm->is_known = find_shared(vm, &of);
+    for (size_t i = 0; vm->is_known && i < HAK_LUA_REQUESTS; i++)
+        __atomic_store_n(&hak__lua_requests[i], of.sizes[i], __ATOMIC_RELAXED);
     lua_close(of.main);
     return of.other != NULL;
 }

@@ -25,6 +25,16 @@ typedef struct hak_lua_vm {
     hak_lua_external external;
 } hak_lua_vm;
 
+/* Sizes of the first blocks that lua_newstate asks for, the state's own first; 0 before hak__lua_vm
+ * has told, and if it cannot. Any thread may ask. */
+#define HAK_LUA_REQUESTS 3
+extern size_t hak__lua_requests[HAK_LUA_REQUESTS];
+
+static inline size_t hak__lua_request(size_t i)
+{
+    return __atomic_load_n(&hak__lua_requests[i], __ATOMIC_RELAXED);
+}
+
 /* Asks fresh states, once in a process. NULL: no memory for that. Any thread may call it. */
 const hak_lua_vm *hak__lua_vm(void);
 

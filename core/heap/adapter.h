@@ -3,6 +3,7 @@
 #define HAK_ADAPTER_H
 
 #include "heap/blocks.h"
+#include "heap/guard.h"
 
 /* ------------------------------------------------------------------ making and leaving it */
 
@@ -20,7 +21,7 @@ void hak__heap_detach(hak_heap *heap);
 static inline uintptr_t hak__heap_hide(hak_heap *heap)
 {
     uintptr_t base = heap->base;
-    heap->base = (uintptr_t)1 << 63; /* no address is in the range of the hot path then */
+    heap->base = HAK_NO_BASE;
     return base;
 }
 
@@ -29,8 +30,12 @@ static inline void hak__heap_show(hak_heap *heap, uintptr_t base)
     heap->base = base;
 }
 
-/* Makes fork() wait for the locks that a heap takes. To be called before handlers are registered for a lock
- * that is held while a heap is called: libc calls the handlers in reverse order. */
+/* Makes requests for `size` bytes, and for what rounds up to it in steps of 8, always take the slow
+ * path, so that the adapter notices them. Above HAK_SMALL_MAX they do anyway. */
+void hak__heap_watch(hak_heap *heap, size_t size);
+
+/* Makes fork() wait for the locks that a heap takes. To be called before handlers are registered
+ * for a lock that is held while a heap is called: libc calls the handlers in reverse order. */
 void hak__heap_respect_fork(void);
 
 /* ------------------------------------------------------------------ whose block it is */
@@ -72,6 +77,7 @@ static inline size_t hak__heap_most(const hak_heap *heap)
 /* Bytes that the footprint may grow by until the limit. */
 static inline size_t hak__heap_headroom(const hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     return heap->pages.footprint < heap->pages.limit ? heap->pages.limit - heap->pages.footprint
                                                      : 0;
 }
@@ -79,6 +85,7 @@ static inline size_t hak__heap_headroom(const hak_heap *heap)
 /* Sets aside `pages` pages of the limit; returns the number before. */
 static inline uint16_t hak__heap_set_adapter_reserve(hak_heap *heap, uint16_t pages)
 {
+    HAK_GUARDED(heap);
     uint16_t before = heap->pages.adapter_reserve;
     heap->pages.adapter_reserve = pages;
     return before;

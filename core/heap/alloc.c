@@ -5,6 +5,7 @@
 
 #include "heap/bins.h"
 #include "heap/check.h"
+#include "heap/guard.h"
 #include "heap/large.h"
 #include "heap/nest.h"
 #include "heap/refill.h"
@@ -37,10 +38,9 @@ void *hak__alloc_class(hak_heap *heap, hak_bin_class class)
     return alloc_from_slab(heap, class);
 }
 
-void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
+static void *alloc_kind(hak_heap *heap, unsigned kind, size_t size)
 {
     hak__heap_check_now_and_then(heap);
-    if (!heap->kinds) kind = 0;
     if (size > HAK_MEDIUM_MAX) return alloc_large(heap, kind, size);
     hak_bin_class class = hak__class_in(heap, kind, hak__heap_class_of(heap, size));
     void *block;
@@ -48,15 +48,34 @@ void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
     return block;
 }
 
+/* A guarded heap takes a slow path for every block: here is the hot path that it does not take. */
+static __attribute__((noinline)) void *alloc_guarded(hak_heap *heap, unsigned kind, size_t size)
+{
+    HAK_GUARDED(heap);
+    if (size <= HAK_SMALL_MAX) {
+        hak_slab *slab = heap->sets[kind]->bin[(size + 7) / 8];
+        if (slab->free) return hak__slab_pop(slab);
+    }
+    return alloc_kind(heap, kind, size);
+}
+
+void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
+{
+    if (!heap->kinds) kind = 0;
+    if (HAK_UNLIKELY(heap->guard != NULL)) return alloc_guarded(heap, kind, size);
+    return alloc_kind(heap, kind, size);
+}
+
 /* A young heap takes this path for every block, so hak__nest_take comes first. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
+    if (HAK_UNLIKELY(heap->guard != NULL)) return alloc_guarded(heap, 0, size);
     if (size <= HAK_SMALL_MAX && !heap->kinds) {
         unsigned index = hak__heap_class_of(heap, size);
         void *block = hak__nest_take(heap, index, hak__heap_class_size(heap, index));
         if (block) return block;
     }
-    return hak__heap_alloc_kind_slow(heap, 0, size);
+    return alloc_kind(heap, 0, size);
 }
 
 #ifndef HAK_OBSERVE
@@ -69,6 +88,7 @@ void *hak_heap_alloc(hak_heap *heap, size_t size)
 
 void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
 {
+    HAK_GUARDED(heap);
     hak__heap_check_now_and_then(heap);
     size_t bytes;
     void *block;
@@ -87,6 +107,7 @@ void *hak__heap_zalloc(hak_heap *heap, size_t count, size_t size)
 
 void *hak__heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 {
+    HAK_GUARDED(heap);
     hak__heap_check_now_and_then(heap);
     size_t most = heap->pages.region ? HAK_PAGE : ALIGNMENT_MAX;
     if (alignment == 0 || (alignment & (alignment - 1)) || alignment > most) {

@@ -1,5 +1,6 @@
 #include "heap/bins.h"
 
+#include "heap/adapter.h"
 #include "heap/layout.h"
 
 const hak_lists hak__no_lists = {
@@ -17,6 +18,21 @@ void hak__bins_set(hak_heap *heap, hak_bin_class class, hak_slab *slab)
     hak_slab **bin = last - hak__class_step(class.index, hak__heap_spacing(heap)) / 8;
     while (bin != last) *++bin = slab;
     if (class.index == 1) bins->bin[0] = slab;
+    if (heap->watched) bins->bin[heap->watched] = (hak_slab *)&hak__no_slab;
+}
+
+/* The step is not the only one of its class: the others find the current slab. */
+void hak__heap_watch(hak_heap *heap, size_t size)
+{
+    size_t step = (size + 7) / 8;
+    if (size > HAK_SMALL_MAX ||
+        hak__heap_class_of(heap, step * 8) != hak__heap_class_of(heap, step * 8 - 8))
+        return;
+    heap->watched = (uint8_t)step;
+    for (unsigned kind = 0; kind < hak__heap_sets(heap); kind++) {
+        hak_bins *bins = heap->sets[kind];
+        if (bins->bin[step] != &hak__no_slab) bins->bin[step] = (hak_slab *)&hak__no_slab;
+    }
 }
 
 void hak__bins_set_current(hak_heap *heap, hak_slab *slab, size_t live, hak_slab *before)

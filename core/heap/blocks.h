@@ -58,24 +58,42 @@ typedef struct hak_nest {
     uint64_t starts[HAK_NEST_STEPS / 64]; /* bit set for each 8 bytes at which a block begins */
 } hak_nest;
 
-struct hak_heap {
-    /* Read by every allocation and free. base, slabs: the shared region and its unit records.
-     * units: index behind the last unit that this heap has held there, so that addresses behind it
-     * are not taken for ours. On a caller's memory, and for a heap that has only spill regions,
-     * units is 0: all frees take the slow path. */
+/* The blocks that a free finds on the hot path. base, slabs: the shared region and its unit
+ * records. units: index behind the last unit that the heap has held there, so that addresses behind
+ * it are not taken for ours. On a caller's memory, and for a heap that has only spill regions,
+ * units is 0: all frees take the slow path. */
+typedef struct hak_reach {
     uintptr_t base;
     size_t units;
     hak_slab *slabs;
+} hak_reach;
+
+/* With this base, no address is in the range of the hot path. */
+#define HAK_NO_BASE ((uintptr_t)1 << 63)
+
+struct hak_heap {
+    /* Read by every allocation and free. */
+    union {
+        struct {
+            uintptr_t base;
+            size_t units;
+            hak_slab *slabs;
+        };
+        hak_reach reach;
+    };
     union {
         hak_slab *bin[HAK_SMALL_MAX / 8 + 1]; /* of `bins` */
         hak_bins bins;                        /* of kind 0, or of all blocks */
     };
 
-    hak_bins *sets[HAK_KINDS];           /* by kind; all are &bins while kinds is NULL */
+    /* By kind; all are &bins while kinds is NULL. `open`: for the hot path. */
+    hak_bins *open[HAK_KINDS], **sets;
     struct hak_kinds *kinds;             /* NULL: kinds of block share slabs */
     hak_pages pages;                     /* its pages and their accounts */
     hak_heap *next_heap, *previous_heap; /* list of the process's heaps */
     void *adapter;                       /* state of the adapter that uses this heap */
+    void *root;                          /* the block by which the adapter knows its VM */
+    struct hak_guard *guard;             /* NULL: one user at a time; guard.h */
 
     size_t partial_bytes; /* bytes of pages in use of partial slabs */
     hak_pace pace;
@@ -89,6 +107,8 @@ struct hak_heap {
     uint32_t overrides;     /* bit for each option set for this heap: policy/options.h */
     uint32_t searched_bins; /* hash of the bins at the last search after a refusal: reclaim.c */
     uint8_t spacing;        /* index into hak__spacings: its size classes */
+    uint8_t watched;        /* index into `bin` that stays empty, so that who allocates such a
+                             * block takes the slow path; 0: none */
     bool changed : 1;       /* a free took the slow path since the last search after a refusal */
     size_t refusals;
     size_t starved_until; /* while the allocation clock is before this, memory counts as refused
@@ -210,7 +230,8 @@ static inline hak_bin_class hak__class_of_slab(const hak_slab *slab)
 static inline hak_slab *hak__heap_current(const hak_heap *heap, hak_bin_class class)
 {
     const hak_bins *bins = heap->sets[class.kind];
-    return class.size <= HAK_SMALL_MAX ? bins->bin[class.size / 8]
+    size_t last = class.size / 8;
+    return class.size <= HAK_SMALL_MAX ? bins->bin[last - (last == heap->watched)]
                                        : bins->lists->medium[class.index - HAK_MEDIUM_FIRST];
 }
 

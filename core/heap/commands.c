@@ -5,6 +5,7 @@
 #include "heap/bins.h"
 #include "heap/check.h"
 #include "heap/excess.h"
+#include "heap/guard.h"
 #include "heap/holes.h"
 #include "heap/nest.h"
 #include "heap/reclaim.h"
@@ -36,6 +37,7 @@ static bool fit(hak_heap *heap, size_t bytes)
 
 bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
 {
+    HAK_GUARDED(heap);
     hak__heap_check_now_and_then(heap);
     if (bytes && !fit(heap, bytes)) {
         errno = ERANGE;
@@ -47,11 +49,13 @@ bool hak_heap_set_limit(hak_heap *heap, size_t bytes)
 
 size_t hak_heap_limit(const hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     return heap->pages.limit == SIZE_MAX ? 0 : heap->pages.limit;
 }
 
 void hak_heap_grace(hak_heap *heap, size_t bytes)
 {
+    HAK_GUARDED(heap);
     hak__heap_check_now_and_then(heap);
     heap->pages.grace = bytes;
     if (bytes)
@@ -62,6 +66,7 @@ void hak_heap_grace(hak_heap *heap, size_t bytes)
 
 size_t hak_heap_grace_used(const hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     return heap->pages.grace_used;
 }
 
@@ -69,6 +74,7 @@ size_t hak_heap_grace_used(const hak_heap *heap)
 
 size_t hak_heap_trim(hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     size_t before = heap->pages.footprint;
     heap->pages.at_once = true;
     heap->pages.demand.prewarmed = 0;
@@ -85,6 +91,7 @@ size_t hak_heap_trim(hak_heap *heap)
 
 size_t hak_heap_prewarm(hak_heap *heap, size_t bytes)
 {
+    HAK_GUARDED(heap);
     size_t touched = 0;
     bytes &= ~(HAK_PAGE - 1);
     if (heap->pages.region || (bytes && !hak__nest_ensure_lists(heap))) bytes = 0;
@@ -131,6 +138,7 @@ static void comply(hak_heap *heap)
 
 bool hak_heap_set_profile(hak_heap *heap, const char *name)
 {
+    HAK_GUARDED(heap);
     hak_profile policy;
     if (!hak_profile_valid(name, NULL, 0)) return false;
     hak__options_profile(name, &policy);
@@ -143,6 +151,7 @@ bool hak_heap_set_profile(hak_heap *heap, const char *name)
 
 bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, size_t size)
 {
+    HAK_GUARDED(heap);
     hak_profile policy = heap->policy;
     uint32_t given = heap->overrides;
     if (!hak__heap_refine(&policy, &given, settings, message, size)) return false;
@@ -155,6 +164,7 @@ bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, siz
 
 const char *hak_heap_profile(const hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     return hak__policy(heap)->name;
 }
 

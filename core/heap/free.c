@@ -1,5 +1,6 @@
 /* Freeing: the slow path. */
 #include "heap/check.h"
+#include "heap/guard.h"
 #include "heap/large.h"
 #include "heap/layout.h"
 #include "heap/locate.h"
@@ -76,8 +77,19 @@ void hak_heap_free(hak_heap *heap, void *block)
 }
 #endif
 
+/* The hot path that a guarded heap does not take. False: the block lies elsewhere. */
+static bool free_guarded(hak_heap *heap, void *block)
+{
+    hak_slab *slab = hak__guard_slab_of(heap, block);
+    if (!slab) return false;
+    if (hak__heap_put(heap, slab, block)) hak__heap_free_event(heap, slab, block);
+    return true;
+}
+
 void hak__heap_free_outside(hak_heap *heap, void *block)
 {
+    HAK_GUARDED(heap);
+    if (heap->guard && free_guarded(heap, block)) return;
     hak_location at = hak__locate(heap, block);
     if (at.huge || at.pack) {
         heap->changed = true;

@@ -6,6 +6,7 @@
 #include "heap/blocks.h"
 #include "heap/check.h"
 #include "heap/each.h"
+#include "heap/guard.h"
 #include "heap/heaps.h"
 #include "heap/kinds.h"
 #include "heap/nest.h"

@@ -12,10 +12,17 @@ static const hak_bins no_bins = {
 void hak__kinds_open(hak_heap *heap, hak_kinds *kinds)
 {
     heap->kinds = kinds;
+    heap->sets = heap->open;
     for (unsigned kind = 0; kind < HAK_KINDS; kind++) {
-        heap->sets[kind] = kind && kinds ? (hak_bins *)&no_bins : &heap->bins;
+        heap->open[kind] = kind && kinds ? (hak_bins *)&no_bins : &heap->bins;
     }
     if (kinds) *kinds = (hak_kinds){.count = 1};
+}
+
+void hak__kinds_close_bins(hak_heap *heap)
+{
+    heap->bins = no_bins;
+    for (unsigned kind = 0; kind < HAK_KINDS; kind++) heap->open[kind] = (hak_bins *)&no_bins;
 }
 
 void hak__kinds_clear_lists(const hak_heap *heap, void *memory)
@@ -32,7 +39,7 @@ void hak__kinds_set_lists(hak_heap *heap, void *memory)
 {
     hak_all_lists *all = memory;
     heap->pages.supers = &all->supers;
-    heap->bins.lists = &all->lists;
+    heap->sets[0]->lists = &all->lists;
     for (unsigned i = 0; heap->kinds && i < HAK_KINDS - 1; i++) {
         all->sets[i].bins.lists = &all->sets[i].lists;
         heap->sets[i + 1] = &all->sets[i].bins;

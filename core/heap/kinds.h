@@ -42,6 +42,9 @@ static inline size_t hak__kinds_lists_size(bool kinds)
 /* Makes a new heap keep kinds apart; with `kinds` NULL it does not. */
 void hak__kinds_open(hak_heap *heap, hak_kinds *kinds);
 
+/* Empties the bins that the hot path looks into. Another place must have what was in them. */
+void hak__kinds_close_bins(hak_heap *heap);
+
 /* Fills `memory` with empty lists and, if the heap keeps kinds apart, empty sets; makes the lists
  * there, which may have been moved, the heap's. */
 void hak__kinds_clear_lists(const hak_heap *heap, void *memory);
@@ -62,7 +65,7 @@ void hak__kinds_set_in_nest(hak_heap *heap, size_t offset, unsigned kind);
 static inline void *hak__heap_take_kind(hak_heap *heap, unsigned kind, size_t size)
 {
     if (HAK_UNLIKELY(size > HAK_SMALL_MAX)) return NULL;
-    hak_slab *slab = heap->sets[kind]->bin[(size + 7) / 8];
+    hak_slab *slab = heap->open[kind]->bin[(size + 7) / 8];
     return HAK_LIKELY(slab->free != NULL) ? hak__slab_pop(slab) : NULL;
 }
 

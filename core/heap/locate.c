@@ -2,6 +2,7 @@
 
 #include "heap/adapter.h"
 #include "heap/check.h"
+#include "heap/guard.h"
 #include "heap/layout.h"
 #include "heap/nest.h"
 
@@ -58,6 +59,7 @@ unsigned hak__heap_block_kind(const hak_heap *heap, const void *block)
 
 size_t hak_heap_usable_size(hak_heap *heap, const void *block)
 {
+    HAK_GUARDED(heap);
     hak__heap_check_now_and_then(heap);
     if (!block) return 0;
     size_t size = hak__heap_block_size(heap, block);
@@ -67,6 +69,7 @@ size_t hak_heap_usable_size(hak_heap *heap, const void *block)
 
 bool hak_heap_owns(const hak_heap *heap, const void *p)
 {
+    HAK_GUARDED(heap);
     hak_location at = hak__locate(heap, p);
     if (at.huge) return !at.huge->huge_retained;
     if (at.pack) return hak__packs_size(at.pack, p) > 0;

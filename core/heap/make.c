@@ -5,6 +5,7 @@
 #include "heap/adapter.h"
 #include "heap/check.h"
 #include "heap/commands.h"
+#include "heap/guard.h"
 #include "heap/heaps.h"
 #include "heap/kinds.h"
 #include "heap/nest.h"
@@ -46,12 +47,13 @@ static size_t used(const hak_pages *pages, const hak_unit *run)
 static void reached(hak_pages *pages, size_t units)
 {
     hak_heap *heap = hak__heap_of_pages(pages);
-    if (units <= heap->units) return;
-    if (!heap->slabs) { /* the shared region was placed after the heap */
-        heap->base = hak__region_shared()->base;
-        heap->slabs = hak__region_shared()->slabs;
+    hak_reach *reach = heap->guard ? &heap->guard->reach : &heap->reach;
+    if (units <= reach->units) return;
+    if (!reach->slabs) { /* the shared region was placed after the heap */
+        reach->base = hak__region_shared()->base;
+        reach->slabs = hak__region_shared()->slabs;
     }
-    heap->units = units;
+    reach->units = units;
 }
 
 static const hak_pages_owner owner = {used, reached};
@@ -173,6 +175,7 @@ void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap) return;
     hak__heap_check_now_and_then(heap);
+    if (heap->guard) hak__guard_end(heap);
     if (heap->destroy_hook) heap->destroy_hook->run(heap);
     if (heap->pages.region) return;
     size_t pool = hak__policy(heap)->pool;

@@ -50,6 +50,9 @@ size_t hak__nest_block_size(const hak_heap *heap, const void *p);
 /* Whether `p`, an address in the nest, lies where blocks are or have been. */
 bool hak__nest_holds(const hak_heap *heap, const void *p);
 
+/* Whether a live block begins at `p`. */
+bool hak__nest_is_live(const hak_heap *heap, const void *p);
+
 /* Grows the last block to `size` bytes in place. False: it is not the last one, or
  * there is no room. */
 bool hak__nest_extend(hak_heap *heap, void *block, size_t size);

@@ -18,6 +18,18 @@ bool hak__nest_holds(const hak_heap *heap, const void *p)
     return offset >= heap->nest.begin && offset < carved;
 }
 
+bool hak__nest_is_live(const hak_heap *heap, const void *p)
+{
+    const hak_nest *nest = &heap->nest;
+    size_t offset = hak__nest_offset(heap, p);
+    if (!hak__nest_begins_at(nest, offset)) return false;
+    if (offset == nest->gap && nest->gap < nest->gap_end) return false;
+    size_t size = hak__nest_end_of(nest, offset) - offset;
+    size_t at = nest->free[hak__heap_class_within(heap, size)] * HAK_NEST_STEP;
+    while (at && at != offset) at = *(const uint16_t *)(nest->start + at) * HAK_NEST_STEP;
+    return !at;
+}
+
 static unsigned kind_at(const hak_heap *heap, size_t offset)
 {
     return heap->kinds ? hak__kinds_in_nest(heap, offset) : 0;

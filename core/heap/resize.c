@@ -4,6 +4,7 @@
 #include "heap/adapter.h"
 #include "heap/alloc.h"
 #include "heap/check.h"
+#include "heap/guard.h"
 #include "heap/kinds.h"
 #include "heap/large.h"
 #include "heap/locate.h"
@@ -42,6 +43,7 @@ static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
 
 void *hak__heap_realloc(hak_heap *heap, void *block, size_t size)
 {
+    HAK_GUARDED(heap);
     hak__heap_check_now_and_then(heap);
     if (!block) return hak__heap_alloc(heap, size);
     if (size == 0) {

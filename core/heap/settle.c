@@ -3,6 +3,7 @@
 #include "heap/bins.h"
 #include "heap/check.h"
 #include "heap/excess.h"
+#include "heap/guard.h"
 #include "heap/holes.h"
 #include "heap/nest.h"
 #include "heap/retire.h"
@@ -65,6 +66,7 @@ size_t hak__heap_rest(hak_heap *heap, size_t keep)
 
 size_t hak_heap_settle(hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     hak__nest_settle(heap);
     hak__pace_hope(&heap->pace, hak__scan_paid(heap));
     bool rests = heap->pace.clock < heap->rests_until;

@@ -177,6 +177,7 @@ static void put_packs(hak_file *out, const hak_superslab *list)
 
 bool hak_heap_map(const hak_heap *heap, const char *path)
 {
+    HAK_GUARDED(heap);
     hak_file out;
     if (!hak__file_open(&out, path)) return false;
     hak_stats stats;

@@ -106,6 +106,7 @@ static void count_ages(const hak_births *births, hak_observations *snapshot)
 
 const hak_observations *hak_heap_observations(hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     hak_observer *observer = hak__observer_of(heap);
     if (!observer) return NULL;
     hak_observations *snapshot = &observer->snapshot;

@@ -46,6 +46,7 @@ static void clear(hak_observer *observer)
 
 bool hak__observe_begin(hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     if (hak__observing(heap)) return true;
     hak_observer *observer = hak__observer_of(heap);
     if (observer) clear(observer);
@@ -64,6 +65,7 @@ bool hak__observe_begin(hak_heap *heap)
 
 void hak__observe_end(hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     if (hak__observer_of(heap)) hak__observer_of(heap)->on = false;
 }
 
@@ -236,6 +238,7 @@ bool hak__observe_hit(const hak_heap *heap, unsigned kind, unsigned index)
 
 hak_probe hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size)
 {
+    HAK_GUARDED(heap);
     if (block && heap->kinds) kind = hak__heap_block_kind(heap, block);
     return (hak_probe){
         .block = block,
@@ -250,6 +253,7 @@ hak_probe hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t
  * count as foreign. */
 void hak__observe_after(hak_heap *heap, const hak_probe *before, const void *result)
 {
+    HAK_GUARDED(heap);
     if (!hak__observing(heap)) return;
     size_t usable = result ? hak__heap_block_size(heap, result) : 0;
     bool resizes = before->had > 0, foreign = before->block && !resizes;
@@ -262,6 +266,7 @@ void hak__observe_after(hak_heap *heap, const hak_probe *before, const void *res
 
 void hak__observe_free(hak_heap *heap, const void *block)
 {
+    HAK_GUARDED(heap);
     if (!hak__observing(heap)) return;
     size_t had = hak__heap_block_size(heap, block);
     if (had) note_free(heap, block, had);
@@ -272,6 +277,7 @@ void hak__observe_free(hak_heap *heap, const void *block)
 
 bool hak_heap_observe(hak_heap *heap, bool on)
 {
+    HAK_GUARDED(heap);
     hak__heap_check_now_and_then(heap);
     if (on && !HAK_OBSERVE_BUILD) {
         errno = ENOTSUP;
@@ -284,11 +290,13 @@ bool hak_heap_observe(hak_heap *heap, bool on)
 
 bool hak_heap_observing(const hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     return hak__observing(heap);
 }
 
 bool hak_heap_trace(const hak_heap *heap, const char *path)
 {
+    HAK_GUARDED(heap);
     if (hak__observer_of(heap)) return hak__trace_write(&hak__observer_of(heap)->trace, path);
     errno = ENODATA;
     return false;

@@ -13,6 +13,7 @@ hak_heap *hak_heap_new(const hak_heap_options *options)
 
 void *hak_heap_alloc(hak_heap *heap, size_t size)
 {
+    HAK_GUARDED(heap);
     hak_probe probe = hak__observe_before(heap, NULL, 0, size);
     void *block = hak__heap_alloc(heap, size);
     hak__observe_after(heap, &probe, block);
@@ -21,6 +22,7 @@ void *hak_heap_alloc(hak_heap *heap, size_t size)
 
 void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
 {
+    HAK_GUARDED(heap);
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX;
     hak_probe probe = hak__observe_before(heap, NULL, 0, bytes);
@@ -32,6 +34,7 @@ void *hak_heap_zalloc(hak_heap *heap, size_t count, size_t size)
 /* A request with an invalid alignment is not counted. */
 void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 {
+    HAK_GUARDED(heap);
     hak_probe probe = hak__observe_before(heap, NULL, 0, size);
     bool is_power = alignment && !(alignment & (alignment - 1));
     if (is_power && alignment > hak__heap_spacing(heap)->granularity) {
@@ -46,6 +49,7 @@ void *hak_heap_aligned_alloc(hak_heap *heap, size_t alignment, size_t size)
 
 void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
 {
+    HAK_GUARDED(heap);
     if (block && size == 0) {
         hak_heap_free(heap, block);
         return NULL;
@@ -58,6 +62,7 @@ void *hak_heap_realloc(hak_heap *heap, void *block, size_t size)
 
 void hak_heap_free(hak_heap *heap, void *block)
 {
+    HAK_GUARDED(heap);
     if (!block) return;
     hak__observe_free(heap, block);
     hak__heap_free(heap, block);

@@ -131,6 +131,7 @@ static void name_kinds(const hak_heap *heap, hak_stats *stats)
 
 void hak_heap_stats(const hak_heap *heap, hak_stats *stats)
 {
+    HAK_GUARDED(heap);
     hak_class_stats classes[HAK_CLASSES] = {0};
     *stats = (hak_stats){
         .footprint = heap->pages.footprint,

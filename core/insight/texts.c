@@ -31,6 +31,7 @@ size_t hak_threads_stats_json(char *buffer, size_t size)
 
 size_t hak_heap_observations_json(hak_heap *heap, char *buffer, size_t size)
 {
+    HAK_GUARDED(heap);
     const hak_observations *snapshot = hak_heap_observations(heap);
     if (!snapshot) return 0;
     hak_json out = hak__json_begin(buffer, size);

@@ -3,7 +3,7 @@
 LT         := $(B)/tests/lua
 LT_SUPPORT := $(wildcard tests/lua/*.h) bindings/lua/hakmem_lua.h core/hakmem.h tests/lua/lua.mk
 LT_EACH    := test_close test_company test_external test_kinds test_leaks test_many_states test_marks test_observe \
-	test_state test_takeover test_threads test_unprotected test_wrapped run_state
+	test_shared test_state test_takeover test_threads test_unprotected test_wrapped run_state
 
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
 define lua_tests
