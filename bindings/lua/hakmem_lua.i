@@ -1,7 +1,16 @@
 /* How the control surface looks in Lua. */
 
+/* SWIG has one list of the types of all its modules in a state. Other states may be used by other threads:
+ * so this module has a list of its own. */
+%begin %{
+#define SWIG_TYPE_TABLE hakmem
+%}
+
 %{
+#include <lauxlib.h>
+
 #include "lua_control.h"
+#include "os/os.h"
 
 /* SWIG would set the globals `hakmem`, `swig_type` and `swig_equals`; scripts keep theirs. */
 #undef SWIG_LUA_MODULE_GLOBAL
@@ -13,9 +22,22 @@
 #define SWIG_init hak_lua_open_surface
 SWIGEXPORT int hak_lua_open_surface(lua_State *L);
 
+/* When it runs for the first time, SWIG's function writes what is the same for all states. Threads may open
+ * the module in several states at once: so that is done in a state of its own. */
+static void open_first(void)
+{
+    lua_State *L = luaL_newstate();
+    if (!L) return;
+    lua_pushcfunction(L, hak_lua_open_surface);
+    lua_pcall(L, 0, 0, 0);
+    lua_close(L);
+}
+
 HAK_API int luaopen_hakmem(lua_State *L)
 {
+    static hak_once once;
     hak_lua_control_begin(L);
+    hak__once(&once, open_first);
     return hak_lua_open_surface(L);
 }
 

@@ -289,12 +289,23 @@ int hak_lua_control_observe(lua_State *L)
     return 1;
 }
 
+/* A copy of the heap's snapshot, for which other threads may ask too. */
+static const hak_observations *copy_observations(hak_heap *heap, hak_observations *copy)
+{
+    HAK_GUARDED(heap);
+    const hak_observations *told = hak_heap_observations(heap);
+    if (told) *copy = *told;
+    return told ? copy : NULL;
+}
+
 /* The snapshot does not change while this allocates. */
 int hak_lua_control_observations(lua_State *L)
 {
     hak_heap *heap = hak_lua_heap(L);
     if (!heap) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
-    const hak_observations *told = hak_heap_observations(heap);
+    const hak_observations *told =
+        heap->guard ? copy_observations(heap, lua_newuserdata(L, sizeof *told))
+                    : hak_heap_observations(heap);
     if (!told) return luaL_error(L, "%s", CONTROL_NOT_OBSERVED);
     hak_lua_tables tables = hak__lua_tables(L);
     hak__tell_observations(&tables.sink, hak_heap_name(heap), told);

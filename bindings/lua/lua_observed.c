@@ -20,6 +20,7 @@ static void *alloc_observed(void *ud, void *block, size_t old_size, size_t new_s
 
 lua_Alloc hak__lua_function(const hak_heap *heap)
 {
+    HAK_GUARDED(heap);
     return hak__observing(heap) ? alloc_observed : hak__lua_alloc_of(heap);
 }
 

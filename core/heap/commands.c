@@ -171,7 +171,10 @@ const char *hak_heap_profile(const hak_heap *heap)
 size_t hak_options(const hak_heap *heap, hak_option *options, size_t most)
 {
     hak_profile profile;
-    if (heap) return hak__options_list(hak__policy(heap), heap->overrides, options, most);
+    if (heap) {
+        HAK_GUARDED(heap);
+        return hak__options_list(hak__policy(heap), heap->overrides, options, most);
+    }
     hak__options_profile(NULL, &profile);
     return hak__options_list(&profile, 0, options, most);
 }

@@ -2,6 +2,7 @@
  * uses them, and it ends with the last of them. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "heap/heap.h"
@@ -391,7 +392,7 @@ static void many_states_on_a_heap_leave_nothing(void **unused)
     }
 }
 
-static volatile bool stop;
+static atomic_bool stop;
 
 static void *work_until_stopped(void *state)
 {

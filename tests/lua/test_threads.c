@@ -1,6 +1,8 @@
 /* A state belongs to no thread: it may be handed from one to another, and different states may be
  * used at the same time. */
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "support.h"
 
@@ -169,9 +171,55 @@ static void different_states_may_be_used_by_different_threads_at_once(void **unu
     }
 }
 
+/* ------------------------------------------------------------------ the module */
+
+int luaopen_hakmem(lua_State *L);
+
+static pthread_barrier_t all_are_ready;
+
+static void *open_module(void *state)
+{
+    lua_State *L = state;
+    lua_pushcfunction(L, luaopen_hakmem);
+    pthread_barrier_wait(&all_are_ready);
+    return lua_pcall(L, 0, 1, 0) == 0 && lua_istable(L, -1) ? NULL : "the module did not open";
+}
+
+/* In a process that has not opened it yet. */
+static int open_in_threads(void)
+{
+    pthread_t threads[THREADS];
+    int failed = 0;
+    pthread_barrier_init(&all_are_ready, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, open_module, luaL_newstate());
+    for (int i = 0; i < THREADS; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        if (result) failed = 1;
+    }
+    return failed;
+}
+
+static void threads_may_open_the_module_at_once(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 200; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            signal(SIGSEGV, SIG_DFL);
+            _exit(open_in_threads());
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_may_open_the_module_at_once),
         cmocka_unit_test(a_state_may_be_handed_from_thread_to_thread),
         cmocka_unit_test(different_states_may_be_used_by_different_threads_at_once),
     };
