@@ -31,6 +31,20 @@ char *control_stats_json(hak_heap *heap);
 /* The statistics of the process as JSON; the caller frees it. NULL: out of memory. */
 char *control_process_stats_json(void);
 
+/* The heaps of threads: those of this copy of hakmem (CPython's raw domain, hak_malloc), and those
+ * of the library that is preloaded in place of malloc, if it is of the same version. Any thread may
+ * call these functions, whether or not the VM has a heap.
+ *
+ * The sum of their statistics, valid until the next call in this thread; as JSON, which the caller
+ * frees; trimming, which returns the bytes given back; their profile, set to `name` unless it is
+ * NULL; options; and a picture of each, of the preloaded library's if there is one. */
+const hak_threads_stats *control_thread_stats(void);
+char *control_thread_stats_json(void);
+size_t control_thread_trim(void);
+const char *control_thread_profile(const char *name);
+void control_thread_configure(const char *settings);
+void control_thread_heap_map(const char *path);
+
 /* Touches `bytes` bytes ahead of use; returns how many. */
 size_t control_prewarm(hak_heap *heap, double bytes);
 

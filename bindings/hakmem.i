@@ -42,6 +42,25 @@ char *control_stats_json(hak_heap *current);
 %rename(process_stats_json) control_process_stats_json;
 char *control_process_stats_json(void);
 
+%rename(thread_stats) control_thread_stats;
+const hak_threads_stats *control_thread_stats(void);
+
+%newobject control_thread_stats_json;
+%rename(thread_stats_json) control_thread_stats_json;
+char *control_thread_stats_json(void);
+
+%rename(thread_trim) control_thread_trim;
+size_t control_thread_trim(void);
+
+%rename(thread_profile) control_thread_profile;
+const char *control_thread_profile(const char *name = NULL);
+
+%rename(thread_configure) control_thread_configure;
+void control_thread_configure(const char *settings);
+
+%rename(thread_heap_map) control_thread_heap_map;
+void control_thread_heap_map(const char *path);
+
 %rename(heap_map) control_heap_map;
 void control_heap_map(hak_heap *current, const char *path);
 

@@ -332,7 +332,7 @@ HAK_API bool hak_heap_map(const hak_heap *heap, const char *path);
  * A block that another thread frees goes back to its heap without a lock; the thread of the heap
  * takes such blocks in when it next takes the slow path, and others do it for a thread that is
  * idle, or has ended. A thread that ends leaves its heap to the next one. fork() may be called at
- * any moment. The heaps have the profile of the environment. */
+ * any moment. The heaps have the profile of the environment, unless another is set. */
 
 /* As malloc. Size 0 gives a distinct block. NULL with errno ENOMEM. */
 HAK_API HAK_ALLOC_ATTRIBUTES(1) void *hak_malloc(size_t size);
@@ -356,6 +356,19 @@ HAK_API size_t hak_usable_size(const void *block);
 /* Trims the heaps of all threads: hak_heap_trim. Any thread may call it; it waits for each heap until
  * its thread is in no call. Returns the bytes given back. */
 HAK_API size_t hak_threads_trim(void);
+
+/* Switches the heaps of all threads, and those made later, to a profile: hak_heap_set_profile. False: it is
+ * unknown, and nothing has changed. Any thread may call it, and what follows. */
+HAK_API bool hak_threads_set_profile(const char *name);
+
+/* The name of their profile. */
+HAK_API const char *hak_threads_profile(void);
+
+/* Sets options for them, as hak_heap_configure does for a heap. */
+HAK_API bool hak_threads_configure(const char *settings, char *message, size_t size);
+
+/* Writes a picture of each of them to the file `path`: hak_heap_map. */
+HAK_API bool hak_threads_map(const char *path);
 
 /* Statistics of the heaps of threads. */
 typedef struct hak_threads_stats {

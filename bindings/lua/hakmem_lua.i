@@ -95,6 +95,12 @@ HAK_API int luaopen_hakmem(lua_State *L)
     SWIG_arg++;
 }
 
+%typemap(out) const hak_threads_stats *
+{
+    hak_lua_push_thread_stats(L, $1);
+    SWIG_arg++;
+}
+
 %typemap(out) const hak_stats *
 {
     if ($1) {

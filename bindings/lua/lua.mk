@@ -1,7 +1,7 @@
 # The Lua modules, and the adapters for programs that embed Lua.
 
 LUA_C   := $(sort $(wildcard bindings/lua/*.c))
-CONTROL := bindings/control.c
+CONTROL := bindings/control.c bindings/control_threads.c
 
 # Interpreters, as directory below build/lua and pkg-config name; where that is another:
 # `make LUAS=5.4:lua-5.4 lua-5.4`. Those that pkg-config does not find are left out, unless they were
@@ -69,7 +69,7 @@ $(B)/static/$(2)/%.o: bindings/lua/%.c $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
 	$(COMPILE) $$(FAT) -Ibindings $$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
 
-$(B)/static/$(2)/control.o: $(CONTROL) $(HEADERS)
+$(CONTROL:bindings/%.c=$(B)/static/$(2)/%.o): $(B)/static/$(2)/%.o: bindings/%.c $(HEADERS)
 	mkdir -p $$(@D); $$(call say,CC)
 	$(COMPILE) $$(FAT) -c $$< -o $$@
 
@@ -78,7 +78,7 @@ $(B)/static/$(2)/wrap.o: $(B)/swig/hakmem_lua_wrap.c $(HEADERS)
 	$(COMPILE) -w -Os -Ibindings -Ibindings/lua $$$$($(PKG_CONFIG) --cflags $(2)) -c $$< -o $$@
 
 $(B)/libhakmem_$(2).a: $(patsubst bindings/lua/%.c,$(B)/static/$(2)/%.o,$(LUA_C)) \
-		$(B)/static/$(2)/control.o $(if $(SWIG),$(B)/static/$(2)/wrap.o)
+		$(CONTROL:bindings/%.c=$(B)/static/$(2)/%.o) $(if $(SWIG),$(B)/static/$(2)/wrap.o)
 	$$(call say,AR); rm -f $$@
 	$$(AR) rcsD $$@ $$^
 

@@ -261,6 +261,12 @@ void hak_lua_push_stats(lua_State *L, const hak_heap *heap, const hak_stats *sta
     if (stats->kinds) index_kinds(L);
 }
 
+void hak_lua_push_thread_stats(lua_State *L, const hak_threads_stats *stats)
+{
+    hak_lua_tables tables = hak__lua_tables(L);
+    hak__tell_threads_stats(&tables.sink, stats);
+}
+
 int hak_lua_control_process_stats(lua_State *L)
 {
     hak_process_stats stats;
@@ -303,9 +309,9 @@ int hak_lua_control_observations(lua_State *L)
 {
     hak_heap *heap = hak_lua_heap(L);
     if (!heap) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
-    const hak_observations *told =
-        heap->guard ? copy_observations(heap, lua_newuserdata(L, sizeof *told))
-                    : hak_heap_observations(heap);
+    const hak_observations *told = heap->guard
+                                       ? copy_observations(heap, lua_newuserdata(L, sizeof *told))
+                                       : hak_heap_observations(heap);
     if (!told) return luaL_error(L, "%s", CONTROL_NOT_OBSERVED);
     hak_lua_tables tables = hak__lua_tables(L);
     hak__tell_observations(&tables.sink, hak_heap_name(heap), told);

@@ -41,6 +41,9 @@ HAK_API int luaopen_hakmem_auto(lua_State *L);
  * hakmem's are ignored too. */
 void hak_lua_control_begin(lua_State *L);
 
+/* Pushes the statistics of thread heaps as a table. */
+void hak_lua_push_thread_stats(lua_State *L, const hak_threads_stats *stats);
+
 /* Pushes the statistics of a heap as a table. */
 void hak_lua_push_stats(lua_State *L, const hak_heap *heap, const hak_stats *stats);
 

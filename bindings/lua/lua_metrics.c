@@ -91,6 +91,7 @@ int hak_lua_control_openmetrics(lua_State *L)
     const hak_stats *stats = control_stats(heap);
     hak_process_stats process;
     hak_process_stats_read(&process);
+    hak_threads_stats threads = *control_thread_stats();
 
     size_t count;
     luaL_Buffer text;
@@ -108,6 +109,8 @@ int hak_lua_control_openmetrics(lua_State *L)
     add_fields(&text, "hakmem", stats, fields, count);
     fields = hak_process_stats_fields(&count);
     add_fields(&text, "hakmem_process", &process, fields, count);
+    fields = hak_threads_stats_fields(&count);
+    add_fields(&text, "hakmem_thread", &threads, fields, count);
     char line[80];
     add_head(&text, "hakmem_fragmentation_ratio", "gauge", "ratio",
              "The part of the pages with blocks that holds none.");

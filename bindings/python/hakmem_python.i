@@ -35,6 +35,7 @@
 %native(empty_stats) PyObject *hak_py_control_empty_stats(PyObject *self, PyObject *args);
 %native(live_blocks) PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 %native(fields) PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
+%native(thread_fields) PyObject *hak_py_control_thread_fields(PyObject *self, PyObject *args);
 %native(process_fields) PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
 %native(process_stats) PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
 %native(observe) PyObject *hak_py_control_observe(PyObject *self, PyObject *args);
@@ -54,6 +55,11 @@
 %typemap(out) double control_limit
 {
     $result = PyLong_FromDouble($1);
+}
+
+%typemap(out) const hak_threads_stats *
+{
+    $result = hak_py_thread_stats_dict($1);
 }
 
 %typemap(out) const hak_stats *

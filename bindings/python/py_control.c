@@ -94,6 +94,14 @@ PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args)
     return list_fields(fields, count);
 }
 
+PyObject *hak_py_control_thread_fields(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    size_t count;
+    const hak_stats_field *fields = hak_threads_stats_fields(&count);
+    return list_fields(fields, count);
+}
+
 PyObject *hak_py_control_observe(PyObject *self, PyObject *args)
 {
     (void)self;
@@ -124,6 +132,13 @@ PyObject *hak_py_stats_dict(const char *name, const char *profile, const hak_sta
 {
     hak_py_dicts dicts = hak__py_dicts();
     hak__tell_stats(&dicts.sink, name, profile, stats);
+    return dicts.made;
+}
+
+PyObject *hak_py_thread_stats_dict(const hak_threads_stats *stats)
+{
+    hak_py_dicts dicts = hak__py_dicts();
+    hak__tell_threads_stats(&dicts.sink, stats);
     return dicts.made;
 }
 

@@ -36,6 +36,7 @@ PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 
 /* -> [(name, unit, help), …] of the process's statistics */
 PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
+PyObject *hak_py_control_thread_fields(PyObject *self, PyObject *args);
 /* -> dict */
 PyObject *hak_py_control_process_stats(PyObject *self, PyObject *args);
 /* observe(on: int) -> bool, whether the heap was observed before */
@@ -49,6 +50,9 @@ PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 bool hak_py_control_ignores_environment(void);
 
 /* The statistics of a heap as a dict; NULL with an exception. */
+/* Statistics of thread heaps as a dict. */
+PyObject *hak_py_thread_stats_dict(const hak_threads_stats *stats);
+
 PyObject *hak_py_stats_dict(const char *name, const char *profile, const hak_stats *stats);
 
 #endif

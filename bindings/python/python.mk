@@ -52,7 +52,8 @@ $(PY_STATIC)/%.o: bindings/python/%.c $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
 	$(COMPILE) $(FAT) $(PY_FLAGS) -c $< -o $@
 
-$(PY_STATIC)/control.o: $(CONTROL) $(HEADERS)
+PY_CONTROL := $(CONTROL:bindings/%.c=$(PY_STATIC)/%.o)
+$(PY_CONTROL): $(PY_STATIC)/%.o: bindings/%.c $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
 	$(COMPILE) $(FAT) -c $< -o $@
 
@@ -60,7 +61,7 @@ $(PY_STATIC)/wrap.o: $(B)/swig/hakmem_python_wrap.c $(HEADERS)
 	mkdir -p $(@D); $(call say,CC)
 	$(COMPILE) -w -Os $(PY_FLAGS) -c $< -o $@
 
-$(PY_HOST): $(PYTHON_C:bindings/python/%.c=$(PY_STATIC)/%.o) $(PY_STATIC)/control.o \
+$(PY_HOST): $(PYTHON_C:bindings/python/%.c=$(PY_STATIC)/%.o) $(PY_CONTROL) \
 		$(if $(SWIG),$(PY_STATIC)/wrap.o)
 	$(call say,AR); rm -f $@
 	$(AR) rcsD $@ $^

@@ -136,15 +136,26 @@ static void comply(hak_heap *heap)
     hak__heap_check_now_and_then(heap);
 }
 
+void hak__heap_switch(hak_profile *policy, uint32_t *given, const char *name)
+{
+    hak_profile other;
+    hak__options_profile(name, &other);
+    other.kinds = policy->kinds;
+    *policy = other;
+    *given = 1 | (*given & hak__options_lasting());
+}
+
+void hak__heap_adopt_policy(hak_heap *heap, const hak_profile *policy, uint32_t given)
+{
+    heap->policy = *policy;
+    heap->overrides = given;
+}
+
 bool hak_heap_set_profile(hak_heap *heap, const char *name)
 {
     HAK_GUARDED(heap);
-    hak_profile policy;
     if (!hak_profile_valid(name, NULL, 0)) return false;
-    hak__options_profile(name, &policy);
-    policy.kinds = heap->policy.kinds;
-    heap->policy = policy;
-    heap->overrides = 1 | (heap->overrides & hak__options_lasting());
+    hak__heap_switch(&heap->policy, &heap->overrides, name);
     comply(heap);
     return true;
 }

@@ -13,4 +13,10 @@ void hak__heap_keep_to(hak_heap *heap, size_t bytes);
 bool hak__heap_refine(hak_profile *policy, uint32_t *given, const char *settings, char *message,
                       size_t size);
 
+/* Makes `policy`, of which `given` has a bit for each option set, that of the profile `name`. */
+void hak__heap_switch(hak_profile *policy, uint32_t *given, const char *name);
+
+/* Gives a heap that has done nothing yet a profile and options. */
+void hak__heap_adopt_policy(hak_heap *heap, const hak_profile *policy, uint32_t given);
+
 #endif

@@ -42,12 +42,12 @@ static inline void hak__guard_leave(hak_guard **entered)
     if (HAK_UNLIKELY(*entered != NULL)) hak__guard_unlock(*entered);
 }
 
-/* The record of the unit that a block lies in; NULL: it lies where the hot path would not find it.
+/* The record of the unit that `p` lies in; NULL: it lies where the hot path would not find it.
  * The guard is locked. */
-static inline hak_slab *hak__guard_slab_of(const hak_heap *heap, const void *block)
+static inline hak_slab *hak__guard_slab_of(const hak_heap *heap, const void *p)
 {
     const hak_reach *reach = &heap->guard->reach;
-    size_t unit = ((uintptr_t)block - reach->base) >> HAK_UNIT_SHIFT;
+    size_t unit = ((uintptr_t)p - reach->base) >> HAK_UNIT_SHIFT;
     return unit < reach->units ? &reach->slabs[unit] : NULL;
 }
 

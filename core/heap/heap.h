@@ -5,6 +5,7 @@
 #include "heap/adapter.h"
 #include "heap/blocks.h"
 #include "heap/check.h"
+#include "heap/commands.h"
 #include "heap/each.h"
 #include "heap/guard.h"
 #include "heap/heaps.h"

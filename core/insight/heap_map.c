@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "os/os.h"
 #include "pages/pages.h"
+#include "threads/threads.h"
 
 #define CELL   15 /* pixels */
 #define HEIGHT 22
@@ -101,11 +102,16 @@ static void put_superslab(hak_file *out, const hak_heap *heap, const hak_supersl
     put(out, "</svg>\n");
 }
 
-static void put_head(hak_file *out, const hak_heap *heap, const hak_stats *stats)
+static void put_begin(hak_file *out, const char *name)
 {
     put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>heap map: ");
-    put_name(out, heap->name);
-    put(out, "</title>%s</head><body>\n<h1>The heap \342\200\234", style);
+    put_name(out, name);
+    put(out, "</title>%s</head><body>\n", style);
+}
+
+static void put_head(hak_file *out, const hak_heap *heap, const hak_stats *stats)
+{
+    put(out, "<h1>The heap \342\200\234");
     put_name(out, heap->name);
     put(out,
         "\342\200\235</h1>\n<p>%zu blocks with %zu KiB live in %zu KiB of pages; %zu KiB more are "
@@ -175,28 +181,53 @@ static void put_packs(hak_file *out, const hak_superslab *list)
     }
 }
 
+static void put_heap(hak_file *out, const hak_heap *heap)
+{
+    hak_stats stats;
+    hak_heap_stats(heap, &stats);
+    put_head(out, heap, &stats);
+    put(out, "<h2>Superslabs</h2>\n");
+    if (!heap->pages.region) {
+        put(out, "<svg class=\"nestrow\" width=\"%d\" height=\"%d\">", HAK_SUPERSLAB_UNITS * CELL,
+            HEIGHT);
+        put_run(out, heap, 0, heap->nest.run);
+        put(out, "</svg>\n");
+    }
+    for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
+        put_superslab(out, heap, super);
+    }
+    put_packs(out, heap->pages.supers->packs);
+    put_huge(out, heap->pages.huge);
+    for (unsigned list = 0; list < HAK_KEPT; list++) put_huge(out, heap->pages.supers->kept[list]);
+    put_classes(out, heap, &stats);
+}
+
+static bool end(hak_file *out)
+{
+    put(out, "</body></html>\n");
+    return hak__file_close(out);
+}
+
 bool hak_heap_map(const hak_heap *heap, const char *path)
 {
     HAK_GUARDED(heap);
     hak_file out;
     if (!hak__file_open(&out, path)) return false;
-    hak_stats stats;
-    hak_heap_stats(heap, &stats);
-    put_head(&out, heap, &stats);
-    put(&out, "<h2>Superslabs</h2>\n");
-    if (!heap->pages.region) {
-        put(&out, "<svg class=\"nestrow\" width=\"%d\" height=\"%d\">", HAK_SUPERSLAB_UNITS * CELL,
-            HEIGHT);
-        put_run(&out, heap, 0, heap->nest.run);
-        put(&out, "</svg>\n");
-    }
-    for (const hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
-        put_superslab(&out, heap, super);
-    }
-    put_packs(&out, heap->pages.supers->packs);
-    put_huge(&out, heap->pages.huge);
-    for (unsigned list = 0; list < HAK_KEPT; list++) put_huge(&out, heap->pages.supers->kept[list]);
-    put_classes(&out, heap, &stats);
-    put(&out, "</body></html>\n");
-    return hak__file_close(&out);
+    put_begin(&out, heap->name);
+    put_heap(&out, heap);
+    return end(&out);
+}
+
+static void put_thread_heap(void *out, hak_thread_heap *heap)
+{
+    put_heap(out, heap->heap);
+}
+
+bool hak_threads_map(const char *path)
+{
+    hak_file out;
+    if (!hak__file_open(&out, path)) return false;
+    put_begin(&out, "threads");
+    hak__threads_each(put_thread_heap, &out);
+    return end(&out);
 }

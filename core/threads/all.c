@@ -21,10 +21,62 @@ hak_thread_heap *hak__thread_heap_of(const hak_heap *heap)
     return heap->hints == &hints ? heap->adapter : NULL;
 }
 
+/* What was set for all of them at run time. Written with both locks. */
+static hak_profile policy;
+static uint32_t overrides;
+static bool is_set;
+
+static void set(const hak_profile *other, uint32_t given)
+{
+    pthread_mutex_lock(&spare.lock);
+    policy = *other;
+    overrides = given;
+    is_set = true;
+    pthread_mutex_unlock(&spare.lock);
+}
+
+static void take_environments(void)
+{
+    hak_profile environments;
+    if (is_set) return;
+    hak__options_profile(NULL, &environments);
+    set(&environments, 0);
+}
+
+bool hak__threads_set_profile(const char *name)
+{
+    if (!hak_profile_valid(name, NULL, 0)) return false;
+    take_environments();
+    hak_profile other = policy;
+    uint32_t given = overrides;
+    hak__heap_switch(&other, &given, name);
+    set(&other, given);
+    return true;
+}
+
+bool hak__threads_refine(const char *settings, char *message, size_t size)
+{
+    take_environments();
+    hak_profile refined = policy;
+    uint32_t given = overrides;
+    if (!hak__heap_refine(&refined, &given, settings, message, size)) return false;
+    if (!hak__options_may_follow(&policy, &refined, message, size)) return false;
+    set(&refined, given);
+    return true;
+}
+
+const char *hak__threads_profile(void)
+{
+    take_environments();
+    return hak__profile_fixed() ? hak__profile_fixed()->name : policy.name;
+}
+
 static bool open_heap(hak_thread_heap *record, const char *settings)
 {
     hak_heap *heap = hak__heap_new(&(hak_heap_options){.name = "thread", .settings = settings});
     if (!heap) return false;
+    if (is_set) hak__heap_adopt_policy(heap, &policy, overrides);
+    if (is_set && settings) hak_heap_configure(heap, settings, NULL, 0);
     heap->adapter = record;
     hak__heap_suit(heap, &hints);
     record->heap = heap;
@@ -111,11 +163,10 @@ void hak__threads_end_others(const hak_thread *me)
 
 /* ------------------------------------------------------------------ the spare heap */
 
-/* Without the thread that gives memory back later: to make one, libc calls malloc. */
 hak_thread_heap *hak__threads_lock_spare(void)
 {
     pthread_mutex_lock(&spare.lock);
-    if (spare.heap || open_heap(&spare, "decay=0")) return &spare;
+    if (spare.heap || open_heap(&spare, HAK_SPARE_SETTINGS)) return &spare;
     pthread_mutex_unlock(&spare.lock);
     errno = ENOMEM;
     return NULL;

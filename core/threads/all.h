@@ -17,6 +17,12 @@ void hak__threads_add_idle(hak_thread_heap *heap);
 void hak__threads_lock(void);
 void hak__threads_unlock(void);
 
+/* The profile and the options that heaps are made with: what the environment says, until the first
+ * call. With the lock. False, with a message as from hak_heap_configure, for unknown settings. */
+bool hak__threads_set_profile(const char *name);
+bool hak__threads_refine(const char *settings, char *message, size_t size);
+const char *hak__threads_profile(void);
+
 /* The first of all; the others follow by `next`. With the lock. */
 hak_thread_heap *hak__threads_first(void);
 
@@ -27,6 +33,9 @@ void hak__threads_end_others(const hak_thread *me);
 /* A heap beside them, for calls from within a slow path and of threads that have ended: locked, or
  * NULL with errno ENOMEM. */
 hak_thread_heap *hak__threads_lock_spare(void);
+
+/* Without the thread that gives memory back later: to make one, libc calls malloc. */
+#define HAK_SPARE_SETTINGS "decay=0"
 
 /* The same heap as it is; its `heap` is NULL until it is first used. */
 hak_thread_heap *hak__threads_spare(void);

@@ -24,17 +24,61 @@ static void visit_one(hak_thread_heap *heap, bool is_own, hak_thread_visitor *vi
     else hak__hold_end(heap);
 }
 
-void hak__threads_each(hak_thread_visitor *visit, void *context)
+/* With the lock. */
+static void each(hak_thread_visitor *visit, void *context)
 {
     const hak_thread_heap *own = hak__thread.own;
-    hak__threads_lock();
     for (hak_thread_heap *heap = hak__threads_first(); heap; heap = heap->next)
         flush(heap, heap == own);
     for (hak_thread_heap *heap = hak__threads_first(); heap; heap = heap->next)
         visit_one(heap, heap == own, visit, context);
     if (hak__threads_spare()->heap) visit_one(hak__threads_spare(), false, visit, context);
+}
+
+void hak__threads_each(hak_thread_visitor *visit, void *context)
+{
+    hak__threads_lock();
+    each(visit, context);
     hak__threads_unlock();
 }
+
+/* ------------------------------------------------------------------ profiles */
+
+/* The spare heap must not start a thread to give memory back. */
+static void comply(void *settings, hak_thread_heap *heap)
+{
+    if (settings) hak_heap_configure(heap->heap, settings, NULL, 0);
+    else hak_heap_set_profile(heap->heap, hak__threads_profile());
+    if (heap == hak__threads_spare()) hak_heap_configure(heap->heap, HAK_SPARE_SETTINGS, NULL, 0);
+}
+
+bool hak_threads_set_profile(const char *name)
+{
+    hak__threads_lock();
+    bool is_known = hak__threads_set_profile(name);
+    if (is_known) each(comply, NULL);
+    hak__threads_unlock();
+    return is_known;
+}
+
+bool hak_threads_configure(const char *settings, char *message, size_t size)
+{
+    hak__threads_lock();
+    bool is_valid = hak__threads_refine(settings, message, size);
+    if (is_valid) each(comply, (void *)settings);
+    hak__threads_unlock();
+    return is_valid;
+}
+
+const char *hak_threads_profile(void)
+{
+    hak__threads_lock();
+    const char *name = hak__threads_profile();
+    hak__threads_unlock();
+    return name;
+}
+
+/* ------------------------------------------------------------------ trimming */
 
 static void trim(void *given, hak_thread_heap *heap)
 {

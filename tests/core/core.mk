@@ -35,7 +35,7 @@ CT_SANITIZED := test_blocks_fit_and_align test_callers_memory_suffices test_grac
 	test_realloc_keeps_contents test_refusal_changes_nothing test_settings_are_checked \
 	test_statistics_are_exact test_statistics_are_json test_threads_come_and_go \
 	test_threads_share_blocks test_zalloc_zeroes
-CT_THREADED  := test_remote_frees_come_back test_threads_come_and_go test_threads_share_blocks \
+CT_THREADED  := test_profiles_of_threads test_remote_frees_come_back test_threads_come_and_go test_threads_share_blocks \
 	test_heaps_are_independent test_pages_wait test_reaper_is_in_nobodys_way \
 	test_what_waits_is_used_again
 

@@ -9,7 +9,7 @@ from documents import DOCS, HEAP_AT_WORK, assert_described, run, validator
 
 def test_every_statistic_is_documented(lua_environment):
     program = HEAP_AT_WORK + """
-for _, stats in ipairs { h.stats(), h.process_stats() } do
+for _, stats in ipairs { h.stats(), h.process_stats(), h.thread_stats() } do
   for key in pairs(stats) do print(key) end
 end"""
     text = (DOCS / "statistics.md").read_text()
@@ -19,7 +19,7 @@ end"""
         assert f"`{key}`" in text, key
 
 
-@pytest.mark.parametrize("call", ["stats_json", "process_stats_json"])
+@pytest.mark.parametrize("call", ["stats_json", "process_stats_json", "thread_stats_json"])
 def test_the_schema_describes_the_json(call, lua_environment):
     text = run(["lua5.4", "-e", f"{HEAP_AT_WORK} print(h.{call}())"], env=lua_environment)
     assert_described(json.loads(text), validator("stats.schema.json"))

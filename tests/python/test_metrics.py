@@ -8,8 +8,9 @@ STILL = """
 import hakmem
 hakmem.install(limit=1 << 30)
 kept = [[i] * (i % 3000) for i in range(1000)]
-snapshot, process = hakmem.stats(), hakmem.process_stats()
+snapshot, process, threads = hakmem.stats(), hakmem.process_stats(), hakmem.thread_stats()
 hakmem.stats, hakmem.process_stats = lambda: snapshot, lambda: process
+hakmem.thread_stats = lambda: threads
 
 def number(name, unit):
     if unit == "events": return f"hakmem_{name}_total"
@@ -18,6 +19,10 @@ flat = {(number(name, unit), ()): snapshot[name] for name, unit, _ in hakmem._ha
 flat.update({
     (number("process_" + name, unit), ()): process[name]
     for name, unit, _ in hakmem._hakmem.process_fields()
+})
+flat.update({
+    (number("thread_" + name, unit), ()): threads[name]
+    for name, unit, _ in hakmem._hakmem.thread_fields()
 })
 about = {"version": hakmem.version, "build": hakmem.build, "profile": hakmem.profile()}
 flat["hakmem_info", tuple(sorted(about.items()))] = 1

@@ -117,3 +117,35 @@ for thread in threads: thread.join()
 assert set(hakmem.installed()) == {{"raw", "obj", "mem"}}
 """
     )
+
+
+def test_the_heaps_of_threads_are_told_and_set(python):
+    python.code(
+        THREADS
+        + f"""
+nothing = hakmem.thread_stats()
+assert nothing["heaps"] == nothing["live_bytes"] == 0 and hakmem.thread_profile() == "balanced"
+assert hakmem.thread_trim() == 0
+hakmem.install({ALL})
+run()
+seen = hakmem.thread_stats()
+assert seen["heaps"] >= 1 and seen["footprint"] > 0 and seen["footprint"] >= seen["retained"]
+assert json.loads(hakmem.thread_stats_json()).keys() == seen.keys()
+assert hakmem.thread_profile("lean") == "lean" == hakmem.thread_profile()
+assert hakmem.profile() == "balanced"
+hakmem.thread_configure(retain_least="64k")
+assert hakmem.thread_profile() == "custom"
+for wrong in "fast", "": # unknown
+    try: hakmem.thread_profile(wrong)
+    except ValueError as error: assert "accepted are" in str(error)
+    else: raise AssertionError
+try: hakmem.thread_configure(retain="1")
+except ValueError as error: assert "unknown option 'retain'" in str(error)
+else: raise AssertionError
+assert hakmem.thread_trim() >= 0
+hakmem.thread_heap_map("threads.html")
+text = open("threads.html").read()
+assert text.count("<h1>") == hakmem.thread_stats()["heaps"] and text.endswith("</html>\\n")
+assert "hakmem_thread_live_bytes " in hakmem.openmetrics()
+"""
+    )

@@ -37,6 +37,12 @@ __all__ = [
     "profile",
     "stats",
     "stats_json",
+    "thread_configure",
+    "thread_heap_map",
+    "thread_profile",
+    "thread_stats",
+    "thread_stats_json",
+    "thread_trim",
     "trace",
     "trim",
     "uninstall",
@@ -186,6 +192,13 @@ def profile(name=None):
     return _hakmem.profile(name)
 
 
+def _as_text(settings):
+    return " ".join(
+        f"{name}={int(value) if isinstance(value, bool) else value}"
+        for name, value in settings.items()
+    )
+
+
 def configure(**settings):
     """Refine the heap's profile. It is called "custom" from then on.
 
@@ -195,11 +208,7 @@ def configure(**settings):
     Raises ValueError for a name or a value that is not accepted; then nothing has
     changed.
     """
-    text = " ".join(
-        f"{name}={int(value) if isinstance(value, bool) else value}"
-        for name, value in settings.items()
-    )
-    _hakmem.configure(text)
+    _hakmem.configure(_as_text(settings))
 
 
 def options():
@@ -255,17 +264,58 @@ def trim():
     return _hakmem.trim() if _hakmem.has_heap() else 0
 
 
+def thread_stats():
+    """Return statistics of the heaps of threads, summed, as a dict.
+
+    These hold the "raw" domain, if it was taken over, and what malloc returns, if
+    the program runs under `hakmem run`. No install() is needed.
+    """
+    return _hakmem.thread_stats()
+
+
+def thread_stats_json():
+    """Return thread_stats() as JSON text."""
+    return _hakmem.thread_stats_json()
+
+
+def thread_trim():
+    """Return all pages without a block in the heaps of threads to the OS; return how many bytes."""
+    return _hakmem.thread_trim()
+
+
+def thread_profile(name=None):
+    """Switch the heaps of all threads to a profile, if a name is given; return the name of theirs.
+
+    Raises ValueError for an unknown name; then nothing has changed.
+    """
+    if name is None:
+        return _hakmem.thread_profile()
+    _check_profile(name)
+    return _hakmem.thread_profile(name)
+
+
+def thread_configure(**settings):
+    """Refine the profile of the heaps of all threads, as configure() does that of the interpreter's."""
+    _hakmem.thread_configure(_as_text(settings))
+
+
+def thread_heap_map(path):
+    """Write a picture of each heap of a thread to a file: a self-contained page of HTML."""
+    _hakmem.thread_heap_map(_writable(path))
+
+
 def heap_name():
     """Return the name of the heap in statistics, "python"."""
     return _hakmem.heap_name() if _hakmem.has_heap() else "python"
 
 
 def _metrics():
-    """The statistics of the heap and of the process, each with the list of its fields; and a dict
-    of version, build, profile and whether hakmem is installed."""
+    """The statistics of the heap, of the process and of thread heaps, each with the list of its fields;
+    and a dict of version, build, profile and whether hakmem is installed."""
     about = {"version": version, "build": build, "profile": profile()}
     about["installed"] = bool(installed())
-    return (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields()), about
+    heap, process = (stats(), _hakmem.fields()), (process_stats(), _hakmem.process_fields())
+    return heap, process, (thread_stats(), _hakmem.thread_fields()), about
 
 
 def _writable(path):

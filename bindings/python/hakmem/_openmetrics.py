@@ -43,10 +43,10 @@ def _by_field(prefix, stats, fields):
         yield f"{prefix}_{name}{suffix}", kind, unit, help, [({}, number)]
 
 
-def families(heap, process, about):
+def families(heap, process, threads, about):
     """Yields (name, kind, unit, help, [(labels, number), …]) for each family.
 
-    heap, process: pairs of statistics and their fields, [(name, unit, help), …].
+    heap, process, threads: pairs of statistics and their fields, [(name, unit, help), …].
     about: the labels of the info sample, and whether hakmem is `installed`.
     All samples of a family have the same names of labels.
     """
@@ -60,6 +60,7 @@ def families(heap, process, about):
     stats = heap[0]
     yield from _by_field("hakmem", *heap)
     yield from _by_field("hakmem_process", *process)
+    yield from _by_field("hakmem_thread", *threads)
 
     help = "The part of the pages with blocks that holds none."
     yield "hakmem_fragmentation_ratio", "gauge", "ratio", help, [({}, stats["fragmentation"])]
