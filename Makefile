@@ -115,7 +115,7 @@ LIBS := $(B)/libhakmem.a $(B)/libhakmem.so $(B)/hakmem
 core: $(LIBS) ## the allocator's libraries and the command only: needs nothing but a compiler
 libs: $(LIBS) ## these, and the adapters for hosts of each Lua and of $(PYTHON)
 
-$(B)/hakmem: bindings/command.c bindings/run.c $(B)/libhakmem.a bindings/run.h
+$(B)/hakmem: bindings/command.c bindings/run.c bindings/run_vms.c $(B)/libhakmem.a bindings/run.h bindings/run_vms.h
 	$(call say,LINK)
 	$(COMPILE) $(LDFLAGS) $(filter-out %.h,$^) -o $@ -pthread
 
@@ -175,6 +175,8 @@ install-core: core ## copy what `make core` builds
 	install -m 755 $(B)/libhakmem.so $(DESTDIR)$(LIBDIR)/libhakmem.so.$(ABI)
 	ln -sf libhakmem.so.$(ABI) $(DESTDIR)$(LIBDIR)/libhakmem.so
 	install -m 755 $(PRELOAD) $(DESTDIR)$(LIBDIR)
+	install -d $(DESTDIR)$(LIBDIR)/hakmem-run
+	install -m 644 $(RUN_PYTHON) $(DESTDIR)$(LIBDIR)/hakmem-run
 	install -m 644 $(MALLOC) $(DESTDIR)$(LIBDIR)
 	$(call install_pc,hakmem.pc.in,hakmem.pc)
 	$(call install_told,hakmemConfig.cmake.in,cmake/hakmem/hakmemConfig.cmake)

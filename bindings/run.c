@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hakmem.h"
+#include "run_vms.h"
 
 #define LIBRARY "libhakmem-preload.so"
 
@@ -182,7 +183,8 @@ int hak__run(int argc, char **argv)
     const char *why = why_not(path);
     if (why) return refuse(CANNOT_RUN, argv[at], why);
     preload(library);
-    setenv("HAKMEM_PYTHON", "1", 0);
+    *strrchr(library, '/') = '\0';
+    hak__run_vms(library);
     execv(path, &argv[at]);
     return refuse(CANNOT_RUN, argv[at], strerror(errno));
 }

@@ -5,10 +5,15 @@ PRELOAD_C := $(sort $(wildcard bindings/preload/*.c))
 PRELOAD_O := $(PRELOAD_C:bindings/%.c=$(B)/pic/%.o)
 PRELOAD   := $(B)/libhakmem-preload.so
 MALLOC    := $(B)/libhakmem-malloc.a
+RUN_PYTHON := $(B)/hakmem-run/sitecustomize.py
 
 .PHONY: preload
-preload: $(PRELOAD) $(MALLOC) $(B)/hakmem ## the libraries that replace malloc, and the command
-core libs: $(PRELOAD) $(MALLOC)
+preload: $(PRELOAD) $(MALLOC) $(B)/hakmem $(RUN_PYTHON) ## the libraries that replace malloc, and the command
+core libs: $(PRELOAD) $(MALLOC) $(RUN_PYTHON)
+
+# What `hakmem run` has Python begin with.
+$(RUN_PYTHON): bindings/preload/python/sitecustomize.py
+	mkdir -p $(@D); cp $< $@
 
 $(B)/pic/preload/%.o: bindings/preload/%.c $(HEADERS) Makefile
 	mkdir -p $(@D); $(call say,CC)

@@ -41,9 +41,10 @@ static void warn_of_build(const char *variable)
 
 #define PREFIX "HAKMEM_"
 
-/* Other variables of the project: the switch of CPython's startup file; those of what replaces
- * malloc. */
-static const char *const others[] = {PREFIX "PYTHON", PREFIX "FORCE_LIBC_ALLOC", PREFIX "STATS"};
+/* Other variables of the project: the switches of CPython's startup file, and of Lua's under `hakmem
+ * run`; those of what replaces malloc. */
+static const char *const others[] = {PREFIX "PYTHON", PREFIX "LUA", PREFIX "FORCE_LIBC_ALLOC",
+                                     PREFIX "STATS"};
 
 enum { NAME_SIZE = HAK_WORD_MOST, VARIABLES = 2 * HAK_OPTIONS + sizeof others / sizeof *others };
 

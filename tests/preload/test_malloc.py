@@ -122,6 +122,75 @@ def test_the_profile_is_the_programs():
     assert re.search(r"HAKMEM_PROFILE +lean +environment", told)
 
 
+ASK_LUA = """
+local ok, hakmem = pcall(require, "hakmem")
+print(ok and hakmem.installed(), ok and hakmem.thread_stats().heaps, before, ...)
+"""
+
+
+@pytest.mark.parametrize("version", ["5.1", "5.2", "5.3", "5.4", "jit"])
+def test_lua_has_the_adapter(version, tmp_path):
+    lua = shutil.which("luajit" if version == "jit" else f"lua{version}")
+    module = BUILD / "lua" / version
+    if not lua or not (module / "hakmem.so").exists():
+        pytest.skip(f"there is no Lua {version} here")
+    script, init = tmp_path / "ask.lua", tmp_path / "a]]b.lua"
+    script.write_text(ASK_LUA)
+    init.write_text("before = 'file'")
+
+    def asked(**variables):
+        done = run([COMMAND, "run", lua, script, "argument"], LUA_CPATH=f"{module}/?.so", **variables)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return done.stdout.split()
+
+    assert asked() == ["true", "1", "nil", "argument"]
+    assert asked(LUA_INIT="before = 'text'") == ["true", "1", "text", "argument"]
+    assert asked(LUA_INIT=f"@{init}") == ["true", "1", "file", "argument"]
+    assert asked(HAKMEM_LUA="0") == ["false", "1", "nil", "argument"]
+    if version not in ("5.1", "jit"):
+        own = {"LUA_INIT_" + version.replace(".", "_"): "before = 'own'"}
+        assert asked(**own) == ["true", "1", "own", "argument"]
+    alone = run([COMMAND, "run", lua, "-e", "print(1)"], LUA_CPATH="/nowhere/?.so")
+    assert (alone.stdout, alone.stderr) == ("1\n", "")
+
+
+def test_an_unknown_value_of_the_switch_for_lua():
+    done = run([COMMAND, "run", "echo", "1"], HAKMEM_LUA="maybe")
+    assert done.stdout == "1\n" and "HAKMEM_LUA is 'maybe', accepted are 1, yes" in done.stderr
+
+
+ASK_PYTHON = """
+import os, sys
+try:
+    import hakmem
+except ImportError:
+    print(None, end=" ")
+else:
+    print(*hakmem.installed(), hakmem.thread_stats()["heaps"], end=" ")
+import sitecustomize
+print(any("hakmem-run" in each for each in sys.path), getattr(sitecustomize, "mine", None))
+"""
+
+
+def test_python_has_the_adapter(tmp_path):
+    python = os.environ.get("PYTHON", "python3")
+    version = run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).stdout.strip()
+    package = BUILD / "python" / version
+    if not package.exists():
+        pytest.skip(f"the package is not built for {python}")
+    (tmp_path / "sitecustomize.py").write_text("mine = 'mine'")
+
+    def asked(path, *options, **variables):
+        done = run([COMMAND, "run", python, *options, "-c", ASK_PYTHON], PYTHONPATH=path, **variables)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return done.stdout.split()
+
+    assert asked(f"{package}:{tmp_path}") == ["mem", "obj", "1", "False", "mine"]
+    assert asked(f"{package}:{tmp_path}", HAKMEM_PYTHON="0") == ["1", "False", "mine"]
+    assert asked(str(package))[:4] == ["mem", "obj", "1", "False"]
+    assert asked(str(tmp_path)) == ["None", "False", "mine"]
+
+
 def test_other_preloaded_libraries_stay():
     shown = run([COMMAND, "run", "sh", "-c", "echo $LD_PRELOAD"], LD_PRELOAD="libm.so.6").stdout
     assert shown == f"{LIBRARY.resolve()}:libm.so.6\n"
