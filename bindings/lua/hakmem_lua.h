@@ -65,10 +65,10 @@ HAK_API hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 /* The state's heap, even if a host's own function calls ours; NULL if there is none. */
 HAK_API hak_heap *hak_lua_heap(lua_State *L);
 
-/* Tells that other states will be made with this state's allocator, by other threads. A heap notices a
- * second state by itself (lua_newstate with what lua_getallocf has told), and from then on serves all
- * of them, from any thread, until the last of them is closed. But when the first is running while
- * another thread makes the second, it is too late for that.
+/* Tells that other states will be made with this state's allocator, by other threads. A heap
+ * notices a second state by itself (lua_newstate with what lua_getallocf has told), and from then
+ * on serves all of them, from any thread, until the last of them is closed. But when the first is
+ * running while another thread makes the second, it is too late for that.
  *
  * A heap that serves several states has a lock. Its limit holds for all of them together. It does
  * not change their collectors' pace, and hak_lua_close does what lua_close does.

@@ -48,6 +48,12 @@ static inline bool hak__lua_is_foreign(const hak_heap *heap, const void *block)
     return adapter && adapter->previous && !hak_heap_owns(heap, block);
 }
 
+/* Whether more than one state lives on a heap, or may. */
+static inline bool hak__lua_is_shared(const hak_heap *heap)
+{
+    return hak__guard_of(heap) != NULL;
+}
+
 /* Whether the state is being closed. */
 static inline bool hak__lua_is_closing(const hak_lua_adapter *adapter)
 {

@@ -24,8 +24,8 @@ __attribute__((noinline)) void *hak__lua_alloc_kind_slow(hak_heap *heap, unsigne
 
 __attribute__((noinline)) void *hak__lua_realloc(hak_heap *heap, void *block, size_t size)
 {
-    if (heap->guard) hak__lua_shared_resize(heap);
-    if (heap->guard) return hak__heap_realloc(heap, block, size);
+    if (hak__lua_is_shared(heap)) hak__lua_shared_resize(heap);
+    if (hak__lua_is_shared(heap)) return hak__heap_realloc(heap, block, size);
     hak__lua_before(heap);
     return hak__lua_after(heap, hak__heap_realloc(heap, block, size));
 }
@@ -41,7 +41,7 @@ __attribute__((noinline)) void *hak__lua_free_event(hak_heap *heap, hak_slab *sl
 __attribute__((noinline)) void *hak__lua_free_outside(hak_heap *heap, void *block, size_t old_size)
 {
     const hak_lua_adapter *adapter = heap->adapter;
-    if (heap->guard) {
+    if (hak__lua_is_shared(heap)) {
         hak__lua_shared_free(heap, block, old_size);
     } else if (adapter && hak__lua_is_closing(adapter) && block == heap->root) {
         adapter->end(heap, block, old_size, true);

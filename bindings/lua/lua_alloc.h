@@ -74,7 +74,7 @@ hak__lua_resize(hak_heap *heap, void *block, size_t old_size, size_t new_size, b
             hak__heap_free_mapped(heap, block);
             return other;
         }
-        if (!by_kind && !heap->kinds && hak__heap_is_nest(heap, slab)) {
+        if (!by_kind && !hak__heap_keeps_kinds(heap) && hak__heap_is_nest(heap, slab)) {
             return hak__lua_resize_in_nest(heap, block, new_size);
         }
     } else if (hak__lua_is_foreign(heap, block)) {

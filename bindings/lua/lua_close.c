@@ -92,7 +92,7 @@ void *hak__lua_alloc_closing(void *ud, void *block, size_t old_size, size_t new_
 {
     hak_heap *heap = ud;
     hak_lua_adapter *adapter = heap->adapter;
-    if (heap->guard) return hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
+    if (hak__lua_is_shared(heap)) return hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
     if (!block || new_size) {
         void *result = hak__lua_alloc_of(heap)(ud, block, old_size, new_size);
         /* Out of memory, Lua collects and tries again: then frees must be carried out. */
@@ -234,7 +234,7 @@ static bool nothing_left_to_finalize(lua_State *L)
 /* LuaJIT's lua_close searches for finalizers several times, and unmaps machine code at its end. */
 static bool may_leave_early(const hak_lua_adapter *adapter)
 {
-    return adapter && !adapter->heap->guard && !adapter->previous && !adapter->hosts &&
+    return adapter && !hak__lua_is_shared(adapter->heap) && !adapter->previous && !adapter->hosts &&
            !hak__lua_is_luajit();
 }
 
@@ -264,7 +264,7 @@ void hak_lua_close(lua_State *L)
 void hak__lua_at_close(lua_State *L, hak_lua_adapter *adapter, void *frame)
 {
     hak_heap *heap = adapter->heap;
-    if (heap->guard) return; /* other states may live on */
+    if (hak__lua_is_shared(heap)) return; /* other states may live on */
     bool in_place = heap_in_place(L) == heap;
     if (adapter->leave && in_place && at_usual_depth(adapter, frame) &&
         nothing_left_to_finalize(L) &&

@@ -11,6 +11,7 @@
 #include "control.h"
 #include "heap/heap.h"
 #include "insight/insight.h"
+#include "lua_adapter.h"
 #include "lua_tables.h"
 #include "lua_vm.h"
 
@@ -309,7 +310,7 @@ int hak_lua_control_observations(lua_State *L)
 {
     hak_heap *heap = hak_lua_heap(L);
     if (!heap) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
-    const hak_observations *told = heap->guard
+    const hak_observations *told = hak__lua_is_shared(heap)
                                        ? copy_observations(heap, lua_newuserdata(L, sizeof *told))
                                        : hak_heap_observations(heap);
     if (!told) return luaL_error(L, "%s", CONTROL_NOT_OBSERVED);

@@ -61,7 +61,7 @@ void *hak_lua_alloc_kinds(void *ud, void *block, size_t old_size, size_t new_siz
 
 lua_Alloc hak__lua_alloc_of(const hak_heap *heap)
 {
-    return heap->kinds ? hak_lua_alloc_kinds : hak_lua_alloc;
+    return hak__heap_keeps_kinds(heap) ? hak_lua_alloc_kinds : hak_lua_alloc;
 }
 
 bool hak__lua_is_alloc(lua_Alloc function)

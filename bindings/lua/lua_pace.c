@@ -163,7 +163,7 @@ void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
     adapter->most_kib = 0;
     if (hak__lua_is_closing(adapter)) return;
     hak_heap_settle(adapter->heap);
-    if (adapter->heap->guard) {
+    if (hak__lua_is_shared(adapter->heap)) {
         put_stepmul_back(adapter);
         return;
     }
@@ -174,8 +174,9 @@ void hak__lua_cycle_is_over(hak_lua_adapter *adapter)
 
 void *hak__lua_alloc_paced(hak_heap *heap, unsigned kind, size_t size)
 {
-    if (heap->guard) return hak__heap_alloc_kind_slow(heap, kind, size);
+    if (hak__lua_is_shared(heap)) return hak__heap_alloc_kind_slow(heap, kind, size);
     hak__lua_before(heap);
-    return hak__lua_after(heap, heap->kinds ? hak__heap_alloc_kind_slow(heap, kind, size)
-                                            : hak__heap_alloc_slow(heap, size));
+    return hak__lua_after(heap, hak__heap_keeps_kinds(heap)
+                                    ? hak__heap_alloc_kind_slow(heap, kind, size)
+                                    : hak__heap_alloc_slow(heap, size));
 }

@@ -23,7 +23,7 @@ typedef struct hak_lua_shared {
 
 static hak_lua_shared *shared_of(const hak_heap *heap)
 {
-    return (hak_lua_shared *)heap->guard; /* the guard is its first member */
+    return (hak_lua_shared *)hak__guard_of(heap); /* the guard is its first member */
 }
 
 /* ------------------------------------------------------------------ states */
@@ -143,12 +143,12 @@ static void expect(hak_heap *heap, size_t size)
     hak_lua_shared *shared = shared_of(heap);
     if (size != hak__lua_request(shared->awaited)) unshare(heap);
     else if (++shared->awaited == HAK_LUA_REQUESTS) shared->awaited = 0;
-    if (heap->guard && !shared->awaited) is_certain(heap);
+    if (hak__lua_is_shared(heap) && !shared->awaited) is_certain(heap);
 }
 
 bool hak__lua_share(hak_heap *heap)
 {
-    if (!heap->guard && !begin(heap, 0)) return false;
+    if (!hak__lua_is_shared(heap) && !begin(heap, 0)) return false;
     is_certain(heap);
     return true;
 }
@@ -186,8 +186,8 @@ static void *alloc_second(hak_heap *heap, unsigned kind)
 
 void *hak__lua_alloc_rare(hak_heap *heap, unsigned kind, size_t size)
 {
-    if (heap->guard && shared_of(heap)->awaited) expect(heap, size);
-    if (!heap->guard) {
+    if (hak__lua_is_shared(heap) && shared_of(heap)->awaited) expect(heap, size);
+    if (!hak__lua_is_shared(heap)) {
         if (!heap->root) first_request(heap, size);
         if (size != state_size()) return hak__lua_alloc_paced(heap, kind, size);
         if (!first_lives(heap)) return alloc_first(heap, kind, size);
@@ -244,7 +244,7 @@ static which free_guarded(hak_heap *heap, void *block, size_t old_size)
 void hak__lua_shared_free(hak_heap *heap, void *block, size_t old_size)
 {
     if (shared_of(heap)->awaited) expect(heap, 0);
-    if (!heap->guard) {
+    if (!hak__lua_is_shared(heap)) {
         free_usual(heap, block, old_size);
         return;
     }

@@ -16,13 +16,14 @@
 #define HAK_LUA_SHARED_H
 
 #include "heap/heap.h"
+#include "lua_adapter.h"
 #include "lua_vm.h"
 
 /* Whether a request that takes the slow path is one for hak__lua_alloc_rare: the heap has had no
  * request yet, is shared, or a state is being made. */
 static inline bool hak__lua_alloc_is_rare(const hak_heap *heap, size_t size)
 {
-    return heap->guard || size == hak__lua_request(0) || !heap->root;
+    return hak__lua_is_shared(heap) || size == hak__lua_request(0) || !heap->root;
 }
 
 void *hak__lua_alloc_rare(hak_heap *heap, unsigned kind, size_t size);

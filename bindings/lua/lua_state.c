@@ -184,7 +184,7 @@ static void adopt(lua_State *L, hak_heap *heap)
 hak_heap *hak_lua_install(lua_State *L, const hak_heap_options *options)
 {
     hak_heap *heap = hak_lua_heap(L);
-    if (heap && !heap->adapter && !heap->guard) adopt(L, heap);
+    if (heap && !heap->adapter && !hak__lua_is_shared(heap)) adopt(L, heap);
     if (heap) return heap;
     if (!hak__lua_takes_foreign_memory(L)) {
         errno = ENOTSUP;
@@ -217,7 +217,7 @@ static hak_heap *heap_of(lua_State *L)
 hak_heap *hak_lua_heap(lua_State *L)
 {
     hak_heap *heap = heap_of(L);
-    if (heap && !heap->guard) hak__lua_before(heap);
+    if (heap && !hak__lua_is_shared(heap)) hak__lua_before(heap);
     return heap;
 }
 
@@ -226,7 +226,7 @@ bool hak_lua_share(lua_State *L)
     void *ud;
     hak_heap *heap = hak__lua_is_ours(lua_getallocf(L, &ud)) ? ud : NULL;
     if (!heap) errno = EINVAL;
-    if (!heap || heap->guard) return heap != NULL;
+    if (!heap || hak__lua_is_shared(heap)) return heap != NULL;
     const hak_lua_vm *vm = suitable_vm();
     if (!vm) return false;
     hak__lua_set_state(heap, hak__lua_state_block(vm, L));

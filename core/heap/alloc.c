@@ -61,16 +61,16 @@ static __attribute__((noinline)) void *alloc_guarded(hak_heap *heap, unsigned ki
 
 void *hak__heap_alloc_kind_slow(hak_heap *heap, unsigned kind, size_t size)
 {
-    if (!heap->kinds) kind = 0;
-    if (HAK_UNLIKELY(heap->guard != NULL)) return alloc_guarded(heap, kind, size);
+    if (!hak__heap_keeps_kinds(heap)) kind = 0;
+    if (HAK_UNLIKELY(hak__guard_of(heap) != NULL)) return alloc_guarded(heap, kind, size);
     return alloc_kind(heap, kind, size);
 }
 
 /* A young heap takes this path for every block, so hak__nest_take comes first. */
 void *hak__heap_alloc_slow(hak_heap *heap, size_t size)
 {
-    if (HAK_UNLIKELY(heap->guard != NULL)) return alloc_guarded(heap, 0, size);
-    if (size <= HAK_SMALL_MAX && !heap->kinds) {
+    if (HAK_UNLIKELY(hak__guard_of(heap) != NULL)) return alloc_guarded(heap, 0, size);
+    if (size <= HAK_SMALL_MAX && !hak__heap_keeps_kinds(heap)) {
         unsigned index = hak__heap_class_of(heap, size);
         void *block = hak__nest_take(heap, index, hak__heap_class_size(heap, index));
         if (block) return block;

@@ -47,12 +47,12 @@ typedef struct hak_destroy_hook {
 typedef struct hak_nest {
     hak_slab *run;                        /* its units; NULL: not opened */
     char *start;                          /* first byte of the run */
-    uint32_t begin;                       /* where the blocks begin */
+    uint64_t to_cut;                      /* bit for each class with free blocks that may be cut */
+    uint16_t begin;                       /* where the blocks begin */
+    uint16_t live;                        /* live blocks */
     uint32_t carved;                      /* where the next block will begin */
     uint32_t end;                         /* end of the space for blocks */
     uint32_t gap, gap_end;                /* the free block that smaller ones are cut from */
-    uint32_t live;                        /* live blocks */
-    uint64_t to_cut;                      /* bit for each class with free blocks that may be cut */
     uint16_t free[HAK_CLASSES];           /* first free block, in steps of 8 bytes; 0: none */
     uint16_t reused[HAK_CLASSES];         /* counts blocks taken from that list: nest.c */
     uint64_t starts[HAK_NEST_STEPS / 64]; /* bit set for each 8 bytes at which a block begins */
@@ -86,14 +86,13 @@ struct hak_heap {
         hak_bins bins;                        /* of kind 0, or of all blocks */
     };
 
-    /* By kind; all are &bins while kinds is NULL. `open`: for the hot path. */
+    /* By kind; all are &bins if kinds of block share slabs. `open` is for the hot path; `sets`, by
+     * which the slow paths go, is the same until the heap is guarded: guard.h. */
     hak_bins *open[HAK_KINDS], **sets;
-    struct hak_kinds *kinds;             /* NULL: kinds of block share slabs */
     hak_pages pages;                     /* its pages and their accounts */
     hak_heap *next_heap, *previous_heap; /* list of the process's heaps */
     void *adapter;                       /* state of the adapter that uses this heap */
     void *root;                          /* the block by which the adapter knows its VM */
-    struct hak_guard *guard;             /* NULL: one user at a time; guard.h */
 
     size_t partial_bytes; /* bytes of pages in use of partial slabs */
     hak_pace pace;
@@ -235,10 +234,16 @@ static inline hak_slab *hak__heap_current(const hak_heap *heap, hak_bin_class cl
                                        : bins->lists->medium[class.index - HAK_MEDIUM_FIRST];
 }
 
+/* Whether each kind of block has slabs of its own: kinds.h. */
+static inline bool hak__heap_keeps_kinds(const hak_heap *heap)
+{
+    return heap->policy.kinds;
+}
+
 /* Sets of bins in the heap. */
 static inline unsigned hak__heap_sets(const hak_heap *heap)
 {
-    return heap->kinds ? HAK_KINDS : 1;
+    return hak__heap_keeps_kinds(heap) ? HAK_KINDS : 1;
 }
 
 /* Whether a block of this heap lies in the range of the hot path: below the end of what the heap

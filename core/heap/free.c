@@ -89,7 +89,7 @@ static bool free_guarded(hak_heap *heap, void *block)
 void hak__heap_free_outside(hak_heap *heap, void *block)
 {
     HAK_GUARDED(heap);
-    if (heap->guard && free_guarded(heap, block)) return;
+    if (hak__guard_of(heap) && free_guarded(heap, block)) return;
     hak_location at = hak__locate(heap, block);
     if (at.huge || at.pack) {
         heap->changed = true;

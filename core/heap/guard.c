@@ -101,14 +101,12 @@ void hak__guard_begin(hak_heap *heap, hak_guard *guard)
     hak__kinds_close_bins(heap);
     heap->sets = guard->sets;
     add(guard);
-    heap->guard = guard;
 }
 
 void hak__guard_end(hak_heap *heap)
 {
-    hak_guard *guard = heap->guard;
+    hak_guard *guard = hak__guard_of(heap);
     take_out(guard);
-    heap->guard = NULL;
     heap->reach = guard->reach;
     heap->bins = guard->bins;
     for (unsigned kind = 0; kind < HAK_KINDS; kind++) {

@@ -32,9 +32,18 @@ void hak__guard_end(hak_heap *heap);
 hak_guard *hak__guard_lock(hak_guard *guard);
 void hak__guard_unlock(hak_guard *guard);
 
+/* The guard of a heap; NULL: it has one user at a time. The slow paths find the bins in the guard
+ * then. */
+static inline hak_guard *hak__guard_of(const hak_heap *heap)
+{
+    if (HAK_LIKELY(heap->sets == heap->open)) return NULL;
+    return (hak_guard *)((char *)heap->sets - offsetof(hak_guard, sets));
+}
+
 static inline hak_guard *hak__guard_enter(const hak_heap *heap)
 {
-    return HAK_LIKELY(!heap->guard) ? NULL : hak__guard_lock(heap->guard);
+    hak_guard *guard = hak__guard_of(heap);
+    return guard ? hak__guard_lock(guard) : NULL;
 }
 
 static inline void hak__guard_leave(hak_guard **entered)
@@ -46,7 +55,7 @@ static inline void hak__guard_leave(hak_guard **entered)
  * The guard is locked. */
 static inline hak_slab *hak__guard_slab_of(const hak_heap *heap, const void *p)
 {
-    const hak_reach *reach = &heap->guard->reach;
+    const hak_reach *reach = &hak__guard_of(heap)->reach;
     size_t unit = ((uintptr_t)p - reach->base) >> HAK_UNIT_SHIFT;
     return unit < reach->units ? &reach->slabs[unit] : NULL;
 }

@@ -39,8 +39,14 @@ static inline size_t hak__kinds_lists_size(bool kinds)
     return sizeof(hak_all_lists) + (kinds ? (HAK_KINDS - 1) * sizeof(hak_set) : 0);
 }
 
-/* Makes a new heap keep kinds apart; with `kinds` NULL it does not. */
-void hak__kinds_open(hak_heap *heap, hak_kinds *kinds);
+/* What a heap that keeps kinds apart has behind it. */
+static inline hak_kinds *hak__kinds_of(const hak_heap *heap)
+{
+    return (hak_kinds *)(heap + 1);
+}
+
+/* Makes a new heap keep kinds apart, or not. */
+void hak__kinds_open(hak_heap *heap, bool kinds);
 
 /* Empties the bins that the hot path looks into. Another place must have what was in them. */
 void hak__kinds_close_bins(hak_heap *heap);

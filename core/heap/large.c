@@ -269,7 +269,7 @@ static bool fits_span(const hak_heap *heap, size_t size, size_t align)
 
 static bool may_pack(const hak_heap *heap, size_t size, size_t align)
 {
-    return !heap->kinds && hak__packs_suit(size, align);
+    return !hak__heap_keeps_kinds(heap) && hak__packs_suit(size, align);
 }
 
 /* Whether a block may take hardly more address space than it has bytes: in a pack, or as a huge

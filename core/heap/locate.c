@@ -28,7 +28,7 @@ hak_location hak__locate(const hak_heap *heap, const void *p)
 
 unsigned hak__location_kind(const hak_heap *heap, const hak_location *at, const void *block)
 {
-    if (!heap->kinds) return 0;
+    if (!hak__heap_keeps_kinds(heap)) return 0;
     if (at->huge) return at->huge->block_kind;
     if (at->pack) return 0;
     if (at->slab->state == HAK_UNIT_NEST) return hak__nest_block_kind(heap, block);

@@ -47,7 +47,8 @@ static size_t used(const hak_pages *pages, const hak_unit *run)
 static void reached(hak_pages *pages, size_t units)
 {
     hak_heap *heap = hak__heap_of_pages(pages);
-    hak_reach *reach = heap->guard ? &heap->guard->reach : &heap->reach;
+    hak_guard *guard = hak__guard_of(heap);
+    hak_reach *reach = guard ? &guard->reach : &heap->reach;
     if (units <= reach->units) return;
     if (!reach->slabs) { /* the shared region was placed after the heap */
         reach->base = hak__region_shared()->base;
@@ -88,7 +89,7 @@ static hak_heap *heap_in_nest(bool kinds)
         .bins.lists = (hak_lists *)&hak__no_lists,
     };
     if (hak__region_contains(shared, heap)) heap->units = hak__unit_index(shared, heap) + 1;
-    hak__kinds_open(heap, kinds ? &head->kinds : NULL);
+    hak__kinds_open(heap, kinds);
     hak__nest_open(heap, nest, head_size(kinds));
     size_t own = hak__nest_own_pages(heap);
     if (nest->touched < own) nest->touched = (uint32_t)own;
@@ -104,7 +105,7 @@ static hak_heap *heap_on_memory(void *memory, size_t size, bool kinds)
     heap_head *head = region->control;
     hak_heap *heap = &head->heap;
     *heap = (hak_heap){.pages = {.owner = &owner, .region = region, .limit = SIZE_MAX}};
-    hak__kinds_open(heap, kinds ? &head->kinds : NULL);
+    hak__kinds_open(heap, kinds);
     hak__kinds_clear_lists(heap, (char *)head + head_end);
     hak__kinds_set_lists(heap, (char *)head + head_end);
     for (size_t i = region->superslabs; i-- > 0;)
@@ -175,7 +176,7 @@ void hak_heap_destroy(hak_heap *heap)
 {
     if (!heap) return;
     hak__heap_check_now_and_then(heap);
-    if (heap->guard) hak__guard_end(heap);
+    if (hak__guard_of(heap)) hak__guard_end(heap);
     if (heap->destroy_hook) heap->destroy_hook->run(heap);
     if (heap->pages.region) return;
     size_t pool = hak__policy(heap)->pool;

@@ -249,7 +249,7 @@ void *hak__nest_take(hak_heap *heap, unsigned index, size_t size)
 
 void *hak__nest_alloc(hak_heap *heap, hak_bin_class class)
 {
-    if (!heap->kinds) return alloc(heap, class.index, class.size);
+    if (!hak__heap_keeps_kinds(heap)) return alloc(heap, class.index, class.size);
     if (class.size < HAK_KINDS_NEST_STEP) {
         class.size = HAK_KINDS_NEST_STEP;
         class.index = hak__heap_class_of(heap, class.size);

@@ -10,7 +10,7 @@
 /* Bytes of the heap's lists in the nest. */
 static inline uint32_t hak__nest_lists_size(const hak_heap *heap)
 {
-    return (uint32_t)hak__up(hak__kinds_lists_size(heap->kinds), 2 * HAK_NEST_STEP);
+    return (uint32_t)hak__up(hak__kinds_lists_size(hak__heap_keeps_kinds(heap)), 2 * HAK_NEST_STEP);
 }
 
 static inline uint64_t *hak__nest_word(hak_nest *nest, size_t offset)

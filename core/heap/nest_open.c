@@ -41,7 +41,7 @@ void hak__nest_reset(hak_heap *heap)
     hak_nest *nest = &heap->nest;
     if (hak__nest_lists_offset(heap)) {
         char *front = nest->start + nest->begin;
-        memmove(front, heap->pages.supers, hak__kinds_lists_size(heap->kinds));
+        memmove(front, heap->pages.supers, hak__kinds_lists_size(hak__heap_keeps_kinds(heap)));
         hak__kinds_set_lists(heap, front);
         nest->begin += hak__nest_lists_size(heap);
     }

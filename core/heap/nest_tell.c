@@ -32,7 +32,7 @@ bool hak__nest_is_live(const hak_heap *heap, const void *p)
 
 static unsigned kind_at(const hak_heap *heap, size_t offset)
 {
-    return heap->kinds ? hak__kinds_in_nest(heap, offset) : 0;
+    return hak__heap_keeps_kinds(heap) ? hak__kinds_in_nest(heap, offset) : 0;
 }
 
 unsigned hak__nest_block_kind(const hak_heap *heap, const void *block)

@@ -20,7 +20,8 @@ static void *resize(hak_heap *heap, const hak_location *at, void *block, size_t 
         return size > HAK_MEDIUM_MAX ? hak__span_resize(heap, at->slab, size) : NULL;
     }
     if (size > HAK_MEDIUM_MAX) return NULL;
-    if (heap->kinds && at->slab->state == HAK_UNIT_NEST && size < HAK_KINDS_NEST_STEP) {
+    if (hak__heap_keeps_kinds(heap) && at->slab->state == HAK_UNIT_NEST &&
+        size < HAK_KINDS_NEST_STEP) {
         size = HAK_KINDS_NEST_STEP;
     }
     bool fits = hak__heap_class_of(heap, size) == hak__heap_class_within(heap, had);
@@ -37,7 +38,7 @@ static void *alloc_if_easy(hak_heap *heap, unsigned kind, size_t size)
     if (size > HAK_MEDIUM_MAX) return hak__large_alloc(heap, kind, size, HAK_LARGE_ALIGN, false);
     void *block = hak__heap_take_kind(heap, kind, size);
     if (block) return block;
-    if (!heap->kinds) kind = 0;
+    if (!hak__heap_keeps_kinds(heap)) kind = 0;
     return hak__alloc_class(heap, hak__class_in(heap, kind, hak__heap_class_of(heap, size)));
 }
 

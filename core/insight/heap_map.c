@@ -58,7 +58,7 @@ static void put_slab(hak_file *out, const hak_heap *heap, size_t unit, const hak
     int filled = (int)(part * HEIGHT + 0.5);
     if (live && filled == 0) filled = 1;
     char kind[48] = "";
-    if (heap->kinds) {
+    if (hak__heap_keeps_kinds(heap)) {
         snprintf(kind, sizeof kind, " (%s)", hak__kinds_name_of(heap, slab->block_kind));
     }
     put(out,

@@ -239,7 +239,7 @@ bool hak__observe_hit(const hak_heap *heap, unsigned kind, unsigned index)
 hak_probe hak__observe_before(hak_heap *heap, void *block, unsigned kind, size_t size)
 {
     HAK_GUARDED(heap);
-    if (block && heap->kinds) kind = hak__heap_block_kind(heap, block);
+    if (block && hak__heap_keeps_kinds(heap)) kind = hak__heap_block_kind(heap, block);
     return (hak_probe){
         .block = block,
         .size = size,

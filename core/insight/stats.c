@@ -123,7 +123,7 @@ static size_t metadata_of(const hak_heap *heap)
 
 static void name_kinds(const hak_heap *heap, hak_stats *stats)
 {
-    stats->kinds = heap->kinds ? heap->kinds->count : 0;
+    stats->kinds = hak__heap_keeps_kinds(heap) ? hak__kinds_of(heap)->count : 0;
     for (unsigned kind = 0; kind < stats->kinds; kind++) {
         stats->kind_stats[kind].name = hak__kinds_name_of(heap, kind);
     }

@@ -21,7 +21,7 @@ static lua_State *make_beside(lua_State *L)
 
 static bool is_shared(lua_State *L)
 {
-    return hak_lua_heap(L)->guard != NULL;
+    return hak__guard_of(hak_lua_heap(L)) != NULL;
 }
 
 static const char *const work =
@@ -84,7 +84,7 @@ static void states_may_be_closed_in_any_order(void **unused)
                 run(states[3 - first - second], work);
                 assert_int_equal(heaps(), before + 1);
                 enders[end](states[3 - first - second]);
-                if (kinds_of_state[kind] == make_in_hosts_heap) assert_null(heap->guard);
+                if (kinds_of_state[kind] == make_in_hosts_heap) assert_null(hak__guard_of(heap));
                 end_hosts(heap, kind);
                 assert_int_equal(heaps(), before);
             }
