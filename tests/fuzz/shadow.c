@@ -254,7 +254,7 @@ bool shadow_new(shadow *s, hak_heap_options options, bool for_vm, size_t offset)
     s->count = s->bytes = 0;
     s->granularity = options.granularity ? options.granularity : 16;
     s->name = options.name ? options.name : "heap";
-    s->kinds = heap->kinds != NULL;
+    s->kinds = hak__heap_keeps_kinds(heap);
     s->allocation = allocation;
     s->memory = options.memory;
     s->memory_size = options.memory_size;

@@ -163,8 +163,8 @@ function TestPace:test_the_collector_hurries_near_to_the_limit()
     local weak = setmetatable({ {} }, { __mode = "v" })
     local live, set = nil, 1
     local function fill(bytes)
+      support.tune("stepmul", 1)
       while hakmem.stats().footprint < bytes and set == 1 do
-        support.tune("stepmul", 1)
         for i = 1, 100 do live = { live } end -- no array, which grows by much at once
         set = support.tune("stepmul", 1)
       end

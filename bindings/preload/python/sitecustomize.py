@@ -4,6 +4,7 @@ Then the environment's own sitecustomize takes its place, and the folder leaves 
 program sees neither.
 """
 
+import importlib
 import os
 import sys
 
@@ -19,7 +20,7 @@ def _begin():
         begin()
     me = sys.modules.pop("sitecustomize", None)
     try:
-        import sitecustomize  # noqa: F401
+        importlib.import_module("sitecustomize")
     except ImportError as error:
         if error.name != "sitecustomize":
             raise

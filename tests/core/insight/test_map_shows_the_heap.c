@@ -95,7 +95,7 @@ static const char *expect_slab(const char *at, const hak_heap *heap, size_t unit
 {
     char text[128], kind[32] = "";
     size_t live = hak__slab_live(slab), percent, x[2], y, width[2], height, whole;
-    if (heap->kinds) snprintf(kind, 32, " (%s)", hak__kinds_name_of(heap, slab->block_kind));
+    if (hak__heap_keeps_kinds(heap)) snprintf(kind, 32, " (%s)", hak__kinds_name_of(heap, slab->block_kind));
     snprintf(text, sizeof text, "<g><title>blocks of %u bytes%s: %zu of %u in use (",
              slab->block_size, kind, live, slab->capacity);
     REQUIRE(at = strstr(at, "<g>"));
