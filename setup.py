@@ -77,7 +77,7 @@ setup(
     ext_modules=[
         Extension(
             "hakmem._hakmem",
-            sources=["bindings/hakmem.i", "bindings/control.c"]
+            sources=["bindings/hakmem.i", "bindings/control.c", "bindings/control_threads.c"]
             + sorted(glob("bindings/python/*.c") + glob("core/*/*.c")),
             depends=["bindings/module.map"]
             + glob("core/*.h")
