@@ -114,13 +114,14 @@ define lua_group
 .PHONY: lua$(1)
 lua$(1): $(F)/lua$(1)/hakmem.so $(addprefix $(F)/lua$(1)/,run_state $(T_lua$(1)))
 L_FLAGS_$(1) := -O2 -Ibindings -Ibindings/lua -Itests/lua $(shell pkg-config --cflags lua$(1))
-L_OBJECTS_$(1) := $(L_C:bindings/lua/%.c=$(F)/lua$(1)/%.o) $(F)/lua$(1)/control.o $(F)/lua$(1)/wrap.o
+L_OBJECTS_$(1) := $(L_C:bindings/lua/%.c=$(F)/lua$(1)/%.o) $(F)/lua$(1)/control.o $(F)/lua$(1)/control_threads.o \
+	$(F)/lua$(1)/wrap.o
 
 $(F)/lua$(1)/%.o: bindings/lua/%.c
 	mkdir -p $$(@D)
 	$(CC) $(F_CFLAGS) $$(L_FLAGS_$(1)) -c $$< -o $$@
 
-$(F)/lua$(1)/control.o: bindings/control.c
+$(F)/lua$(1)/control.o $(F)/lua$(1)/control_threads.o: $(F)/lua$(1)/%.o: bindings/%.c
 	mkdir -p $$(@D)
 	$(CC) $(F_CFLAGS) $$(L_FLAGS_$(1)) -c $$< -o $$@
 
@@ -157,7 +158,7 @@ PY_C       := $(wildcard bindings/python/*.c)
 PY_CONFIG  := $(realpath $(shell command -v $(PYTHON)))-config
 PY_DIR     := $(F)/python/$(word 1,$(PY))
 PY_FLAGS   := $(filter-out -DTEST_CPYTHON,$(F_cpython)) -Ibindings -Ibindings/python -I$(word 3,$(PY))
-PY_OBJECTS := $(PY_C:bindings/python/%.c=$(PY_DIR)/%.o) $(PY_DIR)/control.o $(PY_DIR)/wrap.o \
+PY_OBJECTS := $(PY_C:bindings/python/%.c=$(PY_DIR)/%.o) $(PY_DIR)/control.o $(PY_DIR)/control_threads.o $(PY_DIR)/wrap.o \
 	$(CORE:%.c=$(F)/cpython/%.o)
 PY_SOURCES := $(wildcard bindings/python/hakmem/*.py*) bindings/python/hakmem/py.typed
 PY_EMBED   := $(patsubst tests/python/embed/%.c,$(PY_DIR)/embed/%.o,$(wildcard tests/python/embed/*.c))
@@ -170,7 +171,7 @@ $(PY_DIR)/%.o: bindings/python/%.c
 	mkdir -p $(@D)
 	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
 
-$(PY_DIR)/control.o: bindings/control.c
+$(PY_DIR)/control.o $(PY_DIR)/control_threads.o: $(PY_DIR)/%.o: bindings/%.c
 	mkdir -p $(@D)
 	$(CC) $(F_CFLAGS) $(PY_FLAGS) -c $< -o $@
 

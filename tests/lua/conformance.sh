@@ -27,7 +27,7 @@ build() {
         -Dlua_close=hak_lua_close -I"$1" -c "$1/lua.c" -o "$1/lua.o"
     rm "$1/lua.c"
     # shellcheck disable=SC2086
-    cc $flags $hakmem -I"$1" "$1"/*.c "$root"/bindings/lua/lua_alloc.c \
+    cc $flags $hakmem -I"$1" "$1"/*.c "$root"/bindings/lua/lua_alloc.c "$root"/bindings/lua/lua_shared.c \
         "$root"/bindings/lua/lua_close.c "$root"/bindings/lua/lua_external.c \
         "$root"/bindings/lua/lua_kinds.c \
         "$root"/bindings/lua/lua_observe.c "$root"/bindings/lua/lua_observed.c \
