@@ -119,7 +119,7 @@ assert set(hakmem.installed()) == {{"raw", "obj", "mem"}}
     )
 
 
-def test_the_heaps_of_threads_are_told_and_set(python):
+def test_the_heaps_of_threads_are_told_and_set(python, tmp_path):
     python.code(
         THREADS
         + f"""
@@ -143,8 +143,8 @@ try: hakmem.thread_configure(retain="1")
 except ValueError as error: assert "unknown option 'retain'" in str(error)
 else: raise AssertionError
 assert hakmem.thread_trim() >= 0
-hakmem.thread_heap_map("threads.html")
-text = open("threads.html").read()
+hakmem.thread_heap_map({str(tmp_path / "map.html")!r})
+text = open({str(tmp_path / "map.html")!r}).read()
 assert text.count("<h1>") == hakmem.thread_stats()["heaps"] and text.endswith("</html>\\n")
 assert "hakmem_thread_live_bytes " in hakmem.openmetrics()
 """
