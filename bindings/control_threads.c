@@ -46,15 +46,12 @@ static bool find_preloaded(copy *other)
            other->profile && other->configure && other->map;
 }
 
-/* Calls `statement` with each copy as `c`, the preloaded one last. */
-#define FOR_EACH_COPY(statement)                   \
-    do {                                           \
-        const copy *c = &ours;                     \
-        copy preloaded;                            \
-        statement;                                 \
-        c = &preloaded;                            \
-        if (find_preloaded(&preloaded)) statement; \
-    } while (0)
+/* This copy, and the preloaded one behind it, if there is one. Returns how many. */
+static size_t find_copies(copy copies[2])
+{
+    copies[0] = ours;
+    return find_preloaded(&copies[1]) ? 2 : 1;
+}
 
 static void add(hak_threads_stats *sums, const copy *c)
 {
@@ -75,7 +72,9 @@ const hak_threads_stats *control_thread_stats(void)
 {
     static _Thread_local hak_threads_stats sums;
     sums = (hak_threads_stats){0};
-    FOR_EACH_COPY(add(&sums, c));
+    copy copies[2];
+    size_t count = find_copies(copies);
+    for (size_t i = 0; i < count; i++) add(&sums, &copies[i]);
     return &sums;
 }
 
@@ -95,35 +94,40 @@ char *control_thread_stats_json(void)
 
 size_t control_thread_trim(void)
 {
-    size_t given = 0;
-    FOR_EACH_COPY(given += c->trim());
+    copy copies[2];
+    size_t given = 0, count = find_copies(copies);
+    for (size_t i = 0; i < count; i++) given += copies[i].trim();
     return given;
 }
 
 const char *control_thread_profile(const char *name)
 {
     char why[384];
-    const char *now = NULL;
+    copy copies[2];
+    size_t count = find_copies(copies);
     if (name && !hak_profile_valid(name, why, sizeof why)) {
         control_fail("%s", why);
         name = NULL;
     }
-    if (name) FOR_EACH_COPY(c->set_profile(name));
-    FOR_EACH_COPY(now = c->profile());
-    return now;
+    for (size_t i = 0; name && i < count; i++) copies[i].set_profile(name);
+    return copies[count - 1].profile();
 }
 
 void control_thread_configure(const char *settings)
 {
     char why[384];
+    copy copies[2];
+    size_t count = find_copies(copies);
     bool valid = true;
-    FOR_EACH_COPY(valid = valid && c->configure(settings, why, sizeof why));
+    for (size_t i = 0; valid && i < count; i++)
+        valid = copies[i].configure(settings, why, sizeof why);
     if (!valid) control_fail("%s", why);
 }
 
 void control_thread_heap_map(const char *path)
 {
-    bool written = false;
-    FOR_EACH_COPY(written = c->map(path));
-    if (!written) control_fail("thread_heap_map cannot write '%.200s': %s", path, strerror(errno));
+    copy copies[2];
+    size_t count = find_copies(copies);
+    if (!copies[count - 1].map(path))
+        control_fail("thread_heap_map cannot write '%.200s': %s", path, strerror(errno));
 }

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "policy/policy.h"
 
 /* Sets a variable as printf makes it. */
 __attribute__((format(printf, 2, 3))) static void set(const char *name, const char *format, ...)
@@ -59,21 +60,12 @@ static void set_init(const char *variable)
 
 static bool wants_lua(void)
 {
-    static const char *const on[] = {"1", "yes", "on", "true"}, *const off[] = {"", "0", "no",
-                                                                                "off", "false"};
     const char *value = getenv("HAKMEM_LUA");
-    for (size_t i = 0; value && i < sizeof off / sizeof *off; i++) {
-        if (strcasecmp(value, off[i]) == 0) return false;
-    }
-    bool known = !value;
-    for (size_t i = 0; value && i < sizeof on / sizeof *on; i++)
-        known |= strcasecmp(value, on[i]) == 0;
-    if (!known)
-        fprintf(stderr,
-                "hakmem run: HAKMEM_LUA is '%.40s', accepted are 1, yes, on, true and 0, no, off, "
-                "false\n",
-                value);
-    return known;
+    size_t on = 0;
+    if (!value) return true;
+    if (!*value || hak__value_parse_flag(value, strlen(value), &on)) return on;
+    fprintf(stderr, "hakmem run: HAKMEM_LUA is '%.40s', accepted are " HAK_FLAG_VALUES "\n", value);
+    return false;
 }
 
 /* A variable for one version comes before LUA_INIT. */

@@ -357,8 +357,8 @@ HAK_API size_t hak_usable_size(const void *block);
  * its thread is in no call. Returns the bytes given back. */
 HAK_API size_t hak_threads_trim(void);
 
-/* Switches the heaps of all threads, and those made later, to a profile: hak_heap_set_profile. False: it is
- * unknown, and nothing has changed. Any thread may call it, and what follows. */
+/* Switches the heaps of all threads, and those made later, to a profile: hak_heap_set_profile.
+ * False: it is unknown, and nothing has changed. Any thread may call it, and what follows. */
 HAK_API bool hak_threads_set_profile(const char *name);
 
 /* The name of their profile. */

@@ -32,22 +32,16 @@ void *hak__lua_resize_in_nest(hak_heap *heap, void *block, size_t new_size);
 /* hak__heap_alloc with the slow path above. */
 static inline void *hak__lua_take(hak_heap *heap, size_t size)
 {
-    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
-        hak_slab *slab = heap->bin[(size + 7) / 8];
-        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
-    }
-    return hak__lua_alloc_slow(heap, size);
+    void *block = hak__heap_take(heap, size);
+    return HAK_LIKELY(block != NULL) ? block : hak__lua_alloc_slow(heap, size);
 }
 
 /* The same for another block in place of one that is resized, which is never a new state's; and for
  * one of a kind. */
 static inline void *hak__lua_take_other(hak_heap *heap, size_t size)
 {
-    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
-        hak_slab *slab = heap->bin[(size + 7) / 8];
-        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
-    }
-    return hak__lua_alloc_paced(heap, 0, size);
+    void *block = hak__heap_take(heap, size);
+    return HAK_LIKELY(block != NULL) ? block : hak__lua_alloc_paced(heap, 0, size);
 }
 
 static inline void *hak__lua_take_other_kind(hak_heap *heap, unsigned kind, size_t size)

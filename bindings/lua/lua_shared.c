@@ -130,8 +130,8 @@ static void unshare(hak_heap *heap)
     hak_heap_free(heap, shared);
 }
 
-/* There is, or will be, another state. */
-static void is_certain(hak_heap *heap)
+/* To be called when there is, or will be, another state. */
+static void make_certain(hak_heap *heap)
 {
     shared_of(heap)->was_closing = false;
     hak__heap_set_adapter_reserve(heap, 0);
@@ -143,13 +143,13 @@ static void expect(hak_heap *heap, size_t size)
     hak_lua_shared *shared = shared_of(heap);
     if (size != hak__lua_request(shared->awaited)) unshare(heap);
     else if (++shared->awaited == HAK_LUA_REQUESTS) shared->awaited = 0;
-    if (hak__lua_is_shared(heap) && !shared->awaited) is_certain(heap);
+    if (hak__lua_is_shared(heap) && !shared->awaited) make_certain(heap);
 }
 
 bool hak__lua_share(hak_heap *heap)
 {
     if (!hak__lua_is_shared(heap) && !begin(heap, 0)) return false;
-    is_certain(heap);
+    make_certain(heap);
     return true;
 }
 

@@ -34,7 +34,7 @@ PyObject *hak_py_control_live_blocks(PyObject *self, PyObject *args);
 /* -> [(name, unit, help), …] of the heap's statistics */
 PyObject *hak_py_control_fields(PyObject *self, PyObject *args);
 
-/* -> [(name, unit, help), …] of the process's statistics */
+/* -> [(name, unit, help), …] of the process's statistics, and of those of thread heaps */
 PyObject *hak_py_control_process_fields(PyObject *self, PyObject *args);
 PyObject *hak_py_control_thread_fields(PyObject *self, PyObject *args);
 /* -> dict */
@@ -49,10 +49,8 @@ PyObject *hak_py_control_options(PyObject *self, PyObject *args);
 /* Whether Python ignores the environment (-E, -I). */
 bool hak_py_control_ignores_environment(void);
 
-/* The statistics of a heap as a dict; NULL with an exception. */
-/* Statistics of thread heaps as a dict. */
-PyObject *hak_py_thread_stats_dict(const hak_threads_stats *stats);
-
+/* The statistics of a heap, and of thread heaps, as a dict; NULL with an exception. */
 PyObject *hak_py_stats_dict(const char *name, const char *profile, const hak_stats *stats);
+PyObject *hak_py_thread_stats_dict(const hak_threads_stats *stats);
 
 #endif

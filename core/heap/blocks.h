@@ -253,14 +253,19 @@ static inline bool hak__heap_maps(const hak_heap *heap, const void *block)
     return ((uintptr_t)block - heap->base) >> HAK_UNIT_SHIFT < heap->units;
 }
 
-/* Allocates: a load for the slab, one for the block, one for its successor. */
+/* The hot path of an allocation: a load for the slab, one for the block, one for its successor.
+ * NULL: take the slow path. */
+static inline void *hak__heap_take(hak_heap *heap, size_t size)
+{
+    if (HAK_UNLIKELY(size > HAK_SMALL_MAX)) return NULL;
+    hak_slab *slab = heap->bin[(size + 7) / 8];
+    return HAK_LIKELY(slab->free != NULL) ? hak__slab_pop(slab) : NULL;
+}
+
 static inline void *hak__heap_alloc(hak_heap *heap, size_t size)
 {
-    if (HAK_LIKELY(size <= HAK_SMALL_MAX)) {
-        hak_slab *slab = heap->bin[(size + 7) / 8];
-        if (HAK_LIKELY(slab->free != NULL)) return hak__slab_pop(slab);
-    }
-    return hak__heap_alloc_slow(heap, size);
+    void *block = hak__heap_take(heap, size);
+    return HAK_LIKELY(block != NULL) ? block : hak__heap_alloc_slow(heap, size);
 }
 
 /* The record of the unit that a block lies in. hak__heap_maps holds for the block. */

@@ -145,10 +145,16 @@ void hak__heap_switch(hak_profile *policy, uint32_t *given, const char *name)
     *given = 1 | (*given & hak__options_lasting());
 }
 
-void hak__heap_adopt_policy(hak_heap *heap, const hak_profile *policy, uint32_t given)
+void hak__heap_adopt(hak_heap *heap, const hak_profile *policy, uint32_t given)
 {
     heap->policy = *policy;
     heap->overrides = given;
+}
+
+void hak__heap_follow(hak_heap *heap, const hak_profile *policy, uint32_t given)
+{
+    hak__heap_adopt(heap, policy, given);
+    comply(heap);
 }
 
 bool hak_heap_set_profile(hak_heap *heap, const char *name)
@@ -167,9 +173,7 @@ bool hak_heap_configure(hak_heap *heap, const char *settings, char *message, siz
     uint32_t given = heap->overrides;
     if (!hak__heap_refine(&policy, &given, settings, message, size)) return false;
     if (!hak__options_may_follow(&heap->policy, &policy, message, size)) return false;
-    heap->policy = policy;
-    heap->overrides = given;
-    comply(heap);
+    hak__heap_follow(heap, &policy, given);
     return true;
 }
 

@@ -16,7 +16,9 @@ bool hak__heap_refine(hak_profile *policy, uint32_t *given, const char *settings
 /* Makes `policy`, of which `given` has a bit for each option set, that of the profile `name`. */
 void hak__heap_switch(hak_profile *policy, uint32_t *given, const char *name);
 
-/* Gives a heap that has done nothing yet a profile and options. */
-void hak__heap_adopt_policy(hak_heap *heap, const hak_profile *policy, uint32_t given);
+/* Gives a heap a profile, with a bit in `given` for each option set: one that has done nothing yet;
+ * and one that lives, which gives back what it would not have retained. */
+void hak__heap_adopt(hak_heap *heap, const hak_profile *policy, uint32_t given);
+void hak__heap_follow(hak_heap *heap, const hak_profile *policy, uint32_t given);
 
 #endif

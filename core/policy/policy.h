@@ -8,5 +8,6 @@
 #include "policy/pace.h"
 #include "policy/profile.h"
 #include "policy/retain.h"
+#include "policy/values.h"
 
 #endif

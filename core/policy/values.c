@@ -13,7 +13,7 @@ void hak__value_range(const hak_option_entry *option, char *text, size_t size)
 {
     switch (option->kind) {
     case HAK_OPTION_PROFILE: snprintf(text, size, "%s", hak_profile_names()); break;
-    case HAK_OPTION_FLAG: snprintf(text, size, "0, 1, no, yes, off, on, false, true"); break;
+    case HAK_OPTION_FLAG: snprintf(text, size, HAK_FLAG_VALUES); break;
     case HAK_OPTION_DECOMMIT: snprintf(text, size, "OFF, FREE, DONTNEED"); break;
     default:
         snprintf(text, size, "%zu to %zu%s%s", option->least, option->most,
@@ -23,7 +23,7 @@ void hak__value_range(const hak_option_entry *option, char *text, size_t size)
 }
 
 /* Every second word means 1. */
-static bool parse_flag(const char *text, size_t length, size_t *value)
+bool hak__value_parse_flag(const char *text, size_t length, size_t *value)
 {
     static const char *const words[] = {"0", "1", "no", "yes", "off", "on", "false", "true"};
     bool known = hak__word_among(words, sizeof words / sizeof *words, text, length, value);
@@ -61,7 +61,7 @@ static bool parse_number(const hak_option_entry *option, const char *text, size_
 bool hak__value_parse(const hak_option_entry *option, const char *text, size_t length,
                       size_t *value)
 {
-    if (option->kind == HAK_OPTION_FLAG) return parse_flag(text, length, value);
+    if (option->kind == HAK_OPTION_FLAG) return hak__value_parse_flag(text, length, value);
     if (option->kind != HAK_OPTION_DECOMMIT) return parse_number(option, text, length, value);
     return hak__word_among(decommits, sizeof decommits / sizeof *decommits, text, length, value);
 }

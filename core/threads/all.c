@@ -71,12 +71,27 @@ const char *hak__threads_profile(void)
     return hak__profile_fixed() ? hak__profile_fixed()->name : policy.name;
 }
 
-static bool open_heap(hak_thread_heap *record, const char *settings)
+/* The spare heap has no thread that gives memory back later: to make one, libc calls malloc. */
+static hak_profile policy_of(const hak_thread_heap *of)
 {
+    hak_profile own = policy;
+    if (of == &spare) own.decay = 0;
+    return own;
+}
+
+void hak__threads_follow(hak_thread_heap *of)
+{
+    hak_profile own = policy_of(of);
+    hak__heap_follow(of->heap, &own, overrides);
+}
+
+static bool open_heap(hak_thread_heap *record)
+{
+    const char *settings = record == &spare ? "decay=0" : NULL;
     hak_heap *heap = hak__heap_new(&(hak_heap_options){.name = "thread", .settings = settings});
     if (!heap) return false;
-    if (is_set) hak__heap_adopt_policy(heap, &policy, overrides);
-    if (is_set && settings) hak_heap_configure(heap, settings, NULL, 0);
+    hak_profile own = policy_of(record);
+    if (is_set) hak__heap_adopt(heap, &own, overrides);
     heap->adapter = record;
     hak__heap_suit(heap, &hints);
     record->heap = heap;
@@ -101,7 +116,7 @@ static hak_thread_heap *make(void)
     hak_thread_heap *record = left ? left : new_record();
     left = NULL;
     if (!record) return NULL;
-    if (!open_heap(record, NULL)) {
+    if (!open_heap(record)) {
         left = record;
         return NULL;
     }
@@ -166,7 +181,7 @@ void hak__threads_end_others(const hak_thread *me)
 hak_thread_heap *hak__threads_lock_spare(void)
 {
     pthread_mutex_lock(&spare.lock);
-    if (spare.heap || open_heap(&spare, HAK_SPARE_SETTINGS)) return &spare;
+    if (spare.heap || open_heap(&spare)) return &spare;
     pthread_mutex_unlock(&spare.lock);
     errno = ENOMEM;
     return NULL;

@@ -23,6 +23,9 @@ bool hak__threads_set_profile(const char *name);
 bool hak__threads_refine(const char *settings, char *message, size_t size);
 const char *hak__threads_profile(void);
 
+/* Has a heap, which the caller may use, follow them. */
+void hak__threads_follow(hak_thread_heap *of);
+
 /* The first of all; the others follow by `next`. With the lock. */
 hak_thread_heap *hak__threads_first(void);
 
@@ -33,9 +36,6 @@ void hak__threads_end_others(const hak_thread *me);
 /* A heap beside them, for calls from within a slow path and of threads that have ended: locked, or
  * NULL with errno ENOMEM. */
 hak_thread_heap *hak__threads_lock_spare(void);
-
-/* Without the thread that gives memory back later: to make one, libc calls malloc. */
-#define HAK_SPARE_SETTINGS "decay=0"
 
 /* The same heap as it is; its `heap` is NULL until it is first used. */
 hak_thread_heap *hak__threads_spare(void);

@@ -44,19 +44,17 @@ void hak__threads_each(hak_thread_visitor *visit, void *context)
 
 /* ------------------------------------------------------------------ profiles */
 
-/* The spare heap must not start a thread to give memory back. */
-static void comply(void *settings, hak_thread_heap *heap)
+static void follow(void *nothing, hak_thread_heap *heap)
 {
-    if (settings) hak_heap_configure(heap->heap, settings, NULL, 0);
-    else hak_heap_set_profile(heap->heap, hak__threads_profile());
-    if (heap == hak__threads_spare()) hak_heap_configure(heap->heap, HAK_SPARE_SETTINGS, NULL, 0);
+    (void)nothing;
+    hak__threads_follow(heap);
 }
 
 bool hak_threads_set_profile(const char *name)
 {
     hak__threads_lock();
     bool is_known = hak__threads_set_profile(name);
-    if (is_known) each(comply, NULL);
+    if (is_known) each(follow, NULL);
     hak__threads_unlock();
     return is_known;
 }
@@ -65,7 +63,7 @@ bool hak_threads_configure(const char *settings, char *message, size_t size)
 {
     hak__threads_lock();
     bool is_valid = hak__threads_refine(settings, message, size);
-    if (is_valid) each(comply, (void *)settings);
+    if (is_valid) each(follow, NULL);
     hak__threads_unlock();
     return is_valid;
 }

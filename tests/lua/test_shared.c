@@ -106,6 +106,16 @@ static void *work_in_lane(void *state)
     return NULL;
 }
 
+/* A thread returns NULL, or what went wrong. */
+static void join(const pthread_t *threads, int count)
+{
+    for (int i = 0; i < count; i++) {
+        void *trouble;
+        pthread_join(threads[i], &trouble);
+        if (trouble) fail_msg("thread %d: %s", i, (char *)trouble);
+    }
+}
+
 static void lanes_run_beside_their_parent(void **unused)
 {
     (void)unused;
@@ -122,11 +132,7 @@ static void lanes_run_beside_their_parent(void **unused)
         }
         bool first_ends = kind % 2;
         if (first_ends) lua_close(L);
-        for (int i = 0; i < LANES; i++) {
-            void *trouble;
-            pthread_join(lanes[i], &trouble);
-            if (trouble) fail_msg("lane %d: %s", i, (char *)trouble);
-        }
+        join(lanes, LANES);
         if (!first_ends) {
             run(L, work);
             lua_close(L);
@@ -162,11 +168,7 @@ static void any_thread_makes_states_on_a_heap_that_is_told_so(void **unused)
         pthread_t makers_of_lanes[2];
         for (int i = 0; i < 2; i++) pthread_create(&makers_of_lanes[i], NULL, make_lanes, L);
         for (int i = 0; i < ROUNDS; i++) run(L, work);
-        for (int i = 0; i < 2; i++) {
-            void *trouble;
-            pthread_join(makers_of_lanes[i], &trouble);
-            if (trouble) fail_msg("%s", (char *)trouble);
-        }
+        join(makers_of_lanes, 2);
         lua_close(L);
         end_hosts(heap, kind);
         assert_int_equal(heaps(), before);
@@ -216,11 +218,7 @@ static void scripts_control_a_heap_that_others_use(void **unused)
         for (int i = 0; i < 4; i++)
             pthread_create(&lanes[i], NULL, i % 2 ? control_in_lane : work_in_lane, make_beside(L));
         for (int i = 0; i < ROUNDS; i++) run(L, work);
-        for (int i = 0; i < 4; i++) {
-            void *trouble;
-            pthread_join(lanes[i], &trouble);
-            if (trouble) fail_msg("lane %d: %s", i, (char *)trouble);
-        }
+        join(lanes, 4);
         lua_close(L);
         end_hosts(heap, kind);
     }

@@ -156,7 +156,7 @@ def test_lua_has_the_adapter(version, tmp_path):
 
 def test_an_unknown_value_of_the_switch_for_lua():
     done = run([COMMAND, "run", "echo", "1"], HAKMEM_LUA="maybe")
-    assert done.stdout == "1\n" and "HAKMEM_LUA is 'maybe', accepted are 1, yes" in done.stderr
+    assert done.stdout == "1\n" and "HAKMEM_LUA is 'maybe', accepted are 0, 1, no, yes" in done.stderr
 
 
 ASK_PYTHON = """
