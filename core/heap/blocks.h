@@ -108,7 +108,8 @@ struct hak_heap {
     uint8_t spacing;        /* index into hak__spacings: its size classes */
     uint8_t watched;        /* index into `bin` that stays empty, so that who allocates such a
                              * block takes the slow path; 0: none */
-    bool changed : 1;       /* a free took the slow path since the last search after a refusal */
+    bool kinds;             /* each kind of block has slabs of its own */
+    bool changed;           /* a free took the slow path since the last search after a refusal */
     size_t refusals;
     size_t starved_until; /* while the allocation clock is before this, memory counts as refused
                            * lately: full slabs wake with their first free block */
@@ -237,7 +238,7 @@ static inline hak_slab *hak__heap_current(const hak_heap *heap, hak_bin_class cl
 /* Whether each kind of block has slabs of its own: kinds.h. */
 static inline bool hak__heap_keeps_kinds(const hak_heap *heap)
 {
-    return heap->policy.kinds;
+    return heap->kinds;
 }
 
 /* Sets of bins in the heap. */

@@ -11,7 +11,7 @@ static const hak_bins no_bins = {
 
 void hak__kinds_open(hak_heap *heap, bool kinds)
 {
-    heap->policy.kinds = kinds;
+    heap->kinds = kinds;
     heap->sets = heap->open;
     for (unsigned kind = 0; kind < HAK_KINDS; kind++) {
         heap->open[kind] = kind && kinds ? (hak_bins *)&no_bins : &heap->bins;

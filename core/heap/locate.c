@@ -67,9 +67,8 @@ size_t hak_heap_usable_size(hak_heap *heap, const void *block)
     return size;
 }
 
-bool hak_heap_owns(const hak_heap *heap, const void *p)
+static bool owns(const hak_heap *heap, const void *p)
 {
-    HAK_GUARDED(heap);
     hak_location at = hak__locate(heap, p);
     if (at.huge) return !at.huge->huge_retained;
     if (at.pack) return hak__packs_size(at.pack, p) > 0;
@@ -77,6 +76,18 @@ bool hak_heap_owns(const hak_heap *heap, const void *p)
     if (!at.slab) return false;
     hak_unit_state state = hak__unit_state(at.slab);
     return state != HAK_UNIT_FREE && state != HAK_UNIT_REMNANT;
+}
+
+static __attribute__((noinline)) bool owns_guarded(const hak_heap *heap, const void *p)
+{
+    HAK_GUARDED(heap);
+    return owns(heap, p);
+}
+
+/* Asked for each block of a state that is closed. */
+bool hak_heap_owns(const hak_heap *heap, const void *p)
+{
+    return HAK_LIKELY(!hak__guard_of(heap)) ? owns(heap, p) : owns_guarded(heap, p);
 }
 
 /* The heap that the memory at `p` belongs to; NULL: none, or one on a caller's memory. `*super`:

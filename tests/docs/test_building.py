@@ -71,7 +71,10 @@ def tools(tmp_path):
     return Tools(tmp_path)
 
 
-CORE = {"libhakmem.a", "libhakmem.so", "libhakmem-malloc.a", "libhakmem-preload.so", "hakmem"}
+CORE = {
+    "libhakmem.a", "libhakmem.so", "libhakmem-malloc.a", "libhakmem-preload.so", "hakmem",
+    "hakmem-run/sitecustomize.py",
+}
 
 
 def results(calls):
@@ -242,7 +245,7 @@ def test_folders_are_the_callers(tools):
         "usr/share/man/man3/hakmem.3",
         *(f"usr/lib/there/{name}" for name in (
             "libhakmem.a", "libhakmem_static.a", "libhakmem.so", f"libhakmem.so.{abi}",
-                "libhakmem-malloc.a", "libhakmem-preload.so",
+            "libhakmem-malloc.a", "libhakmem-preload.so", "hakmem-run/sitecustomize.py",
             "libhakmem_lua5.4.a", "libhakmem_python3.11.a", "lua/5.4/hakmem.so",
             "pkgconfig/hakmem.pc", "pkgconfig/hakmem-lua5.4.pc", "pkgconfig/hakmem-python-3.11.pc",
             "cmake/hakmem/hakmemConfig.cmake", "cmake/hakmem/hakmemConfigVersion.cmake",

@@ -5,6 +5,8 @@ LT_SUPPORT := $(wildcard tests/lua/*.h) bindings/lua/hakmem_lua.h core/hakmem.h 
 LT_EACH    := test_close test_company test_external test_kinds test_leaks test_many_states test_marks test_observe \
 	test_shared test_state test_takeover test_threads test_unprotected test_wrapped run_state
 
+LT_THREADED := test_shared test_threads
+
 # $(1): directory below build/tests/lua, $(2): pkg-config name, $(3): library of the adapter
 define lua_tests
 $(LT)/$(1)/%: tests/lua/%.c $(LT_SUPPORT) $(B)/lib$(3).a $(B)/libhakmem.a
@@ -74,6 +76,14 @@ test-lua-versions: $$(MODULES)
 test-lua: test-lua-conformance
 test-lua-conformance:
 	tests/lua/conformance.sh $(LT)/conformance $(VM)/sources
+
+# What threads do with states, on an adapter and a core that the sanitizer sees.
+.PHONY: test-lua-sanitize
+test-sanitize: test-lua-sanitize
+test-lua-sanitize:
+	$(MAKE) --no-print-directory B=$(B)/thread OPT=-O1 CFLAGS=-fsanitize=thread LDFLAGS=-fsanitize=thread \
+		$(LT_THREADED:%=$(B)/thread/tests/lua/5.4/%)
+	HAK_TEST_SCALE=10 tests/core/run.sh thread $(LT_THREADED:%=$(B)/thread/tests/lua/5.4/%)
 
 .PHONY: test-lua test-lua-instructions
 test-lua: test-lua-instructions ## the tests of the Lua side

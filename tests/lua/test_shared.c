@@ -64,7 +64,7 @@ static void states_may_be_closed_in_any_order(void **unused)
     (void)unused;
     size_t before = heaps();
     for (size_t kind = 0; kind < KINDS; kind++) {
-        for (int order = 0; order < 6; order++) {
+        for (int order = 0; order < 6; order += scale() > 1 ? 4 : 1) {
             for (int end = 0; end < ENDERS; end++) {
                 lua_State *states[3] = {kinds_of_state[kind]()};
                 luaL_openlibs(states[0]);
@@ -266,7 +266,7 @@ static void a_state_that_could_not_be_made_leaves_nothing(void **unused)
     for (size_t kind = 0; kind < 3; kind++) {
         size_t refused = IS_LUAJIT;
         bool made = IS_LUAJIT; /* which crashes if its lua_newstate runs out of memory */
-        for (size_t room = 0; !made; room += 512) {
+        for (size_t room = 0; !made; room += 512 * scale()) {
             lua_State *L = kinds_of_state[kind]();
             luaL_openlibs(L);
             hak_heap *heap = hak_lua_heap(L);
