@@ -1,11 +1,12 @@
 # The programs the benchmark driver runs, and the suites of `make bench`.
 
 SUITES := random-mixed lua luajit lua-close lua-states python-churn python burst lua-burst whole-heap \
-	preload-mixed threads
+	preload-mixed threads programs
 MIXED := $(addprefix $(B)/bench/random_mixed-,hakmem null system)
 .PHONY: peers bench-programs peer-programs
 bench-programs: $(MIXED) $(B)/bench/lua_close $(B)/bench/lua_states $(B)/bench/whole_heap peer-programs \
-	$(B)/bench/threads-hakmem $(B)/bench/threads-system $(B)/bench/small_scale $(PRELOAD)
+	$(B)/bench/threads-hakmem $(B)/bench/threads-system $(B)/bench/small_scale $(PRELOAD) \
+	$(B)/bench/whole_program $(B)/bench/history
 
 peers: ## allocators to compare with that Debian may not have, into build/peers
 	scripts/peers.sh build/peers
@@ -37,9 +38,15 @@ $(B)/bench/threads-system: bench/threads.c
 	mkdir -p $(@D); $(call say,BENCH)
 	$(CC) $(BENCH_CFLAGS) -DALLOCATOR='"system"' $< -o $@ -pthread
 
-$(B)/bench/small_scale: bench/small_scale.c
+$(B)/bench/small_scale $(B)/bench/whole_program: $(B)/bench/%: bench/%.c
 	mkdir -p $(@D); $(call say,BENCH)
 	$(CC) $(BENCH_CFLAGS) $< -o $@
+
+# A repository that git packs, where there is git.
+$(B)/bench/history: bench/programs/history.py
+	mkdir -p $(@D); $(call say,BENCH)
+	if command -v git >/dev/null; then rm -rf $@ && git init -q --bare $@ && \
+		$(PYTHON) $< | git -C $@ fast-import --quiet && touch $@; fi
 
 # Linked with the very file, for which no headers are needed.
 peer-programs:

@@ -5,6 +5,7 @@ from .lua import LuaJITSuite, LuaSuite
 from .lua_close import LuaCloseSuite
 from .lua_states import LuaStatesSuite
 from .preload_mixed import PreloadMixedSuite
+from .programs import ProgramsSuite
 from .python import PythonChurnSuite, PythonProgramsSuite
 from .random_mixed import RandomMixedSuite
 from .threads import ThreadsSuite
@@ -25,5 +26,6 @@ SUITES = {
         WholeHeapSuite,
         PreloadMixedSuite,
         ThreadsSuite,
+        ProgramsSuite,
     )
 }

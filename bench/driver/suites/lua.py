@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Optional
 
-from .. import builds, child
+from .. import builds, child, preload
 from ..allocators import HAKMEM, PGO, PROFILES, VARIANTS, how_to_build, is_installed
 from ..errors import MissingError, SampleError
-from ..peers import LIBRARIES, mapped_path, missing_library
+from ..peers import LIBRARIES
 from ..settings import ROOT
 from .program import ProgramSuite
 
@@ -77,7 +77,7 @@ class LuaSuite(ProgramSuite):
             "system": "it is what lua-default runs on",
             "null": "a Lua program cannot run without an allocator",
             "pymalloc": "there is no Python in it",
-            **({name: OWN_ALLOCATOR for name in LIBRARIES} if not self.peers else {}),
+            **({name: OWN_ALLOCATOR for name in preload.ALL} if not self.peers else {}),
         }
 
     def modules(self, allocator: str) -> Path:
@@ -89,16 +89,9 @@ class LuaSuite(ProgramSuite):
         return child.run(ask, child.clean_environment()).stdout.split()
 
     def missing(self, allocator: str) -> Optional[str]:
-        if allocator in LIBRARIES:
-            return missing_library(allocator, self.map_reader)
-        if is_installed(allocator):
-            return self.missing_module(allocator)
-        if allocator in VARIANTS:
-            return (
-                f"{allocator} has no Lua module yet: `{how_to_build(allocator)}` "
-                "must build one"
-            )
-        return None
+        if allocator in preload.ALL:
+            return preload.missing(allocator, self.settings, self.map_reader)
+        return self.missing_module(allocator) if is_installed(allocator) else None
 
     def missing_module(self, allocator: str) -> Optional[str]:
         """Why a hakmem's module cannot be loaded and measured, or None when it can."""
@@ -130,9 +123,7 @@ class LuaSuite(ProgramSuite):
 
     def environment(self, allocator: str) -> dict[str, str]:
         environment = super().environment(allocator)
-        if allocator in LIBRARIES:
-            library = mapped_path(allocator, self.map_reader)
-            environment["LD_PRELOAD"] = str(library)
+        environment.update(preload.variables(allocator, self.settings, self.map_reader))
         if is_installed(allocator):
             environment["LUA_CPATH"] = f"{self.modules(allocator)}/?.so;;"
         return environment

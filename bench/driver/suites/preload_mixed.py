@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Optional
 
-from .. import builds
-from ..allocators import PRELOAD, SYSTEM
+from .. import preload
+from ..allocators import SYSTEM
 from ..child import Outcome
 from ..metrics import MINOR_FAULTS, PEAK_RSS, THROUGHPUT
-from ..peers import LIBRARIES, mapped_path, missing_library
 from ..suite import Suite
 
 # The case's name, the program, and its arguments; of which the last is what quick runs do less of.
@@ -26,7 +24,7 @@ class PreloadMixedSuite(Suite):
     name = "preload-mixed"
     title = "one binary, its allocator preloaded"
     metrics = (THROUGHPUT, PEAK_RSS, MINOR_FAULTS)
-    allocators = (PRELOAD, *LIBRARIES, SYSTEM)
+    allocators = (*preload.ALL, SYSTEM)
     excluded = {
         "hakmem": "its name here is hakmem-preload",
         "lua-default": "there is no Lua in it",
@@ -38,29 +36,11 @@ class PreloadMixedSuite(Suite):
     def cases(self) -> list[str]:
         return list(CASES)
 
-    def library(self, allocator: str) -> Optional[Path]:
-        """What is preloaded; None: nothing."""
-        if allocator == SYSTEM:
-            return None
-        if allocator == PRELOAD:
-            return builds.folder(allocator, self.settings) / "libhakmem-preload.so"
-        found = mapped_path(allocator)
-        return Path(found) if found else None
-
     def missing(self, allocator: str) -> Optional[str]:
-        if allocator in LIBRARIES:
-            return missing_library(allocator)
-        library = self.library(allocator)
-        if library and not library.is_file():
-            return f"{allocator} is not built: there is no {library}; run `make preload`"
-        return None
+        return preload.missing(allocator, self.settings) if allocator in preload.ALL else None
 
     def environment(self, allocator: str) -> dict[str, str]:
-        environment = super().environment(allocator)
-        library = self.library(allocator)
-        if library:
-            environment["LD_PRELOAD"] = str(library)
-        return environment
+        return {**super().environment(allocator), **preload.variables(allocator, self.settings)}
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         program, arguments, usual, quick = CASES[case]

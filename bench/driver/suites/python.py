@@ -8,17 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Optional
 
-from .. import builds, child
+from .. import builds, child, preload
 from ..allocators import (
     PROFILES,
     SYSTEM,
     VARIANTS,
-    how_to_build,
-    is_hakmem,
     is_installed,
 )
 from ..errors import MissingError, SampleError
-from ..peers import LIBRARIES, mapped_path, missing_library
+from ..peers import LIBRARIES
 from ..settings import ROOT
 from ..suite import Suite
 from .program import ProgramSuite
@@ -69,16 +67,9 @@ class PythonSuite(Suite):
         return builds.folder(allocator, self.settings) / "python" / self.version
 
     def missing(self, allocator: str) -> Optional[str]:
-        if allocator in LIBRARIES:
-            return missing_library(allocator, self.map_reader)
-        if is_installed(allocator):
-            return self.missing_package(allocator)
-        if allocator in VARIANTS:
-            return (
-                f"{allocator} has no Python package yet: `{how_to_build(allocator)}` "
-                "must build one"
-            )
-        return None
+        if allocator in preload.ALL:
+            return preload.missing(allocator, self.settings, self.map_reader)
+        return self.missing_package(allocator) if is_installed(allocator) else None
 
     def missing_package(self, allocator: str) -> Optional[str]:
         """Why a hakmem cannot be installed and measured, or None when it can."""
@@ -103,12 +94,10 @@ class PythonSuite(Suite):
         environment = super().environment(allocator)
         # The same order of sets and the same collisions for everybody.
         environment["PYTHONHASHSEED"] = "0"
-        if allocator in (SYSTEM, *LIBRARIES):
+        if allocator in (SYSTEM, *preload.ALL):
             environment["PYTHONMALLOC"] = "malloc"
-        if allocator in LIBRARIES:
-            library = mapped_path(allocator, self.map_reader)
-            environment["LD_PRELOAD"] = str(library)
-        if is_hakmem(allocator):
+        environment.update(preload.variables(allocator, self.settings, self.map_reader))
+        if is_installed(allocator):
             environment["PYTHONPATH"] = str(self.package(allocator))
             environment["HAKMEM_PYTHON"] = "1"
         return environment

@@ -1,0 +1,71 @@
+"""Real programs, from start to exit, with another allocator preloaded each time."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Optional
+
+from .. import preload
+from ..allocators import SYSTEM
+from ..child import Outcome
+from ..metrics import MINOR_FAULTS, PEAK_RSS, TIME
+from ..settings import ROOT
+from ..suite import Suite
+
+FOLDER = ROOT / "bench" / "programs"
+
+# The case's name, its Debian package, and the command.
+CASES = {
+    "g++": ("g++", "g++ -std=c++17 -fsyntax-only {folder}/templates.cc"),
+    "git": ("git", "git -C {build}/bench/history -c pack.threads=1 repack -adfq --depth=20"),
+    "node": ("nodejs", "node {folder}/rows.js"),
+    "perl": ("perl", "perl {folder}/words.pl"),
+    "sqlite3": ("sqlite3", "sqlite3 :memory: -init {folder}/rows.sql .quit"),
+}
+
+
+class ProgramsSuite(Suite):
+    """A case is a program of Debian's at work; see bench/whole_program.c."""
+
+    name = "programs"
+    title = "real programs, their allocator preloaded, from start to exit"
+    metrics = (TIME, PEAK_RSS, MINOR_FAULTS)
+    allocators = (*preload.ALL, SYSTEM)
+    excluded = {
+        "hakmem": "its name here is hakmem-preload",
+        "lua-default": "there is no Lua in it",
+        "pymalloc": "there is no Python in it",
+        "null": "there is nothing to preload",
+    }
+    runs = 7
+
+    def cases(self) -> list[str]:
+        return list(CASES)
+
+    @property
+    def runner(self) -> str:
+        return str(self.settings.build / "bench" / "whole_program")
+
+    def missing(self, allocator: str) -> Optional[str]:
+        if not shutil.which(self.runner):
+            return f"there is no {self.runner}: run `make`"
+        lacking = [package for case, (package, _) in CASES.items() if not shutil.which(case)]
+        if lacking:
+            return f"install the Debian packages {' '.join(lacking)}"
+        if not (self.settings.build / "bench" / "history").is_dir():
+            return "the repository for git is not made: run `make`"
+        return preload.missing(allocator, self.settings) if allocator in preload.ALL else None
+
+    def command(self, allocator: str, case: str, round_number: int) -> list[str]:
+        library = preload.library(allocator, self.settings)
+        _, command = CASES[case]
+        words = command.split()
+        named = [word.format(folder=FOLDER, build=self.settings.build) for word in words]
+        return [self.runner, str(library or "-"), *named]
+
+    def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
+        return {
+            TIME.name: outcome.required_number("seconds"),
+            PEAK_RSS.name: outcome.required_number("peak_rss_kib"),
+            MINOR_FAULTS.name: outcome.faults,
+        }
