@@ -13,11 +13,21 @@ static bool may_stay(hak_heap *heap, size_t bound)
     return hak__retain_may_stay(&pages->demand, pages->retained, most, hak__heap_wait(heap));
 }
 
+/* The same for a busy heap. What exceeds even that goes at once. */
+static bool stays_busy(hak_heap *heap, size_t bound)
+{
+    hak_pages *pages = &heap->pages;
+    size_t most = hak__retain_busy_bound(hak__policy(heap), bound, pages->footprint - pages->retained);
+    if (!hak__retain_may_stay(&pages->demand, SIZE_MAX, SIZE_MAX, heap->hints->busy)) return false;
+    if (pages->retained > most) hak__purge_to(pages, most - most / HAK_RETAIN_PART);
+    return true;
+}
+
 void hak__excess_purge(hak_heap *heap)
 {
     hak_pages *pages = &heap->pages;
     size_t bound = hak__heap_bound(heap);
-    if (pages->retained <= bound || !hak__purge_may_begin(pages)) return;
+    if (pages->retained <= bound || !hak__purge_may_begin(pages) || stays_busy(heap, bound)) return;
     hak__heap_let_wait(heap, bound / 2 + hak__kept_spare(pages));
     if (pages->retained <= bound || may_stay(heap, bound)) return;
     hak__heap_learn(heap);

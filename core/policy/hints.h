@@ -16,6 +16,9 @@ typedef struct hak_hints {
     /* Milliseconds that released memory waits before a thread of hakmem purges it. 0: no
      * thread, purged at once. */
     size_t decay;
+    /* Milliseconds after a release for which far more may be retained: policy/retain.h. For heaps
+     * that are never told to settle, and whose large blocks come and go. */
+    size_t busy;
     /* Slabs of small blocks have colours: heap/layout.h. For VMs that hash addresses by bits that
      * are the same for the n-th block of each slab. */
     bool coloured;

@@ -27,6 +27,14 @@ bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most
     return (uint32_t)hak__os_clock() - demand->released.began <= wait;
 }
 
+/* Times retain_part, of what is in use: five sixths in balanced, a seventh in lean. */
+#define BUSY_PARTS 7
+
+size_t hak__retain_busy_bound(const hak_profile *profile, size_t bound, size_t in_use)
+{
+    return bound + in_use / 100 * profile->retain_part * BUSY_PARTS;
+}
+
 /* Whether so many bytes come within a time that is too short for giving them back. */
 static bool is_soon(size_t bytes, uint32_t milliseconds)
 {

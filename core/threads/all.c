@@ -14,7 +14,7 @@ static hak_thread_heap spare = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* By them a heap is known as a thread heap. Scans are paid for as in CPython's: docs/design.md,
  * "Threads". */
-static const hak_hints hints = {.clock_most = 16};
+static const hak_hints hints = {.clock_most = 16, .busy = 1000};
 
 hak_thread_heap *hak__thread_heap_of(const hak_heap *heap)
 {
