@@ -17,7 +17,8 @@ static bool may_stay(hak_heap *heap, size_t bound)
 static bool stays_busy(hak_heap *heap, size_t bound)
 {
     hak_pages *pages = &heap->pages;
-    size_t most = hak__retain_busy_bound(hak__policy(heap), bound, pages->footprint - pages->retained);
+    size_t most =
+        hak__retain_busy_bound(hak__policy(heap), bound, pages->footprint - pages->retained);
     if (!hak__retain_may_stay(&pages->demand, SIZE_MAX, SIZE_MAX, heap->hints->busy)) return false;
     if (pages->retained > most) hak__purge_to(pages, most - most / HAK_RETAIN_PART);
     return true;

@@ -54,9 +54,10 @@ static void *begin_span(hak_heap *heap, unsigned kind, hak_slab *span, size_t si
 {
     span->span_size = size; /* so that its own pages stay */
     span->block_kind = (uint8_t)kind;
-    hak__reclaim_before_peak(heap, hak__units_untouched(&heap->pages, span, 0, size));
+    size_t more = hak__units_untouched(&heap->pages, span, 0, size);
+    hak__reclaim_before_peak(heap, more);
     if (zero) zero_span(heap, span, size, hak__pages_unit_size(&heap->pages));
-    if (hak__units_use(&heap->pages, span, 0, size)) return span->start;
+    if (hak__units_use_with(&heap->pages, span, 0, size, more)) return span->start;
     span->span_size = 0;
     hak__units_give(&heap->pages, span);
     return NULL;

@@ -38,4 +38,10 @@ static inline uint64_t hak__bits_lowest_run(uint64_t bits)
     return bits & ~(bits + (bits & -bits));
 }
 
+/* How many bits it has. */
+static inline size_t hak__bits_span(uint64_t run)
+{
+    return HAK_BITS - (size_t)__builtin_clzll(run) - (size_t)__builtin_ctzll(run);
+}
+
 #endif

@@ -15,6 +15,7 @@ typedef struct hak_cursor {
 
 #define HAK_ROOMS 7 /* lists by longest run of free units: 1, 2 to 3, 4 to 7 … 64 */
 #define HAK_KEPT  4 /* lists of kept huge blocks, by size */
+#define HAK_GIVEN 8 /* units of the longest run that is remembered when it is given back */
 
 /* The superslabs of a heap (superslabs.h), its kept huge blocks (kept.h), and its packs (packs.h).
  */
@@ -24,6 +25,8 @@ typedef struct hak_superslab_lists {
     hak_superslab *kept[HAK_KEPT];           /* free huge blocks, the latest first */
     hak_superslab *packs;                    /* all: packs.h */
     hak_cursor cursor;
+    uint32_t given[HAK_GIVEN]; /* of each length, the first unit of the run that was given back
+                                * last: superslabs.h */
 } hak_superslab_lists;
 
 extern const hak_superslab_lists hak__no_superslabs;
@@ -79,7 +82,9 @@ static inline size_t hak__pages_unit_size(const hak_pages *pages)
 /* The region of a run. */
 static inline hak_region *hak__region_of_run(const hak_pages *pages, const hak_unit *run)
 {
-    return pages->region ? pages->region : hak__region_of(run->start);
+    size_t offset = (uintptr_t)run - (uintptr_t)hak__shared.slabs;
+    if (pages->region) return pages->region;
+    return offset < hak__shared.units * sizeof *run ? &hak__shared : hak__region_of(run->start);
 }
 
 /* Bytes from the start of a run that its owner has in use: hak_pages_owner. */

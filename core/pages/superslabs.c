@@ -5,6 +5,7 @@
 #define LOOK_AT 16 /* superslabs of a list that may have a run, not all of which need have it */
 
 #define NO_LIST (-1)
+#define NONE    0 /* the first unit of all is not remembered */
 
 const hak_superslab_lists hak__no_superslabs;
 
@@ -105,6 +106,14 @@ void hak__superslabs_add(hak_pages *pages, hak_superslab *super)
     hak__superslabs_changed(pages, super);
 }
 
+static void forget(hak_superslab_lists *lists, const hak_superslab *super)
+{
+    for (size_t i = 0; i < HAK_GIVEN; i++) {
+        bool is_there = lists->given[i] / HAK_SUPERSLAB_UNITS == hak__superslab_index(super);
+        if (is_there && super->region == &hak__shared) lists->given[i] = NONE;
+    }
+}
+
 void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
 {
     hak_superslab_lists *lists = pages->supers;
@@ -115,6 +124,7 @@ void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
     if (super->next_owned) super->next_owned->previous_owned = super->previous_owned;
     if (lists->cursor.super == super) lists->cursor = (hak_cursor){0};
     if (hak__superslabs_growing(pages) == super) pages->growing = 0;
+    forget(lists, super);
     pages->super_count--;
 }
 
@@ -139,49 +149,103 @@ static uint64_t aligned_bits(size_t align)
     return ~(uint64_t)0 / hak__bits(0, align);
 }
 
-/* Where in a superslab the most of such units have pages; *most is how many in the best place so
- * far. */
-static void find_dirtiest(hak_superslab *super, size_t count, uint64_t aligned, hak_place *best,
-                          size_t *most)
+/* Where a run would lie, and how well. */
+typedef struct candidate {
+    hak_place place;
+    size_t dirty;  /* units with pages */
+    size_t length; /* of the free run that it is taken from */
+} candidate;
+
+/* The shortest free run of a superslab in which one of the places is; the best of them so far is
+ * `best`. */
+static void find_shortest(hak_superslab *super, size_t count, uint64_t places, candidate *best)
 {
-    uint64_t starts = hak__bits_run_starts(super->free, count) & aligned;
-    if (starts && !has_dirty(super)) {
-        if (!best->super) *best = (hak_place){super, (unsigned)__builtin_ctzll(starts)};
-        return;
-    }
-    for (uint64_t rest = starts; rest; rest &= rest - 1) {
-        unsigned bit = (unsigned)__builtin_ctzll(rest);
-        size_t dirty = (size_t)__builtin_popcountll(super->dirty & hak__bits(bit, count));
-        if (best->super && dirty <= *most) continue;
-        *best = (hak_place){super, bit};
-        *most = dirty;
-        if (dirty == count) return;
+    for (uint64_t free = super->free, run; free; free &= ~run) {
+        run = hak__bits_lowest_run(free);
+        size_t length = hak__bits_span(run);
+        bool is_worse = best->dirty == count && length >= best->length;
+        if (!(places & run) || is_worse) continue;
+        unsigned bit = (unsigned)__builtin_ctzll(places & run);
+        *best = (candidate){{super, bit}, count, length};
     }
 }
 
-/* The best place in the lists of those with pages, or of those without. */
-static hak_place find_among(const hak_pages *pages, bool with_pages, size_t count, uint64_t aligned)
+/* Where the most units have pages. */
+static void find_dirtiest(hak_superslab *super, size_t count, uint64_t places, candidate *best)
 {
-    hak_place best = {0};
-    size_t most = 0, looked_at = 0;
+    for (uint64_t rest = places; rest; rest &= rest - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(rest);
+        size_t dirty = (size_t)__builtin_popcountll(super->dirty & hak__bits(bit, count));
+        if (!best->place.super || dirty > best->dirty)
+            *best = (candidate){{super, bit}, dirty, HAK_SUPERSLAB_UNITS};
+    }
+}
+
+static void look_in(hak_superslab *super, size_t count, uint64_t aligned, candidate *best)
+{
+    uint64_t with_pages = hak__bits_run_starts(super->free & super->dirty, count) & aligned;
+    if (with_pages) find_shortest(super, count, with_pages, best);
+    else if (best->dirty < count)
+        find_dirtiest(super, count, hak__bits_run_starts(super->free, count) & aligned, best);
+}
+
+/* The best place in the lists of those with pages. What lies in a superslab with little room leaves
+ * longer runs whole. */
+static hak_place find_with_pages(const hak_pages *pages, size_t count, uint64_t aligned)
+{
+    candidate best = {0};
+    size_t looked_at = 0;
+    unsigned first = 63 - (unsigned)__builtin_clzll(count);
+    for (unsigned room = first; room < HAK_ROOMS; room++) {
+        hak_superslab *super = pages->supers->with_room[room + HAK_ROOMS];
+        for (size_t in_list = 0; super && in_list < LOOK_AT; super = super->next, in_list++) {
+            look_in(super, count, aligned, &best);
+            bool is_exact = best.dirty == count && best.length == count;
+            if (is_exact || (best.place.super && ++looked_at >= LOOK_AT)) return best.place;
+        }
+        if (best.dirty == count) return best.place;
+    }
+    return best.place;
+}
+
+/* The first place in the lists of those without. */
+static hak_place find_without(const hak_pages *pages, size_t count, uint64_t aligned)
+{
     unsigned first = 63 - (unsigned)__builtin_clzll(count);
     for (unsigned room = first; room < HAK_ROOMS; room++) {
         size_t in_list = 0;
-        hak_superslab *super = pages->supers->with_room[room + (with_pages ? HAK_ROOMS : 0)];
+        hak_superslab *super = pages->supers->with_room[room];
         for (; super && in_list < LOOK_AT; super = super->next, in_list++) {
-            find_dirtiest(super, count, aligned, &best, &most);
-            bool enough = !with_pages || most == count || ++looked_at >= LOOK_AT;
-            if (best.super && enough) return best;
+            uint64_t places = hak__bits_run_starts(super->free, count) & aligned;
+            if (places) return (hak_place){super, (unsigned)__builtin_ctzll(places)};
         }
     }
-    return best;
+    return (hak_place){0};
 }
 
 hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t align)
 {
     uint64_t aligned = aligned_bits(align);
-    hak_place place = find_among(pages, true, count, aligned);
-    return place.super ? place : find_among(pages, false, count, aligned);
+    hak_place place = find_with_pages(pages, count, aligned);
+    return place.super ? place : find_without(pages, count, aligned);
+}
+
+void hak__superslabs_remember(hak_pages *pages, const hak_superslab *super, unsigned bit,
+                              size_t count)
+{
+    if (count > HAK_GIVEN || super->region != &hak__shared) return;
+    pages->supers->given[count - 1] = (uint32_t)(hak__superslab_index(super) * 64 + bit);
+}
+
+hak_place hak__superslabs_recall(const hak_pages *pages, size_t count)
+{
+    size_t unit = count <= HAK_GIVEN ? pages->supers->given[count - 1] : NONE;
+    if (unit == NONE) return (hak_place){0};
+    hak_superslab *super = &hak__shared.supers[unit / 64];
+    uint64_t wanted = hak__bits(unit % 64, count);
+    uint64_t around = wanted | wanted << 1 | wanted >> 1;
+    bool is_there = (super->free & around) == wanted && (super->dirty & wanted) == wanted;
+    return is_there ? (hak_place){super, (unsigned)(unit % 64)} : (hak_place){0};
 }
 
 hak_superslab *hak__superslabs_find_clean(const hak_pages *pages)

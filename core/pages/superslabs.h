@@ -45,6 +45,12 @@ typedef struct hak_place {
  * of two: with as many pages as can be had among the first few superslabs that have such a run. */
 hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t align);
 
+/* Remembers a run that has been given back, and finds it for the next one of that length if all its
+ * units are free and have pages. */
+void hak__superslabs_remember(hak_pages *pages, const hak_superslab *super, unsigned bit,
+                              size_t count);
+hak_place hak__superslabs_recall(const hak_pages *pages, size_t count);
+
 /* A superslab with free units that have no pages, if there is one among the first of each list. */
 hak_superslab *hak__superslabs_find_clean(const hak_pages *pages);
 

@@ -14,13 +14,9 @@
 /* How many of the first `end` bytes of a run have been touched. */
 static size_t touched_before(const hak_pages *pages, const hak_unit *run, size_t end)
 {
-    size_t unit_size = hak__pages_unit_size(pages);
-    size_t bytes = 0;
-    for (size_t i = 0; i < run->units; i++) {
-        size_t part = hak__part_in_unit(end, i, unit_size);
-        bytes += part < run[i].touched ? part : run[i].touched;
-    }
-    return bytes;
+    size_t unit_size = hak__pages_unit_size(pages), bytes = 0;
+    for (; end > unit_size; end -= unit_size) bytes += (run++)->touched;
+    return bytes + (end < run->touched ? end : run->touched);
 }
 
 static void set_dirty(hak_region *region, size_t unit)
@@ -56,14 +52,21 @@ static void note_tails(hak_pages *pages, hak_unit *run)
 
 size_t hak__units_untouched(const hak_pages *pages, const hak_unit *run, size_t begin, size_t end)
 {
-    size_t touched = touched_before(pages, run, end) - touched_before(pages, run, begin);
+    size_t touched = touched_before(pages, run, end);
+    if (begin > 0) touched -= touched_before(pages, run, begin);
     return end - begin - touched;
 }
 
 bool hak__units_use(hak_pages *pages, hak_unit *run, size_t begin, size_t end)
 {
+    return hak__units_use_with(pages, run, begin, end,
+                               hak__units_untouched(pages, run, begin, end));
+}
+
+bool hak__units_use_with(hak_pages *pages, hak_unit *run, size_t begin, size_t end, size_t more)
+{
     HAK_ASSERT(begin <= end && begin % HAK_PAGE == 0 && end % HAK_PAGE == 0);
-    size_t more = hak__units_untouched(pages, run, begin, end);
+    HAK_ASSERT(more == hak__units_untouched(pages, run, begin, end));
     pages->short_of = hak__short_of(pages, more);
     if (pages->short_of) return false;
     pages->retained -= end - begin - more;
@@ -195,22 +198,31 @@ static hak_place find_run(const hak_pages *pages, size_t count, size_t align)
     return (hak_place){&pages->region->supers[first / 64], (unsigned)(first % 64)};
 }
 
+static void mark_in(hak_pages *pages, hak_superslab *super, uint64_t mask, bool free)
+{
+    HAK_ASSERT((super->free & mask) == (free ? 0 : mask));
+    if (free) {
+        super->free |= mask;
+        hak__superslabs_clear_tails(pages, super, mask);
+    } else {
+        super->free &= ~mask;
+        hak__superslabs_set_tails(pages, super, mask & super->dirty);
+    }
+    hak__superslabs_changed(pages, super);
+}
+
 /* Marks `count` units from `unit` on as free or taken. */
 static void mark(hak_pages *pages, hak_region *region, size_t unit, size_t count, bool free)
 {
-    if (pages->region) hak__room_mark(&region->room, unit, count, !free);
+    if (!pages->region) { /* a run stays in its superslab */
+        mark_in(pages, &region->supers[unit / 64], hak__bits(unit % 64, count), free);
+        return;
+    }
+    hak__room_mark(&region->room, unit, count, !free);
     while (count > 0) {
         uint64_t mask;
         hak_superslab *super = next_part(region, &unit, &count, &mask);
-        HAK_ASSERT((super->free & mask) == (free ? 0 : mask));
-        if (free) {
-            super->free |= mask;
-            hak__superslabs_clear_tails(pages, super, mask);
-        } else {
-            super->free &= ~mask;
-            hak__superslabs_set_tails(pages, super, mask & super->dirty);
-        }
-        hak__superslabs_changed(pages, super);
+        mark_in(pages, super, mask, free);
     }
 }
 
@@ -277,7 +289,9 @@ static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_un
 
 hak_unit *hak__units_take_mapped(hak_pages *pages, size_t count, size_t align, hak_unit_state state)
 {
-    hak_place found = find_run(pages, count, align);
+    hak_place found = {0};
+    if (align == 1 && !pages->region) found = hak__superslabs_recall(pages, count);
+    if (!found.super) found = find_run(pages, count, align);
     return found.super ? take_at(pages, found, count, state) : NULL;
 }
 
@@ -336,8 +350,10 @@ void hak__units_give(hak_pages *pages, hak_unit *run)
         return;
     }
     pages->retained += touched_before(pages, run, hak__pages_used(pages, run));
+    bool is_span = run->state == HAK_SPAN;
     set_unused(run, 0, count);
     mark(pages, region, unit, count, true);
+    if (is_span) hak__superslabs_remember(pages, &region->supers[unit / 64], unit % 64, count);
 }
 
 bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count)

@@ -29,6 +29,9 @@ void hak__units_give(hak_pages *pages, hak_unit *run);
  * no change, when that would pass the limit. */
 bool hak__units_use(hak_pages *pages, hak_unit *run, size_t begin, size_t end);
 
+/* The same for who knows already how many bytes were never touched: hak__units_untouched. */
+bool hak__units_use_with(hak_pages *pages, hak_unit *run, size_t begin, size_t end, size_t more);
+
 /* How much of that would join the footprint. */
 size_t hak__units_untouched(const hak_pages *pages, const hak_unit *run, size_t begin, size_t end);
 

@@ -44,9 +44,9 @@ size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints);
  * gives its pages back once in that time. */
 bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most, size_t wait);
 
-/* What a heap may retain while it is busy, if its hints say so. A program that frees large blocks and
- * takes others would wait for the page faults of each. At rest it gives back all beyond the bound
- * with the first free after that time. */
+/* What a heap may retain while it is busy, if its hints say so. A program that frees large blocks
+ * and takes others would wait for the page faults of each. At rest it gives back all beyond the
+ * bound with the first free after that time. */
 size_t hak__retain_busy_bound(const hak_profile *profile, size_t bound, size_t in_use);
 
 /* Before a purge: learns from the last release. If the heap has taken its pages again too soon,
