@@ -1,6 +1,6 @@
 /* libc's malloc and its companions, by hakmem: in libhakmem-preload.so, which replaces them in a
  * program that is started with it, and in libhakmem-malloc.a, for a program that is linked with it.
- * C++'s operators call them. */
+ * C++'s operators call them, unless operators.c has its own. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <malloc.h>

@@ -26,7 +26,8 @@ $(PRELOAD): $(CORE:%.c=$(B)/pic/%.o) $(PRELOAD_O) bindings/preload/preload.map
 
 # One object, so that a program that takes malloc takes all. Names that are the library's own are no
 # longer seen by the program.
-$(B)/hakmem-malloc.o: $(CORE:%.c=$(B)/pic/%.o) $(PRELOAD_O)
+# Without C++'s operators: in a static program nothing else could throw.
+$(B)/hakmem-malloc.o: $(CORE:%.c=$(B)/pic/%.o) $(filter-out %/operators.o,$(PRELOAD_O))
 	$(call say,LINK)
 	$(CC) $(CFLAGS) -r -nostdlib -Wl,-d $^ -o $@
 	$(OBJCOPY) --localize-hidden $@

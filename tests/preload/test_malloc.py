@@ -93,14 +93,46 @@ def test_blocks_of_libc_go_back_to_it(compiled):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+# Of C++: one object and an array, each with a size, with an alignment, and without exceptions.
+OPERATORS = {
+    *(f"_Zn{of}m{how}{quiet}" for of in "wa" for how in ("", "St11align_val_t") for quiet in ("", "RKSt9nothrow_t")),
+    *(f"_Zd{of}Pv{how}" for of in "la" for how in (
+        "", "m", "RKSt9nothrow_t", "St11align_val_t", "mSt11align_val_t", "St11align_val_tRKSt9nothrow_t",
+    )),
+}  # fmt: skip
+
+
 def test_only_what_it_replaces_is_seen():
     told = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], capture_output=True, text=True, check=True)
     names = {line.split()[-1] for line in told.stdout.splitlines()}
     assert {name for name in names if not name.startswith("hak_")} == {
         "malloc", "free", "calloc", "realloc", "reallocarray", "free_sized", "free_aligned_sized",
         "posix_memalign", "aligned_alloc", "memalign", "valloc", "pvalloc", "malloc_usable_size",
-        "malloc_trim", "mallinfo", "mallinfo2", "malloc_stats",
+        "malloc_trim", "mallinfo", "mallinfo2", "malloc_stats", *OPERATORS,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("replaced", ["NOTHING", "NEW_AND_DELETE", "NEW", "ALIGNED", "ARRAYS", "SIZED"])
+def test_operators_are_those_of_cxx(compiled, replaced):
+    if not shutil.which("g++"):
+        pytest.skip("g++ is missing: `make deps` installs it")
+    program = compiled("operators.cc", f"-DREPLACES_{replaced}", "-std=c++17", "-lstdc++")
+    plain, done = run([program]), run([program], LD_PRELOAD=str(LIBRARY))
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", plain.stdout)
+    bound = run([program], LD_PRELOAD=str(LIBRARY), LD_DEBUG="bindings").stderr
+    here = set(re.findall(rf"to {LIBRARY} .*normal symbol `(_Z[nd]\w+)'", bound))
+    assert len(here) >= 8, here
+
+
+def test_a_library_in_cxx_of_a_program_in_c_can_throw(compiled, tmp_path):
+    if not shutil.which("g++"):
+        pytest.skip("g++ is missing: `make deps` installs it")
+    flags = ["-std=c++17", "-w", "-shared", "-fPIC"]
+    source, library = HERE / "operators.cc", tmp_path / "operators.so"
+    subprocess.run(["g++", *flags, source, "-o", library], check=True)
+    done = run([compiled("loads.c", "-ldl"), library], LD_PRELOAD=str(LIBRARY))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # ------------------------------------------------------------------ hakmem run
