@@ -76,12 +76,15 @@ def mapped_path(allocator: str, reader: tuple[str, ...] = READ_MAPS) -> Optional
     is asked, whatever the architecture. A library it cannot load is only a warning
     to it: the program would run on, with the wrong allocator.
     """
-    for file in files_of(LIBRARIES[allocator]):
-        environment = child.clean_environment(LD_PRELOAD=file)
-        for line in child.run(list(reader), environment).stdout.splitlines():
-            if line.split(maxsplit=5)[-1] == os.path.realpath(file):
-                return file
-    return None
+    files = files_of(LIBRARIES[allocator])
+    return next((file for file in files if is_mapped(file, reader)), None)
+
+
+def is_mapped(file: str, reader: tuple[str, ...]) -> bool:
+    """Whether a program maps a library that is preloaded."""
+    told = child.run(list(reader), child.clean_environment(LD_PRELOAD=file)).stdout
+    mapped = {line.split(maxsplit=5)[-1] for line in told.splitlines()}
+    return os.path.realpath(file) in mapped
 
 
 def missing_library(

@@ -7,7 +7,7 @@ from typing import Optional
 
 from . import builds
 from .allocators import PRELOAD, how_to_build
-from .peers import LIBRARIES, READ_MAPS, mapped_path, missing_library
+from .peers import LIBRARIES, READ_MAPS, is_mapped, mapped_path, missing_library
 from .settings import Settings
 
 # All that can be.
@@ -36,6 +36,8 @@ def missing(
     file = library(allocator, settings)
     if file and not file.is_file():
         return f"{allocator} is not built: there is no {file}; run `{how_to_build(allocator)}`"
+    if file and not is_mapped(str(file.resolve()), reader):
+        return f"{allocator} is not loaded by {reader[0]}"
     return None
 
 

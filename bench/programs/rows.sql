@@ -1,6 +1,6 @@
--- A table that grows, is indexed, thinned out, updated and asked.
+-- A table that grows to as many rows as the table `size` says, is indexed, thinned out, updated and asked.
 create table rows(id integer primary key, name text, value real);
-with recursive n(x) as (select 1 union all select x + 1 from n where x < 150000)
+with recursive n(x) as (select 1 union all select x + 1 from n where x < (select rows from size))
     insert into rows select x, printf('%0*d', x % 200, x), x / 7.0 from n;
 create index names on rows(name);
 delete from rows where id % 3 = 0;

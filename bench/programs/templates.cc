@@ -1,4 +1,4 @@
-// What a C++ compiler works at: templates of the standard library, many times.
+// What a C++ compiler works at: templates of the standard library, as many times as STOREYS says.
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -29,7 +29,7 @@ template <std::size_t... I> auto squares(std::index_sequence<I...>)
 
 int main()
 {
-    auto all = std::make_unique<tower<8>>();
+    auto all = std::make_unique<tower<STOREYS>>();
     std::variant<int, std::string, std::vector<double>> any = "text";
     std::unordered_map<std::string, decltype(any)> names{{"one", any}, {"two", 2}};
     std::cout << all->all() << std::tuple_size_v<decltype(squares(std::make_index_sequence<100>{}))>

@@ -1,7 +1,7 @@
-# Counts words, keeps where each stands, and sorts them.
+# Counts words, keeps where each stands, and sorts them. Argument: thousands of lines.
 use strict;
 my ($seed, %count, %places, @lines) = (1);
-for my $line (1 .. 40000) {
+for my $line (1 .. 1000 * shift @ARGV) {
     my @words = map { $seed = ($seed * 69069 + 1) % 4294967296; 'w' . ($seed >> 12) % 9000 } 1 .. 12;
     push @lines, join ' ', @words;
     for my $word (@words) {

@@ -161,7 +161,7 @@ def fake_lua(build, tmp_path):
         ("mimalloc", "install the Debian package libmimalloc2.0"),
         ("hakmem", "run `make`"),
         ("hakmem-fast", "run `make fast"),
-        ("hakmem-preload", "`make preload` must build one"),
+        ("hakmem-preload", "run `make preload`"),
         ("lua-default", "did not run the case trees"),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_python_program_that_does_not_exist_is_told_with_those_that_do(build, 
         ("hakmem", "run `make python PYTHON="),
         ("hakmem-balanced", "run `make python PYTHON="),
         ("hakmem-fast", "run `make fast"),
-        ("hakmem-preload", "`make preload` must build one"),
+        ("hakmem-preload", "run `make preload`"),
         ("pymalloc", "did not run the case trees"),
     ],
 )

@@ -10,12 +10,13 @@ from functools import lru_cache
 import pytest
 from driver import child
 from driver.peers import LIBRARIES
-from driver.errors import DriverError, UsageError
+from driver.errors import DriverError, SampleError, UsageError
 from driver.plan import check_allocators
 from driver.settings import ROOT, Settings
 from driver.suites.burst import LuaBurstSuite
 from driver.suites.lua import LuaJITSuite, LuaSuite
 from driver.suites.python import PythonChurnSuite, PythonProgramsSuite
+from driver.suites.programs import ProgramsSuite
 from driver.suites.random_mixed import RandomMixedSuite
 
 PYTHON = os.environ.get("PYTHON") or Settings.python
@@ -71,6 +72,33 @@ def test_a_lua_program_runs_under_every_allocator_that_is_here(kind, program, tm
     for allocator, medians in measured(suite, "trees", tmp_path).items():
         assert 0 < medians["time"] <= medians["wall"] * 1.5, allocator
         assert 500 < medians["end_rss"] <= medians["peak_rss"], allocator
+
+
+def test_real_programs_run_under_every_allocator_that_is_here(tmp_path):
+    suite = ProgramsSuite(Settings(quick=True))
+    if suite.missing("system"):
+        pytest.skip(suite.missing("system"))
+    for case in ("perl", "git"):
+        for allocator, medians in measured(suite, case, tmp_path).items():
+            assert 0 < medians["time"] < 60, allocator
+            assert 3000 < medians["peak_rss"] < 1 << 20, allocator
+
+
+def test_a_program_that_fails_is_no_sample():
+    suite = ProgramsSuite(Settings(quick=True))
+    if suite.missing("system"):
+        pytest.skip(suite.missing("system"))
+    for command, why in ((["false"], "did not end well"), (["no-such-program"], "No such file")):
+        with pytest.raises(SampleError, match=why):
+            child.run([suite.runner, "-", *command], child.clean_environment())
+
+
+@pytest.mark.skipif(shutil.which("lua5.4") is None, reason="no lua5.4")
+def test_hakmem_can_be_preloaded_under_an_interpreter():
+    suite = LuaSuite(Settings(quick=True))
+    assert suite.missing("hakmem-preload") is None
+    told = child.run(list(suite.map_reader), suite.environment("hakmem-preload")).stdout
+    assert "libhakmem-preload.so" in told and "hakmem.so" not in told
 
 
 @pytest.mark.skipif(shutil.which("luajit") is None, reason="no luajit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from typing import Optional
 
@@ -14,13 +15,21 @@ from ..suite import Suite
 
 FOLDER = ROOT / "bench" / "programs"
 
-# The case's name, its Debian package, and the command.
+# The case's name, its Debian package, the command, and its size, of which quick runs have less.
 CASES = {
-    "g++": ("g++", "g++ -std=c++17 -fsyntax-only {folder}/templates.cc"),
-    "git": ("git", "git -C {build}/bench/history -c pack.threads=1 repack -adfq --depth=20"),
-    "node": ("nodejs", "node {folder}/rows.js"),
-    "perl": ("perl", "perl {folder}/words.pl"),
-    "sqlite3": ("sqlite3", "sqlite3 :memory: -init {folder}/rows.sql .quit"),
+    "g++": ("g++", "g++ -std=c++17 -fsyntax-only -DSTOREYS={size} {folder}/templates.cc", 8, 1),
+    "git": (
+        "git", "git -C {build}/bench/history -c pack.threads=1 repack -adfq --window={size}", 10, 1
+    ),
+    "node": ("nodejs", "node {folder}/rows.js {size}", 5, 1),
+    "perl": ("perl", "perl {folder}/words.pl {size}", 40, 4),
+    "sqlite3": (
+        "sqlite3",
+        "sqlite3 -bail :memory: -cmd 'create table size as select {size} as rows' "
+        "-cmd '.read {folder}/rows.sql' .quit",
+        150000,
+        10000,
+    ),
 }
 
 
@@ -49,7 +58,7 @@ class ProgramsSuite(Suite):
     def missing(self, allocator: str) -> Optional[str]:
         if not shutil.which(self.runner):
             return f"there is no {self.runner}: run `make`"
-        lacking = [package for case, (package, _) in CASES.items() if not shutil.which(case)]
+        lacking = [package for case, (package, *_) in CASES.items() if not shutil.which(case)]
         if lacking:
             return f"install the Debian packages {' '.join(lacking)}"
         if not (self.settings.build / "bench" / "history").is_dir():
@@ -58,9 +67,10 @@ class ProgramsSuite(Suite):
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         library = preload.library(allocator, self.settings)
-        _, command = CASES[case]
-        words = command.split()
-        named = [word.format(folder=FOLDER, build=self.settings.build) for word in words]
+        _, command, usual, quick = CASES[case]
+        size = quick if self.settings.quick else usual
+        words = shlex.split(command)
+        named = [word.format(folder=FOLDER, build=self.settings.build, size=size) for word in words]
         return [self.runner, str(library or "-"), *named]
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
