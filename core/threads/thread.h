@@ -34,9 +34,9 @@
 
 typedef struct hak_thread hak_thread;
 
-#define HAK_BUNDLE_BLOCKS 14 /* so that a bundle is two cache lines */
-#define HAK_BUNDLES       64 /* of a heap */
-#define HAK_OUTGOING      8  /* bundles being filled: heaps are told apart by so many */
+#define HAK_BUNDLE_BLOCKS 14  /* so that a bundle is two cache lines */
+#define HAK_BUNDLES       256 /* of a heap */
+#define HAK_OUTGOING      8   /* bundles being filled: heaps are told apart by so many */
 
 /* Blocks of another heap that this heap's thread has freed: remote.h. */
 typedef struct hak_bundle {
