@@ -36,7 +36,7 @@ test-page: python ## the page that shows a heap, in a browser, which this instal
 test-python-regression: python ## CPython's own tests with hakmem and without, for $(PYTHON): 15 minutes
 	$(PYTHON) tests/python/regression.py --python $(PYTHON)
 
-test-free-threaded: python ## what hakmem says in a CPython without the GIL, which this builds: 10 minutes
+test-free-threaded: python ## what hakmem does in a CPython without the GIL, which this builds: 10 minutes
 	scripts/free_threaded.sh $(B)/free-threaded
 	PYTHON=$(PYTHON) $(PYTEST) -q -rs tests/python/test_free_threaded.py
 

@@ -18,7 +18,8 @@ extern "C" {
 #define HAK_PY_RAW 4u /* PyMem_RawMalloc: what CPython needs without the GIL */
 
 typedef struct hak_py_options {
-    unsigned domains;    /* domains to take over; 0: HAK_PY_MEM and HAK_PY_OBJ */
+    unsigned domains;    /* domains to take over; 0: HAK_PY_MEM and HAK_PY_OBJ,
+                          * in a free-threaded CPython HAK_PY_MEM and HAK_PY_RAW */
     const char *profile; /* as in hak_heap_options */
     size_t limit;        /* bytes, as in hak_heap_options, at least 64 KiB; 0: none */
 } hak_py_options;
@@ -29,7 +30,8 @@ typedef struct hak_py_options {
  * taken over, and sets the profile and the limit if they are given.
  *
  * HAK_PY_RAW is used by any thread. So its blocks come from the heaps of hak_malloc, one for each
- * thread; the limit and the statistics of the heap do not include them.
+ * thread; the limit and the statistics of the heap do not include them. In a free-threaded CPython
+ * HAK_PY_MEM is such a domain, too, and the profile is that of the heaps of threads.
  *
  * Active debug hooks and tracemalloc stay above hakmem and go on working.
  *
@@ -50,7 +52,8 @@ typedef struct hak_py_options {
  *   EBUSY    another allocator hook is in place, perhaps another copy of hakmem; or, from 3.12 on,
  *            other interpreters exist, which may run in other threads. (A hook in one object with
  *            CPython's allocators is not seen if it has no context, or that of tracemalloc's form.)
- *   ENOTSUP  a free-threaded CPython; a profile other than the build's fixed one; or pages of the
+ *   ENOTSUP  HAK_PY_OBJ or a limit in a free-threaded CPython, whose collector needs its own
+ *            allocator for objects; a profile other than the build's fixed one; or pages of the
  *            kernel above 4 KiB */
 HAK_API const char *hak_py_install(const hak_py_options *options);
 

@@ -27,7 +27,7 @@ PyObject *hak_py_control_install(PyObject *self, PyObject *args)
     const char *profile;
     Py_ssize_t limit;
     if (!PyArg_ParseTuple(args, "Izn:install", &domains, &profile, &limit)) return NULL;
-    bool anew = (hak_py_installed() & domains) != domains;
+    unsigned before = hak_py_installed();
     hak_py_options options = {.domains = domains, .profile = profile, .limit = (size_t)limit};
     const char *failure = hak_py_install(&options);
     if (failure) {
@@ -35,7 +35,7 @@ PyObject *hak_py_control_install(PyObject *self, PyObject *args)
         PyErr_SetString(wrong ? PyExc_ValueError : PyExc_RuntimeError, failure);
         return NULL;
     }
-    return PyBool_FromLong(anew);
+    return PyBool_FromLong(hak_py_installed() != before);
 }
 
 PyObject *hak_py_control_uninstall(PyObject *self, PyObject *args)

@@ -1,6 +1,7 @@
 /* Puts our functions into CPython's table of allocators, below its wrappers. */
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -48,13 +49,11 @@ static hak_py_mode mode(void)
     return adapter.shared ? HAK_PY_SHARED : HAK_PY_PLAIN;
 }
 
-/* Those for the raw domain are the same in all modes. */
+/* Those that any thread may call are the same in all modes. */
 static PyMemAllocatorEx functions(int domain, hak_py_mode in)
 {
-    if (domain != HAK_PY_DOMAIN_RAW) return hak__py_functions(adapter.heap, domain, in);
-    PyMemAllocatorEx raw = hak__py_raw_functions;
-    raw.ctx = adapter.heap;
-    return raw;
+    return hak__py_is_by_thread(domain) ? hak__py_raw_functions(&adapter, domain)
+                                        : hak__py_functions(adapter.heap, domain, in);
 }
 
 /* Exchanges our functions in those of `domains` that are taken over; returns the domains in
@@ -64,7 +63,7 @@ static unsigned exchange(unsigned domains, hak_py_mode old, hak_py_mode new)
     unsigned done = 0;
     for (int d = 0; d < HAK_PY_DOMAINS; d++) {
         if (!(adapter.domains & domains & bit_of[d])) continue;
-        if (d == HAK_PY_DOMAIN_RAW) {
+        if (hak__py_is_by_thread(d)) {
             done |= bit_of[d];
             continue;
         }
@@ -122,11 +121,13 @@ static void set_passing(bool passing)
     __atomic_store_n(&adapter.passing, passing, __ATOMIC_RELAXED);
 }
 
-#ifdef Py_GIL_DISABLED
-enum { FREE_THREADED = true };
-#else
-enum { FREE_THREADED = false };
-#endif
+/* The domains that are taken over unless others are asked for, and those that can be. A
+ * free-threaded CPython keeps objects in an allocator of its own, whose heaps its collector walks.
+ */
+enum {
+    USUAL = HAK_PY_MEM | (HAK_PY_FREE_THREADED ? HAK_PY_RAW : HAK_PY_OBJ),
+    POSSIBLE = HAK_PY_MEM | HAK_PY_RAW | (HAK_PY_FREE_THREADED ? 0 : HAK_PY_OBJ),
+};
 
 /* Least bytes with which a running interpreter can go on and report that it is out of memory. */
 #define LIMIT_LEAST ((size_t)64 * 1024)
@@ -175,6 +176,12 @@ static const char *check(const hak_py_options *options)
 {
     if (options->domains & ~(HAK_PY_MEM | HAK_PY_OBJ | HAK_PY_RAW))
         return fail(EINVAL, "unknown domain, accepted are HAK_PY_MEM, HAK_PY_OBJ and HAK_PY_RAW");
+    if (options->domains & ~POSSIBLE)
+        return fail(ENOTSUP, "this is a free-threaded CPython, whose collector needs its own "
+                             "allocator for objects: only \"raw\" and \"mem\" can be taken");
+    if (options->limit && HAK_PY_FREE_THREADED)
+        return fail(ENOTSUP, "this is a free-threaded CPython, whose objects stay outside of "
+                             "hakmem: there is no limit");
     char why[128];
     if (options->profile && !hak_profile_valid(options->profile, why, sizeof why))
         return fail(errno, "%s", why);
@@ -201,6 +208,7 @@ static const char *prepare_heap(const hak_py_options *options)
         adapter.heap->adapter = &adapter;
         hak__heap_suit(adapter.heap, &hints);
         adapter.observed = hak__observing(adapter.heap);
+        if (HAK_PY_FREE_THREADED && !hak__py_lock_from_now_on()) return fail(EBUSY, "no lock");
         return NULL;
     }
     if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))
@@ -218,25 +226,19 @@ static void give_back_others(void)
 #endif
 }
 
-const char *hak_py_install(const hak_py_options *options)
+static const char *install(const hak_py_options *options)
 {
-    static const hak_py_options defaults;
-    if (!options) options = &defaults;
-    if (FREE_THREADED)
-        return fail(ENOTSUP,
-                    "this is a free-threaded CPython, whose collector needs its own allocator:"
-                    " use a build with the GIL");
     if (Py_IsInitialized() && PyInterpreterState_Get() != PyInterpreterState_Main())
         return fail(EPERM, "hakmem is installed from the main interpreter only");
     const char *failure = check(options);
     if (failure) return failure;
 
-    unsigned domains = options->domains ? options->domains : HAK_PY_MEM | HAK_PY_OBJ;
+    unsigned domains = options->domains ? options->domains : USUAL;
     unsigned untaken = cpythons_own(domains);
     if (domains & ~adapter.domains & ~untaken)
         return fail(EBUSY, "an allocator hook of somebody else is in place, maybe another copy of "
                            "hakmem, whose program can give scripts the module by hak_py_register");
-    if (untaken && has_others())
+    if (untaken && !HAK_PY_FREE_THREADED && has_others())
         return fail(EBUSY, "other interpreters exist; install hakmem before they are created");
     if (!hak__py_watch(&handlers))
         return fail(ENOMEM, "not enough memory to watch for other interpreters");
@@ -249,17 +251,37 @@ const char *hak_py_install(const hak_py_options *options)
     if (untaken & HAK_PY_RAW && !share_from_now_on())
         return fail(EBUSY, "an unknown allocator hook lies around hakmem");
     take_over(untaken);
+    if (HAK_PY_FREE_THREADED && options->profile) hak_threads_set_profile(options->profile);
     if (untaken) give_back_others();
     return NULL;
 }
 
-void hak_py_uninstall(void)
+/* Without the GIL, two threads may come at once. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+const char *hak_py_install(const hak_py_options *options)
+{
+    static const hak_py_options defaults;
+    pthread_mutex_lock(&one_at_a_time);
+    const char *failure = install(options ? options : &defaults);
+    pthread_mutex_unlock(&one_at_a_time);
+    return failure;
+}
+
+static void uninstall(void)
 {
     if (!adapter.heap || adapter.passing) return;
     bool entered = hak_py_enter();
     set_passing(true);
     hak__heap_detach(adapter.heap);
     hak_py_leave(entered);
+}
+
+void hak_py_uninstall(void)
+{
+    pthread_mutex_lock(&one_at_a_time);
+    uninstall();
+    pthread_mutex_unlock(&one_at_a_time);
 }
 
 unsigned hak_py_installed(void)

@@ -1,5 +1,6 @@
 /* CPython's raw domain: any thread uses it, with or without the GIL. Blocks come from hak_malloc;
- * those of the previous allocator go back to it. */
+ * those of the previous allocator go back to it. So is it with buffers in a free-threaded CPython.
+ */
 #include "py_raw.h"
 
 #include <string.h>
@@ -10,57 +11,90 @@
  * py_watch.c finds new interpreters by it. */
 #define LARGE_ZEROED ((size_t)32 * 1024)
 
-static const PyMemAllocatorEx *previous(void *heap)
+/* Set before the functions are in CPython's table. They do not go by the context: other threads
+ * call them while the table is changed, when it may still be that of the functions before. */
+static const hak_py_adapter *adapter;
+
+static const PyMemAllocatorEx *previous(int domain)
 {
-    const hak_py_adapter *adapter = ((hak_heap *)heap)->adapter;
-    return &adapter->previous[HAK_PY_DOMAIN_RAW];
+    return &adapter->previous[domain];
 }
 
 /* Whether hakmem is uninstalled; read by any thread. */
-static bool passes(void *heap)
+static bool passes(void)
 {
-    const hak_py_adapter *adapter = ((hak_heap *)heap)->adapter;
     return __atomic_load_n(&adapter->passing, __ATOMIC_RELAXED);
 }
 
-static void *raw_malloc(void *heap, size_t size)
+static void *alloc(size_t size, int domain)
 {
-    if (passes(heap)) return previous(heap)->malloc(previous(heap)->ctx, size);
+    if (passes()) return previous(domain)->malloc(previous(domain)->ctx, size);
     return hak_malloc(size);
 }
 
-static void *raw_calloc(void *heap, size_t count, size_t size)
+static void *zalloc(size_t count, size_t size, int domain)
 {
-    bool is_previous = passes(heap) || (count == 1 && size >= LARGE_ZEROED);
-    if (is_previous) return previous(heap)->calloc(previous(heap)->ctx, count, size);
+    bool is_previous = passes() || (count == 1 && size >= LARGE_ZEROED);
+    if (is_previous) return previous(domain)->calloc(previous(domain)->ctx, count, size);
     return hak_calloc(count, size);
 }
 
-static void raw_free(void *heap, void *block)
+static void release(void *block, int domain)
 {
     if (!block) return;
     if (hak__thread_has(block)) hak_free(block);
-    else previous(heap)->free(previous(heap)->ctx, block);
+    else previous(domain)->free(previous(domain)->ctx, block);
 }
 
 /* Moves a block to the previous allocator, where hakmem is uninstalled. */
-static void *move_back(void *heap, void *block, size_t size)
+static void *move_back(void *block, size_t size, int domain)
 {
     size_t had = hak_usable_size(block);
-    void *other = previous(heap)->malloc(previous(heap)->ctx, size);
+    void *other = previous(domain)->malloc(previous(domain)->ctx, size);
     if (!other) return NULL;
     memcpy(other, block, size < had ? size : had);
     hak_free(block);
     return other;
 }
 
-static void *raw_realloc(void *heap, void *block, size_t size)
+static void *resize(void *block, size_t size, int domain)
 {
-    if (!block) return raw_malloc(heap, size);
-    if (!hak__thread_has(block)) return previous(heap)->realloc(previous(heap)->ctx, block, size);
-    if (passes(heap)) return move_back(heap, block, size);
+    if (!block) return alloc(size, domain);
+    if (!hak__thread_has(block))
+        return previous(domain)->realloc(previous(domain)->ctx, block, size);
+    if (passes()) return move_back(block, size, domain);
     return hak_realloc(block, size ? size : 1);
 }
 
-const PyMemAllocatorEx hak__py_raw_functions = {NULL, raw_malloc, raw_calloc, raw_realloc,
-                                                raw_free};
+#define DOMAIN_FUNCTIONS(name, domain)                                \
+    static void *name##_malloc(void *heap, size_t size)               \
+    {                                                                 \
+        (void)heap;                                                   \
+        return alloc(size, domain);                                   \
+    }                                                                 \
+    static void *name##_calloc(void *heap, size_t count, size_t size) \
+    {                                                                 \
+        (void)heap;                                                   \
+        return zalloc(count, size, domain);                           \
+    }                                                                 \
+    static void *name##_realloc(void *heap, void *block, size_t size) \
+    {                                                                 \
+        (void)heap;                                                   \
+        return resize(block, size, domain);                           \
+    }                                                                 \
+    static void name##_free(void *heap, void *block)                  \
+    {                                                                 \
+        (void)heap;                                                   \
+        release(block, domain);                                       \
+    }
+
+DOMAIN_FUNCTIONS(raw, HAK_PY_DOMAIN_RAW)
+DOMAIN_FUNCTIONS(mem, HAK_PY_DOMAIN_MEM)
+
+PyMemAllocatorEx hak__py_raw_functions(const hak_py_adapter *of, int domain)
+{
+    adapter = of;
+    if (domain == HAK_PY_DOMAIN_RAW)
+        return (PyMemAllocatorEx){of->heap, raw_malloc, raw_calloc, raw_realloc, raw_free};
+    return (PyMemAllocatorEx){of->heap, mem_malloc, mem_calloc, mem_realloc, mem_free};
+}

@@ -106,11 +106,13 @@ def _debugmallocstats():
     _mallocstats.write(stats(), _hakmem.slab_block_max)
 
 
-def install(domains=("obj", "mem"), profile=None, limit=None):
+def install(domains=None, profile=None, limit=None):
     """Take over CPython's allocation domains.
 
     domains: "obj" (objects), "mem" (buffers), "raw" (what CPython needs without the
-        GIL: from a heap for each thread, beside limit and stats()); one or several.
+        GIL: from a heap for each thread, beside limit and stats()); one or several. By
+        default "obj" and "mem". In a free-threaded CPython "obj" cannot be taken, "mem" is
+        like "raw", and these two are the default.
     profile: "speed", "balanced", "lean" or "custom"; by default the environment's
         HAKMEM_PROFILE, else "balanced".
     limit: bytes that the heap's pages may take, at least 65536; 0 for no limit.
@@ -122,7 +124,7 @@ def install(domains=("obj", "mem"), profile=None, limit=None):
     Raises RuntimeError with the reason if hakmem cannot be installed safely.
     After an error nothing has changed.
     """
-    bits = _domain_bits(domains)
+    bits = 0 if domains is None else _domain_bits(domains)
     _check_profile(profile)
     if limit is not None:
         _check_limit(limit)

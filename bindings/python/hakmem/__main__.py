@@ -18,13 +18,14 @@ _HAS_ANNOTATIONS = "__annotations__" in globals()
 def _summary():
     import hakmem
 
-    stats = hakmem.stats()
+    stats, threads = hakmem.stats(), hakmem.thread_stats()
+    both = {name: stats[name] + threads[name] for name in ("footprint", "footprint_peak", "live_blocks")}
     mib = 1024 * 1024
     print(
         f"hakmem {hakmem.version}, {hakmem.profile()}:"
-        f" footprint {stats['footprint'] / mib:.1f} MiB,"
-        f" peak {stats['footprint_peak'] / mib:.1f} MiB,"
-        f" {stats['live_blocks']} blocks alive, {stats['os_calls']['total']} OS calls",
+        f" footprint {both['footprint'] / mib:.1f} MiB,"
+        f" peak {both['footprint_peak'] / mib:.1f} MiB,"
+        f" {both['live_blocks']} blocks alive, {stats['os_calls']['total']} OS calls",
         file=sys.stderr,
     )
 
