@@ -77,14 +77,22 @@ static size_t power_of_two(size_t alignment)
     return bits < 63 ? (size_t)1 << bits : 0;
 }
 
+/* A valid alignment that is too large for any block is a lack of memory. */
+static void *alloc_aligned(size_t alignment, size_t size)
+{
+    void *block = hak_aligned_alloc(alignment, size);
+    if (!block && is_power_of_two(alignment)) errno = ENOMEM;
+    return block;
+}
+
 EXPORT void *memalign(size_t alignment, size_t size)
 {
-    return hak_aligned_alloc(power_of_two(alignment), size);
+    return alloc_aligned(power_of_two(alignment), size);
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
-    return hak_aligned_alloc(alignment, size);
+    return alloc_aligned(alignment, size);
 }
 
 /* Returns the error, and leaves errno as it was. */

@@ -15,7 +15,7 @@ typedef struct hak_cursor {
 
 #define HAK_ROOMS 7 /* lists by longest run of free units: 1, 2 to 3, 4 to 7 … 64 */
 #define HAK_KEPT  4 /* lists of kept huge blocks, by size */
-#define HAK_GIVEN 8 /* units of the longest run that is remembered when it is given back */
+#define HAK_GIVEN 4 /* units of the longest run that is remembered when it is given back */
 
 /* The superslabs of a heap (superslabs.h), its kept huge blocks (kept.h), and its packs (packs.h).
  */
@@ -79,12 +79,15 @@ static inline size_t hak__pages_unit_size(const hak_pages *pages)
     return pages->region ? hak__unit_size(pages->region) : (size_t)1 << HAK_UNIT_SHIFT;
 }
 
-/* The region of a run. */
+/* The region of a run. Behind the unit records that are mapped for the shared region others may
+ * have mapped theirs. */
 static inline hak_region *hak__region_of_run(const hak_pages *pages, const hak_unit *run)
 {
     size_t offset = (uintptr_t)run - (uintptr_t)hak__shared.slabs;
+    size_t ready = __atomic_load_n(&hak__shared.ready, __ATOMIC_RELAXED);
     if (pages->region) return pages->region;
-    return offset < hak__shared.units * sizeof *run ? &hak__shared : hak__region_of(run->start);
+    return offset < ready * HAK_SUPERSLAB_UNITS * sizeof *run ? &hak__shared
+                                                              : hak__region_of(run->start);
 }
 
 /* Bytes from the start of a run that its owner has in use: hak_pages_owner. */

@@ -184,13 +184,15 @@ static void find_dirtiest(hak_superslab *super, size_t count, uint64_t places, c
 static void look_in(hak_superslab *super, size_t count, uint64_t aligned, candidate *best)
 {
     uint64_t with_pages = hak__bits_run_starts(super->free & super->dirty, count) & aligned;
+    if (count == 1) with_pages &= -with_pages;
     if (with_pages) find_shortest(super, count, with_pages, best);
     else if (best->dirty < count)
         find_dirtiest(super, count, hak__bits_run_starts(super->free, count) & aligned, best);
 }
 
 /* The best place in the lists of those with pages. What lies in a superslab with little room leaves
- * longer runs whole. */
+ * longer runs whole. Single units, as of slabs, lie at the lowest place, since what stays of them
+ * would cut the room otherwise. */
 static hak_place find_with_pages(const hak_pages *pages, size_t count, uint64_t aligned)
 {
     candidate best = {0};
@@ -200,7 +202,7 @@ static hak_place find_with_pages(const hak_pages *pages, size_t count, uint64_t 
         hak_superslab *super = pages->supers->with_room[room + HAK_ROOMS];
         for (size_t in_list = 0; super && in_list < LOOK_AT; super = super->next, in_list++) {
             look_in(super, count, aligned, &best);
-            bool is_exact = best.dirty == count && best.length == count;
+            bool is_exact = best.dirty == count && (count == 1 || best.length == count);
             if (is_exact || (best.place.super && ++looked_at >= LOOK_AT)) return best.place;
         }
         if (best.dirty == count) return best.place;

@@ -214,7 +214,8 @@ static void mark_in(hak_pages *pages, hak_superslab *super, uint64_t mask, bool 
 /* Marks `count` units from `unit` on as free or taken. */
 static void mark(hak_pages *pages, hak_region *region, size_t unit, size_t count, bool free)
 {
-    if (!pages->region) { /* a run stays in its superslab */
+    if (count == 0) return; /* a run that is resized to as many units as before */
+    if (!pages->region) {   /* a run stays in its superslab */
         mark_in(pages, &region->supers[unit / 64], hak__bits(unit % 64, count), free);
         return;
     }

@@ -63,6 +63,8 @@ static void errors_are_as_the_standards_say(void)
     REFUSED(calloc(most, 1));
     REFUSED(reallocarray(NULL, most / 2, 3));
     REFUSED(aligned_alloc(64, most - 100));
+    REFUSED(aligned_alloc((size_t)1 << 62, 100)); /* valid, but more than there is */
+    REFUSED(memalign((size_t)1 << 50, 100));
     REFUSED(pvalloc(most));
     errno = 77;
     HOLDS(posix_memalign(&block, 3 * sizeof(void *), 10) == EINVAL);
