@@ -13,22 +13,31 @@ static bool may_stay(hak_heap *heap, size_t bound)
     return hak__retain_may_stay(&pages->demand, pages->retained, most, hak__heap_wait(heap));
 }
 
-/* The same for a busy heap. What exceeds even that goes at once. */
-static bool stays_busy(hak_heap *heap, size_t bound)
+/* Whether the heap is busy, and nothing that it retains waits for a thread of hakmem to purge it.
+ */
+static bool is_busy(const hak_heap *heap)
+{
+    return !hak__heap_wait(heap) && hak__retain_is_recent(&heap->pages.demand, heap->hints->busy);
+}
+
+/* Purges what even a busy heap may not retain. */
+static void purge_busy(hak_heap *heap, size_t bound)
 {
     hak_pages *pages = &heap->pages;
-    size_t most =
-        hak__retain_busy_bound(hak__policy(heap), bound, pages->footprint - pages->retained);
-    if (!hak__retain_may_stay(&pages->demand, SIZE_MAX, SIZE_MAX, heap->hints->busy)) return false;
+    size_t in_use = pages->footprint - pages->retained,
+           most = hak__retain_busy_bound(hak__policy(heap), bound, in_use);
     if (pages->retained > most) hak__purge_to(pages, most - most / HAK_RETAIN_PART);
-    return true;
 }
 
 void hak__excess_purge(hak_heap *heap)
 {
     hak_pages *pages = &heap->pages;
     size_t bound = hak__heap_bound(heap);
-    if (pages->retained <= bound || !hak__purge_may_begin(pages) || stays_busy(heap, bound)) return;
+    if (pages->retained <= bound || !hak__purge_may_begin(pages)) return;
+    if (is_busy(heap)) {
+        purge_busy(heap, bound);
+        return;
+    }
     hak__heap_let_wait(heap, bound / 2 + hak__kept_spare(pages));
     if (pages->retained <= bound || may_stay(heap, bound)) return;
     hak__heap_learn(heap);

@@ -21,10 +21,14 @@ size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints)
     return profile->decay == HAK_UNSET ? hints->decay : profile->decay;
 }
 
+bool hak__retain_is_recent(const hak_demand *demand, size_t wait)
+{
+    return wait && (uint32_t)hak__os_clock() - demand->released.began <= wait;
+}
+
 bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most, size_t wait)
 {
-    if (!wait || retained > most) return false;
-    return (uint32_t)hak__os_clock() - demand->released.began <= wait;
+    return retained <= most && hak__retain_is_recent(demand, wait);
 }
 
 /* Times retain_part, of what is in use: five sixths in balanced, a seventh in lean. */

@@ -39,6 +39,9 @@ size_t hak__retain_bound(const hak_profile *profile, const hak_demand *demand);
  * purged. 0: they do not wait. */
 size_t hak__retain_wait(const hak_profile *profile, const hak_hints *hints);
 
+/* Whether the last release began less than `wait` milliseconds ago. */
+bool hak__retain_is_recent(const hak_demand *demand, size_t wait);
+
 /* Whether `retained` bytes beyond the bound may stay for a moment: if they are at most `most`
  * bytes, and the last release began less than `wait` milliseconds ago. So a program that swings
  * gives its pages back once in that time. */
