@@ -83,7 +83,7 @@ def mapped_path(allocator: str, reader: tuple[str, ...] = READ_MAPS) -> Optional
 def is_mapped(file: str, reader: tuple[str, ...]) -> bool:
     """Whether a program maps a library that is preloaded."""
     told = child.run(list(reader), child.clean_environment(LD_PRELOAD=file)).stdout
-    mapped = {line.split(maxsplit=5)[-1] for line in told.splitlines()}
+    mapped = {line.split(maxsplit=5)[-1] for line in told.splitlines() if line}
     return os.path.realpath(file) in mapped
 
 
