@@ -68,8 +68,9 @@ static bool known_here;
 
 static bool are_here(void)
 {
-    known_here = are_all_here();
-    return known_here;
+    bool all = are_all_here();
+    if (all) __atomic_store_n(&known_here, true, __ATOMIC_RELAXED);
+    return all;
 }
 
 /* The next library's function of this name; NULL: none. A program in C may have loaded a library in
@@ -85,10 +86,13 @@ static void *next_of(const char *name)
     return next;
 }
 
-#define GO_ON(name, ...)                                                \
-    do {                                                                \
-        __typeof__(&(name)) next = (__typeof__(&(name)))next_of(#name); \
-        if (next) return next(__VA_ARGS__);                             \
+/* Looked up once: where a program replaces basic ones, each call of the others comes here. */
+#define GO_ON(name, ...)                                                              \
+    do {                                                                              \
+        static void *found;                                                           \
+        void *next = __atomic_load_n(&found, __ATOMIC_RELAXED);                       \
+        if (!next) __atomic_store_n(&found, next = next_of(#name), __ATOMIC_RELAXED); \
+        if (next) return ((__typeof__(&(name)))next)(__VA_ARGS__);                    \
     } while (0)
 
 #define RARE static __attribute__((noinline, cold))
@@ -100,18 +104,19 @@ static void *refuse(void)
     hak__fatal("operator new", NULL, "no memory, and no C++ library that would throw");
 }
 
-#define NEW(name, parameters, allocate, otherwise, ...)                        \
-    RARE void *name##_rarely parameters                                        \
-    {                                                                          \
-        void *block = are_here() ? (allocate) : NULL;                          \
-        if (block) return block;                                               \
-        GO_ON(name, __VA_ARGS__);                                              \
-        return otherwise;                                                      \
-    }                                                                          \
-    void *name parameters                                                      \
-    {                                                                          \
-        void *block = HAK_LIKELY(known_here) ? (allocate) : NULL;              \
-        return HAK_LIKELY(block != NULL) ? block : name##_rarely(__VA_ARGS__); \
+#define NEW(name, parameters, allocate, otherwise, ...)                                     \
+    RARE void *name##_rarely parameters                                                     \
+    {                                                                                       \
+        void *block = are_here() ? (allocate) : NULL;                                       \
+        if (block) return block;                                                            \
+        GO_ON(name, __VA_ARGS__);                                                           \
+        return otherwise;                                                                   \
+    }                                                                                       \
+    void *name parameters                                                                   \
+    {                                                                                       \
+        void *block =                                                                       \
+            HAK_LIKELY(__atomic_load_n(&known_here, __ATOMIC_RELAXED)) ? (allocate) : NULL; \
+        return HAK_LIKELY(block != NULL) ? block : name##_rarely(__VA_ARGS__);              \
     }
 
 #define ANY     hak__thread_alloc(size)
@@ -131,16 +136,16 @@ NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, alignment align, nothrow t
 /* ------------------------------------------------------------------ delete */
 
 /* The size and the alignment are what the program has asked for. */
-#define DELETE(name, parameters, ...)                        \
-    RARE void name##_rarely parameters                       \
-    {                                                        \
-        if (!are_here()) GO_ON(name, __VA_ARGS__);           \
-        hak__thread_free(block);                             \
-    }                                                        \
-    void name parameters                                     \
-    {                                                        \
-        if (HAK_LIKELY(known_here)) hak__thread_free(block); \
-        else name##_rarely(__VA_ARGS__);                     \
+#define DELETE(name, parameters, ...)                                                            \
+    RARE void name##_rarely parameters                                                           \
+    {                                                                                            \
+        if (!are_here()) GO_ON(name, __VA_ARGS__);                                               \
+        hak__thread_free(block);                                                                 \
+    }                                                                                            \
+    void name parameters                                                                         \
+    {                                                                                            \
+        if (HAK_LIKELY(__atomic_load_n(&known_here, __ATOMIC_RELAXED))) hak__thread_free(block); \
+        else name##_rarely(__VA_ARGS__);                                                         \
     }
 
 DELETE(_ZdlPv, (void *block), block)

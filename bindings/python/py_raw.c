@@ -34,8 +34,8 @@ static void *alloc(size_t size, int domain)
 
 static void *zalloc(size_t count, size_t size, int domain)
 {
-    bool is_previous = passes() || (count == 1 && size >= LARGE_ZEROED);
-    if (is_previous) return previous(domain)->calloc(previous(domain)->ctx, count, size);
+    bool is_watched = domain == HAK_PY_DOMAIN_RAW && count == 1 && size >= LARGE_ZEROED;
+    if (passes() || is_watched) return previous(domain)->calloc(previous(domain)->ctx, count, size);
     return hak_calloc(count, size);
 }
 

@@ -1,4 +1,4 @@
-/* Calls `main` of a library that it loads for itself alone. */
+/* Calls `run_all` of a library that it loads for itself alone. */
 #include <dlfcn.h>
 #include <stdio.h>
 
