@@ -45,8 +45,8 @@ $(B)/bench/small_scale $(B)/bench/whole_program: $(B)/bench/%: bench/%.c
 # A repository that git packs, where there is git.
 $(B)/bench/history: bench/programs/history.py
 	mkdir -p $(@D); $(call say,BENCH)
-	if command -v git >/dev/null; then rm -rf $@ && git init -q --bare $@ && \
-		$(PYTHON) $< | git -C $@ fast-import --quiet && touch $@; fi
+	if command -v git >/dev/null; then rm -rf $@ $@.new && git init -q --bare $@.new && \
+		$(PYTHON) $< | git -C $@.new fast-import --quiet && mv $@.new $@; fi
 
 # Linked with the very file, for which no headers are needed.
 peer-programs:

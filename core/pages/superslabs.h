@@ -42,11 +42,12 @@ typedef struct hak_place {
 } hak_place;
 
 /* Where `count` adjacent free units are (1 … 64), the first at a multiple of `align` units, a power
- * of two: with as many pages as can be had among the first few superslabs that have such a run. */
+ * of two: with as many pages as can be had among the first few superslabs that have such a run,
+ * and of the places where all have pages in the shortest free run; a single unit at the lowest. */
 hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t align);
 
 /* Remembers a run that has been given back, and finds it for the next one of that length if all its
- * units are free and have pages. */
+ * units have pages and are free, and the units beside it are not. */
 void hak__superslabs_remember(hak_pages *pages, const hak_superslab *super, unsigned bit,
                               size_t count);
 hak_place hak__superslabs_recall(const hak_pages *pages, size_t count);

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Optional
 
 from .. import preload
-from ..allocators import SYSTEM
 from ..child import Outcome
 from ..metrics import MINOR_FAULTS, PEAK_RSS, THROUGHPUT
-from ..suite import Suite
+from .preloaded import PreloadedSuite
 
 # The case's name, the program, and its arguments; of which the last is what quick runs do less of.
 CASES = {
@@ -18,26 +17,16 @@ CASES = {
 }
 
 
-class PreloadMixedSuite(Suite):
+class PreloadMixedSuite(PreloadedSuite):
     """Blocks of 16 to 1,024 B, as in random-mixed; and the small-scale comparison, 8 B to 1 MB."""
 
     name = "preload-mixed"
     title = "one binary, its allocator preloaded"
     metrics = (THROUGHPUT, PEAK_RSS, MINOR_FAULTS)
-    allocators = (*preload.ALL, SYSTEM)
-    excluded = {
-        "hakmem": "its name here is hakmem-preload",
-        "lua-default": "there is no Lua in it",
-        "pymalloc": "there is no Python in it",
-        "null": "there is nothing to preload",
-    }
     runs = 10
 
     def cases(self) -> list[str]:
         return list(CASES)
-
-    def missing(self, allocator: str) -> Optional[str]:
-        return preload.missing(allocator, self.settings) if allocator in preload.ALL else None
 
     def environment(self, allocator: str) -> dict[str, str]:
         return {**super().environment(allocator), **preload.variables(allocator, self.settings)}

@@ -7,11 +7,10 @@ import shutil
 from typing import Optional
 
 from .. import preload
-from ..allocators import SYSTEM
 from ..child import Outcome
 from ..metrics import MINOR_FAULTS, PEAK_RSS, TIME
 from ..settings import ROOT
-from ..suite import Suite
+from .preloaded import PreloadedSuite
 
 FOLDER = ROOT / "bench" / "programs"
 
@@ -33,19 +32,12 @@ CASES = {
 }
 
 
-class ProgramsSuite(Suite):
+class ProgramsSuite(PreloadedSuite):
     """A case is a program of Debian's at work; see bench/whole_program.c."""
 
     name = "programs"
     title = "real programs, their allocator preloaded, from start to exit"
     metrics = (TIME, PEAK_RSS, MINOR_FAULTS)
-    allocators = (*preload.ALL, SYSTEM)
-    excluded = {
-        "hakmem": "its name here is hakmem-preload",
-        "lua-default": "there is no Lua in it",
-        "pymalloc": "there is no Python in it",
-        "null": "there is nothing to preload",
-    }
     runs = 7
 
     def cases(self) -> list[str]:
@@ -63,7 +55,7 @@ class ProgramsSuite(Suite):
             return f"install the Debian packages {' '.join(lacking)}"
         if not (self.settings.build / "bench" / "history").is_dir():
             return "the repository for git is not made: run `make`"
-        return preload.missing(allocator, self.settings) if allocator in preload.ALL else None
+        return super().missing(allocator)
 
     def command(self, allocator: str, case: str, round_number: int) -> list[str]:
         library = preload.library(allocator, self.settings)
