@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from .. import builds
+from .. import builds, preload
 from ..allocators import BUILDS, HAKMEM, how_to_build, is_installed
 from ..child import Outcome
 from ..errors import SampleError
 from ..metrics import CLOSE_TIME
-from ..peers import LIBRARIES, mapped_path, missing_library
+from ..peers import LIBRARIES, missing_library
 from ..suite import Suite
 
 MIB = 200
@@ -74,10 +74,7 @@ class LuaCloseSuite(Suite):
         return [*self.start(allocator), str(MIB)]
 
     def environment(self, allocator: str) -> dict[str, str]:
-        environment = super().environment(allocator)
-        if allocator in LIBRARIES:
-            environment["LD_PRELOAD"] = str(mapped_path(allocator))
-        return environment
+        return {**super().environment(allocator), **preload.variables(allocator, self.settings)}
 
     def measure(self, outcome: Outcome, case: str) -> dict[str, Optional[float]]:
         return {CLOSE_TIME.name: outcome.required_number("close_s")}
