@@ -1,7 +1,6 @@
 /* Puts our functions into CPython's table of allocators, below its wrappers. */
 #include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -134,7 +133,7 @@ enum {
 
 __attribute__((format(printf, 2, 3))) static const char *fail(int error, const char *format, ...)
 {
-    static char message[160];
+    static __thread char message[160];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
@@ -242,6 +241,7 @@ static const char *install(const hak_py_options *options)
         return fail(EBUSY, "other interpreters exist; install hakmem before they are created");
     if (!hak__py_watch(&handlers))
         return fail(ENOMEM, "not enough memory to watch for other interpreters");
+    untaken &= ~hak_py_installed(); /* an audit hook may have installed hakmem meanwhile */
 
     bool entered = hak_py_enter();
     failure = prepare_heap(options);
@@ -256,15 +256,26 @@ static const char *install(const hak_py_options *options)
     return NULL;
 }
 
-/* Without the GIL, two threads may come at once. */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+/* Without the GIL two threads may come at once. CPython's own mutex, since who waits for it does
+ * not hold up a collection. With the GIL there is none: an audit hook, which is called meanwhile,
+ * may release the GIL, or call us. */
+#ifdef Py_GIL_DISABLED
+static PyMutex mutex;
+#define ONE_AT_A_TIME(call)     \
+    do {                        \
+        PyMutex_Lock(&mutex);   \
+        call;                   \
+        PyMutex_Unlock(&mutex); \
+    } while (0)
+#else
+#define ONE_AT_A_TIME(call) call
+#endif
 
 const char *hak_py_install(const hak_py_options *options)
 {
     static const hak_py_options defaults;
-    pthread_mutex_lock(&one_at_a_time);
-    const char *failure = install(options ? options : &defaults);
-    pthread_mutex_unlock(&one_at_a_time);
+    const char *failure;
+    ONE_AT_A_TIME(failure = install(options ? options : &defaults));
     return failure;
 }
 
@@ -279,9 +290,7 @@ static void uninstall(void)
 
 void hak_py_uninstall(void)
 {
-    pthread_mutex_lock(&one_at_a_time);
-    uninstall();
-    pthread_mutex_unlock(&one_at_a_time);
+    ONE_AT_A_TIME(uninstall());
 }
 
 unsigned hak_py_installed(void)

@@ -5,13 +5,13 @@
 
 #include "py_alloc.h"
 
-/* Whether a domain is such a one. */
 #ifdef Py_GIL_DISABLED
 #define HAK_PY_FREE_THREADED true
 #else
 #define HAK_PY_FREE_THREADED false
 #endif
 
+/* Whether a domain is such a one. */
 static inline bool hak__py_is_by_thread(int domain)
 {
     return HAK_PY_FREE_THREADED || domain == HAK_PY_DOMAIN_RAW;

@@ -44,7 +44,9 @@ static int on_event(const char *event, PyObject *arguments, void *data);
 
 static bool hook(void)
 {
-    if (!hooked) hooked = PySys_AddAuditHook(on_event, NULL) == 0;
+    if (hooked) return true;
+    hooked = true; /* others' hooks, which are called meanwhile, may come here */
+    hooked = PySys_AddAuditHook(on_event, NULL) == 0;
     return hooked;
 }
 

@@ -77,6 +77,11 @@ size_t support_scaled(size_t operations)
     return operations / (support_scale() > divisor ? support_scale() : divisor);
 }
 
+bool support_profile_is_fixed(void)
+{
+    return strchr(hak_profile_names(), ',') == NULL;
+}
+
 const char *support_profile(const char *name)
 {
     return hak_profile_valid(name, NULL, 0) ? name : hak_profile_names();

@@ -64,6 +64,7 @@ size_t support_scaled(size_t operations);
 
 /* The profile `name`, or the only one where the build has it fixed. */
 const char *support_profile(const char *name);
+bool support_profile_is_fixed(void);
 
 /* A size the compiler cannot see through, for calls that must fail. */
 size_t support_size(size_t size);

@@ -293,3 +293,20 @@ hakmem.install()
 assert before - resident() > 15_000_000, before - resident()
 """
     )
+
+
+def test_an_audit_hook_may_install_meanwhile(python):
+    """CPython calls hooks when install() adds its own, from 3.12 on."""
+    python.code(
+        """
+import hakmem, sys
+called = []
+def hook(event, arguments):
+    if event == "sys.addaudithook" and not called:
+        called.append(event)
+        hakmem.install()
+sys.addaudithook(hook)
+hakmem.install()
+assert set(hakmem.installed()) == {"mem", "obj"} and hakmem.stats()["live_blocks"] > 0
+"""
+    )

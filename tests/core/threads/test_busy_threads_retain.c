@@ -2,7 +2,6 @@
  * use. What it does not need again goes back with the first free a second later. */
 #include "support.h"
 
-#include <string.h>
 #include <unistd.h>
 
 enum { BLOCKS = 200, ROUNDS = 4000, LEAST = 64 * KIB, REST_US = 1200 * 1000 };
@@ -67,22 +66,17 @@ static void and_what_is_far_more_than_in_use_does_not(void *context)
     REQUIRE_THAT(retained() < 16 * MIB, "%zu bytes", retained());
 }
 
-static bool is_fixed(void)
-{
-    return strchr(hak_profile_names(), ',') == NULL;
-}
-
 static void busy_threads_retain(void **state)
 {
     (void)state;
-    if (is_fixed()) skip();
+    if (support_profile_is_fixed()) skip();
     support_in_child(pages_stay_while_the_thread_is_busy, NULL, 60);
 }
 
 static void the_rest_goes_back(void **state)
 {
     (void)state;
-    if (is_fixed()) skip();
+    if (support_profile_is_fixed()) skip();
     support_in_child(and_what_is_far_more_than_in_use_does_not, NULL, 60);
 }
 

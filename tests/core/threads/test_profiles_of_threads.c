@@ -98,22 +98,17 @@ static void a_picture_has_all_heaps(void *context)
 }
 
 /* Whether the build has its profile fixed. */
-static bool is_fixed(void)
-{
-    return !hak_profile_valid("lean", NULL, 0) || !hak_profile_valid("speed", NULL, 0);
-}
-
 static void heaps_follow_a_profile(void **state)
 {
     (void)state;
-    if (is_fixed()) skip();
+    if (support_profile_is_fixed()) skip();
     support_in_child(all_heaps_follow, NULL, 60);
 }
 
 static void wrong_settings_are_refused(void **state)
 {
     (void)state;
-    if (is_fixed()) skip();
+    if (support_profile_is_fixed()) skip();
     support_in_child(wrong_settings_change_nothing, NULL, 60);
 }
 
