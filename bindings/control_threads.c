@@ -68,26 +68,26 @@ static void add(hak_threads_stats *sums, const copy *c)
     }
 }
 
-const hak_threads_stats *control_thread_stats(void)
+void control_thread_stats(hak_threads_stats *stats)
 {
-    static _Thread_local hak_threads_stats sums;
-    sums = (hak_threads_stats){0};
+    *stats = (hak_threads_stats){0};
     copy copies[2];
     size_t count = find_copies(copies);
-    for (size_t i = 0; i < count; i++) add(&sums, &copies[i]);
-    return &sums;
+    for (size_t i = 0; i < count; i++) add(stats, &copies[i]);
 }
 
-char *control_thread_stats_json(void)
+char *control_thread_stats_json(control_failure *failure)
 {
     enum { SIZE = 2048 };
     char *text = malloc(SIZE);
     if (!text) {
-        control_fail("not enough memory");
+        control_fail(failure, "not enough memory");
         return NULL;
     }
+    hak_threads_stats stats;
+    control_thread_stats(&stats);
     hak_json out = hak__json_begin(text, SIZE);
-    hak__tell_threads_stats(&out.sink, control_thread_stats());
+    hak__tell_threads_stats(&out.sink, &stats);
     hak__json_end(&out);
     return text;
 }
@@ -100,34 +100,28 @@ size_t control_thread_trim(void)
     return given;
 }
 
-const char *control_thread_profile(const char *name)
+const char *control_thread_profile(control_failure *failure, const char *name)
 {
-    char why[384];
     copy copies[2];
     size_t count = find_copies(copies);
-    if (name && !hak_profile_valid(name, why, sizeof why)) {
-        control_fail("%s", why);
-        name = NULL;
-    }
+    if (name && !hak_profile_valid(name, failure->message, sizeof failure->message)) name = NULL;
     for (size_t i = 0; name && i < count; i++) copies[i].set_profile(name);
     return copies[count - 1].profile();
 }
 
-void control_thread_configure(const char *settings)
+void control_thread_configure(control_failure *failure, const char *settings)
 {
-    char why[384];
     copy copies[2];
     size_t count = find_copies(copies);
     bool valid = true;
     for (size_t i = 0; valid && i < count; i++)
-        valid = copies[i].configure(settings, why, sizeof why);
-    if (!valid) control_fail("%s", why);
+        valid = copies[i].configure(settings, failure->message, sizeof failure->message);
 }
 
-void control_thread_heap_map(const char *path)
+void control_thread_heap_map(control_failure *failure, const char *path)
 {
     copy copies[2];
     size_t count = find_copies(copies);
     if (!copies[count - 1].map(path))
-        control_fail("thread_heap_map cannot write '%.200s': %s", path, strerror(errno));
+        control_fail(failure, "thread_heap_map cannot write '%.200s': %s", path, strerror(errno));
 }

@@ -95,16 +95,14 @@ HAK_API int luaopen_hakmem(lua_State *L)
     SWIG_arg++;
 }
 
-%typemap(out) const hak_threads_stats *
+%typemap(argout) hak_threads_stats *stats
 {
     hak_lua_push_thread_stats(L, $1);
     SWIG_arg++;
 }
 
-%typemap(out) const hak_stats *
+%typemap(argout) hak_stats *stats
 {
-    if ($1) {
-        hak_lua_push_stats(L, hak_lua_heap(L), $1);
-        SWIG_arg++;
-    }
+    hak_lua_push_stats(L, hak_lua_heap(L), $1);
+    SWIG_arg++;
 }

@@ -88,10 +88,12 @@ int hak_lua_control_openmetrics(lua_State *L)
     luaL_argcheck(L, lua_gettop(L) == 0, 1, "no value expected");
     hak_heap *heap = hak_lua_heap(L);
     if (!heap) return luaL_error(L, "%s", HAK_LUA_NOT_INSTALLED);
-    const hak_stats *stats = control_stats(heap);
+    hak_stats stats;
+    hak_heap_stats(heap, &stats);
     hak_process_stats process;
     hak_process_stats_read(&process);
-    hak_threads_stats threads = *control_thread_stats();
+    hak_threads_stats threads;
+    control_thread_stats(&threads);
 
     size_t count;
     luaL_Buffer text;
@@ -106,7 +108,7 @@ int hak_lua_control_openmetrics(lua_State *L)
              "Whether new objects come from hakmem: 1, or 0 where it is not installed.");
     add_number(&text, "hakmem_installed", "", 1);
     const hak_stats_field *fields = hak_stats_fields(&count);
-    add_fields(&text, "hakmem", stats, fields, count);
+    add_fields(&text, "hakmem", &stats, fields, count);
     fields = hak_process_stats_fields(&count);
     add_fields(&text, "hakmem_process", &process, fields, count);
     fields = hak_threads_stats_fields(&count);
@@ -114,14 +116,14 @@ int hak_lua_control_openmetrics(lua_State *L)
     char line[80];
     add_head(&text, "hakmem_fragmentation_ratio", "gauge", "ratio",
              "The part of the pages with blocks that holds none.");
-    snprintf(line, sizeof line, "hakmem_fragmentation_ratio %.9f\n", stats->fragmentation);
+    snprintf(line, sizeof line, "hakmem_fragmentation_ratio %.9f\n", stats.fragmentation);
     luaL_addstring(&text, line);
-    add_os_calls(&text, &stats->os);
-    add_classes(&text, stats, "hakmem_class_live_blocks", "", offsetof(hak_class_stats, live),
+    add_os_calls(&text, &stats.os);
+    add_classes(&text, &stats, "hakmem_class_live_blocks", "", offsetof(hak_class_stats, live),
                 "Blocks handed out, by size.");
-    add_classes(&text, stats, "hakmem_class_slabs", "", offsetof(hak_class_stats, slabs),
+    add_classes(&text, &stats, "hakmem_class_slabs", "", offsetof(hak_class_stats, slabs),
                 "Slabs, by the size of their blocks.");
-    add_classes(&text, stats, "hakmem_class_footprint_bytes", "bytes",
+    add_classes(&text, &stats, "hakmem_class_footprint_bytes", "bytes",
                 offsetof(hak_class_stats, footprint),
                 "Bytes of pages in slabs, by the size of their blocks.");
     luaL_addstring(&text, "# EOF\n");

@@ -57,13 +57,15 @@
     $result = PyLong_FromDouble($1);
 }
 
-%typemap(out) const hak_threads_stats *
+%typemap(argout) hak_threads_stats *stats
 {
+    Py_DECREF($result);
     $result = hak_py_thread_stats_dict($1);
 }
 
-%typemap(out) const hak_stats *
+%typemap(argout) hak_stats *stats
 {
+    Py_DECREF($result);
     hak_heap *heap = hak_py_heap();
     $result = hak_py_stats_dict(hak_heap_name(heap), hak_heap_profile(heap), $1);
 }

@@ -67,7 +67,7 @@ static bool is_asked_for(void)
 
 PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
 {
-    static _Thread_local bool asked; /* the collection that has begun is a call */
+    static bool asked; /* the collection that has begun is a call */
     (void)self;
     gc_event event = hak_py_heap() ? gc_event_of(args) : GC_OTHER;
     if (event == GC_OTHER) Py_RETURN_NONE;

@@ -131,15 +131,24 @@ enum {
 /* Least bytes with which a running interpreter can go on and report that it is out of memory. */
 #define LIMIT_LEAST ((size_t)64 * 1024)
 
-__attribute__((format(printf, 2, 3))) static const char *fail(int error, const char *format, ...)
+static const char *fail(int error, const char *message)
 {
-    static __thread char message[160];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
     errno = error;
     return message;
+}
+
+/* The message is of the process, not of the thread: where memory is short, a thread that reads its
+ * first variable in a library loaded late is ended by glibc. One install runs at a time, and the
+ * last byte is never written. */
+__attribute__((format(printf, 2, 3))) static const char *fail_saying(int error, const char *format,
+                                                                     ...)
+{
+    static char message[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message - 1, format, args);
+    va_end(args);
+    return fail(error, message);
 }
 
 /* The domains in `domains` whose innermost allocator is CPython's own. */
@@ -183,11 +192,11 @@ static const char *check(const hak_py_options *options)
                              "hakmem: there is no limit");
     char why[128];
     if (options->profile && !hak_profile_valid(options->profile, why, sizeof why))
-        return fail(errno, "%s", why);
+        return fail_saying(errno, "%s", why);
     if (options->limit && options->limit < LIMIT_LEAST)
-        return fail(ERANGE,
-                    "a limit of %zu bytes is below the least that Python can work with, %zu",
-                    options->limit, LIMIT_LEAST);
+        return fail_saying(ERANGE,
+                           "a limit of %zu bytes is below the least that Python can work with, %zu",
+                           options->limit, LIMIT_LEAST);
     return NULL;
 }
 
@@ -203,7 +212,7 @@ static const char *prepare_heap(const hak_py_options *options)
     if (!adapter.heap) {
         adapter.heap = hak_heap_new(&(hak_heap_options){
             .profile = options->profile, .limit = options->limit, .name = HAK_PY_HEAP_NAME});
-        if (!adapter.heap) return fail(errno, "%s", hak__heap_new_failure(errno));
+        if (!adapter.heap) return fail(errno, hak__heap_new_failure(errno));
         adapter.heap->adapter = &adapter;
         hak__heap_suit(adapter.heap, &hints);
         adapter.observed = hak__observing(adapter.heap);
@@ -211,8 +220,8 @@ static const char *prepare_heap(const hak_py_options *options)
         return NULL;
     }
     if (options->limit && !hak_heap_set_limit(adapter.heap, options->limit))
-        return fail(ERANGE, "a limit of %zu bytes is below the %zu in use", options->limit,
-                    hak__heap_in_use(adapter.heap));
+        return fail_saying(ERANGE, "a limit of %zu bytes is below the %zu in use", options->limit,
+                           hak__heap_in_use(adapter.heap));
     if (options->profile) hak_heap_set_profile(adapter.heap, options->profile);
     return NULL;
 }

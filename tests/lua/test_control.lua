@@ -238,4 +238,33 @@ function TestTrim:test_functions_refuse_arguments_they_do_not_have()
   end
 end
 
+TestErrors = {}
+
+-- A first thread-local variable would need memory of the C library: glibc would end the process. Only
+-- LuaJIT can call setrlimit.
+function TestErrors:test_what_is_wrong_is_said_where_the_c_library_has_no_memory()
+  if not support.is_jit then return end
+  local output = support.run [[
+    local ffi = require "ffi"
+    local hakmem = require "hakmem"
+    ffi.cdef "typedef struct { unsigned long now, most; } limits; int setrlimit(int, const limits *); void *malloc(size_t);"
+    local ADDRESS_SPACE, KIB = 9, 1024
+    hakmem.install()
+    local wrong = { { hakmem.limit, 1 }, { hakmem.profile, "fast" }, { hakmem.heap_map, "/nowhere/map" } }
+    local told = {}
+    local file = io.open "/proc/self/statm"
+    local size = tonumber(file:read "*n") * 4 * KIB
+    file:close()
+    ffi.C.setrlimit(ADDRESS_SPACE, ffi.new("limits", size, -1))
+    for _, bytes in ipairs { 64 * KIB, 4 * KIB, KIB, 256, 16 } do
+      while ffi.C.malloc(bytes) ~= nil do end
+    end
+    for i, call in ipairs(wrong) do told[i] = select(2, pcall(call[1], call[2])) end
+    ffi.C.setrlimit(ADDRESS_SPACE, ffi.new("limits", -1, -1))
+    print(table.concat(told, "\n"))]]
+  luaunit.assertStrContains(output, "bytes in use")
+  luaunit.assertStrContains(output, "unknown profile 'fast'")
+  luaunit.assertStrContains(output, "cannot write '/nowhere/map'")
+end
+
 support.finish(luaunit)

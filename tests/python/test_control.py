@@ -174,3 +174,44 @@ assert (other["live_bytes"], other["live_blocks"]) == (stats["live_bytes"], stat
 """,
         env={"HAKMEM_KINDS": "1"},
     )
+
+
+def test_what_is_wrong_is_said_where_the_c_library_has_no_memory(python):
+    """A first thread-local variable would need some: glibc would end the process."""
+    python.code(
+        """
+import ctypes, resource, threading
+import hakmem
+hakmem.install()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+begun, go = threading.Event(), threading.Event()
+told = []
+def ask(call, *arguments):
+    try: call(*arguments)
+    except Exception as error: told.append(str(error))
+def use_up_and_ask():
+    begun.set()
+    go.wait()
+    for size in (1 << 16, 4096, 1024, 256, 16):
+        while libc.malloc(size): pass
+    ask(hakmem.limit, 1)
+    ask(hakmem.profile, "fast")
+    ask(hakmem.observe)
+    told.append(hakmem.stats()["name"])
+thread = threading.Thread(target=use_up_and_ask)
+thread.start()
+begun.wait()
+with open("/proc/self/statm") as file: size = int(file.read().split()[0]) * 4096
+unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+go.set()
+thread.join()
+resource.setrlimit(resource.RLIMIT_AS, unlimited)
+limit, profile, observe, name = told
+assert "bytes in use" in limit, told
+assert "unknown profile 'fast'" in profile, told
+assert observe == "not enough memory to observe", told
+assert name == "python", told
+"""
+    )

@@ -11,7 +11,7 @@ build: str
 __version__: str
 
 def install(
-    domains: _Domain | Iterable[_Domain] = ...,
+    domains: _Domain | Iterable[_Domain] | None = ...,
     profile: _Profile | None = ...,
     limit: int | None = ...,
 ) -> bool: ...
