@@ -25,7 +25,7 @@ static void *alloc_from_slab(hak_heap *heap, hak_bin_class class)
     hak_slab *slab = hak__heap_current(heap, class);
     if (!slab->free) slab = hak__refill(heap, class);
     if (!slab) return NULL;
-    if (slab->block_size > HAK_SMALL_MAX) hak__bins_count(slab);
+    if (slab->block_size > HAK_SMALL_MAX) hak__slab_count_taken(slab);
     return hak__slab_pop(slab);
 }
 

@@ -27,12 +27,6 @@ static inline bool hak__bins_count_live(size_t block_size)
     return block_size > HAK_SMALL_MAX;
 }
 
-/* Counts a medium block that a current slab hands out, since its free will be counted. */
-static inline void hak__bins_count(hak_slab *slab)
-{
-    if (slab->countdown < (int32_t)HAK_LEFT_FAR / 2) slab->countdown++;
-}
-
 /* Bytes of pages in use of the current slabs: an upper bound of their pages without a block. */
 size_t hak__bins_pages(const hak_heap *heap);
 

@@ -89,9 +89,11 @@ struct hak_heap {
     /* By kind; all are &bins if kinds of block share slabs. `open` is for the hot path; `sets`, by
      * which the slow paths go, is the same until the heap is guarded: guard.h. */
     hak_bins *open[HAK_KINDS], **sets;
+    /* Read by threads that free its blocks, and so not beside what is often written. */
+    void *adapter; /* state of the adapter that uses this heap */
+    const hak_hints *hints;
     hak_pages pages;                     /* its pages and their accounts */
     hak_heap *next_heap, *previous_heap; /* list of the process's heaps */
-    void *adapter;                       /* state of the adapter that uses this heap */
     void *root;                          /* the block by which the adapter knows its VM */
 
     size_t partial_bytes; /* bytes of pages in use of partial slabs */
@@ -113,7 +115,6 @@ struct hak_heap {
     size_t refusals;
     size_t starved_until; /* while the allocation clock is before this, memory counts as refused
                            * lately: full slabs wake with their first free block */
-    const hak_hints *hints;
     char name[32];
     hak_destroy_hook *destroy_hook; /* NULL: the heap was never observed */
     hak_nest nest;
@@ -261,6 +262,22 @@ static inline void *hak__heap_take(hak_heap *heap, size_t size)
     if (HAK_UNLIKELY(size > HAK_SMALL_MAX)) return NULL;
     hak_slab *slab = heap->bin[(size + 7) / 8];
     return HAK_LIKELY(slab->free != NULL) ? hak__slab_pop(slab) : NULL;
+}
+
+/* Whether blocks of that size are medium. */
+static inline bool hak__heap_is_medium(size_t size)
+{
+    return size - HAK_SMALL_MAX - 1 < HAK_MEDIUM_MAX - HAK_SMALL_MAX;
+}
+
+/* The same for a medium block, outside the hot path. A guarded heap has none here. */
+static inline void *hak__heap_take_medium(hak_heap *heap, size_t size)
+{
+    unsigned index = hak__heap_class_of(heap, size);
+    hak_slab *slab = heap->bins.lists->medium[index - HAK_MEDIUM_FIRST];
+    if (HAK_UNLIKELY(!slab->free)) return NULL;
+    hak__slab_count_taken(slab);
+    return hak__slab_pop(slab);
 }
 
 static inline void *hak__heap_alloc(hak_heap *heap, size_t size)

@@ -70,6 +70,7 @@ static void scan_on(hak_heap *heap)
 
 void hak__excess_punch(hak_heap *heap)
 {
+    if (is_busy(heap)) return;
     size_t bound = hak__heap_bound(heap);
     if (heap->partial_bytes > bound) {
         if (!hak__pace_left(&heap->pace)) begin_scan(heap);

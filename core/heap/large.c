@@ -55,7 +55,7 @@ static void *begin_span(hak_heap *heap, unsigned kind, hak_slab *span, size_t si
     span->span_size = size; /* so that its own pages stay */
     span->block_kind = (uint8_t)kind;
     size_t more = hak__units_untouched(&heap->pages, span, 0, size);
-    hak__reclaim_before_peak(heap, more);
+    if (more) hak__reclaim_before_peak(heap, more);
     if (zero) zero_span(heap, span, size, hak__pages_unit_size(&heap->pages));
     if (hak__units_use_with(&heap->pages, span, 0, size, more)) return span->start;
     span->span_size = 0;
@@ -66,7 +66,7 @@ static void *begin_span(hak_heap *heap, unsigned kind, hak_slab *span, size_t si
 void hak__span_free(hak_heap *heap, hak_slab *span, void *block)
 {
     if (block != span->start) hak__fatal("free", block, "points into a block, not at its start");
-    hak__units_give(&heap->pages, span);
+    hak__units_shelve(&heap->pages, span);
     hak__excess_purge(heap);
 }
 
@@ -295,9 +295,22 @@ static void *dense_alloc(hak_heap *heap, unsigned kind, size_t size, size_t alig
     return huge_alloc(heap, kind, up_to_page(size), align, zero);
 }
 
-/* What is mapped is used first: of packs, then of units. */
+/* A span like one that was freed. */
+static void *shelved_alloc(hak_heap *heap, unsigned kind, size_t size, bool zero)
+{
+    hak_slab *span = hak__units_take_shelved(&heap->pages, units_for(heap, size));
+    if (!span) return NULL;
+    heap->rests_until = 0;
+    return begin_span(heap, kind, span, up_to_page(size), zero);
+}
+
+/* What is mapped is used first: a shelved span, then packs, then units. */
 void *hak__large_alloc(hak_heap *heap, unsigned kind, size_t size, size_t align, bool zero)
 {
+    if (align <= HAK_LARGE_ALIGN) {
+        void *block = shelved_alloc(heap, kind, size, zero);
+        if (block) return block;
+    }
     size_t whole = up_to_page(size);
     bool spans = fits_span(heap, size, align), may = may_be_dense(heap, size, align),
          limited = false;

@@ -75,7 +75,7 @@ static bool owns(const hak_heap *heap, const void *p)
     if (at.slab && at.slab == heap->nest.run) return hak__nest_holds(heap, p);
     if (!at.slab) return false;
     hak_unit_state state = hak__unit_state(at.slab);
-    return state != HAK_UNIT_FREE && state != HAK_UNIT_REMNANT;
+    return state != HAK_UNIT_FREE && state != HAK_SPAN_SHELVED && state != HAK_UNIT_REMNANT;
 }
 
 static __attribute__((noinline)) bool owns_guarded(const hak_heap *heap, const void *p)

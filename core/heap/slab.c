@@ -166,7 +166,8 @@ bool hak__slab_valid(const hak_slab *slab)
     case HAK_UNIT_INTERIOR: return left == 1 && !slab->free;
     case HAK_UNIT_REMNANT: return left == 1 && !slab->free && slab->purged && slab->units == 1;
     case HAK_UNIT_NEST:
-    case HAK_SPAN: return left == 1 && !slab->free && slab->units > 0;
+    case HAK_SPAN:
+    case HAK_SPAN_SHELVED: return left == 1 && !slab->free && slab->units > 0;
     case HAK_SLAB_FULL: return left > 0 && left <= slab->asleep && counts_agree(slab);
     case HAK_SLAB_DRY:
         return left == 1 && !slab->free && hak__slab_live(slab) > 0 &&

@@ -28,6 +28,12 @@ static inline bool hak__slab_count_free(hak_slab *slab)
     return --slab->countdown < 0;
 }
 
+/* Counts a medium block that a current slab hands out, since its free will be counted. */
+static inline void hak__slab_count_taken(hak_slab *slab)
+{
+    if (slab->countdown < (int32_t)HAK_LEFT_FAR / 2) slab->countdown++;
+}
+
 /* The frees that remain until then. */
 static inline uint32_t hak__slab_left(const hak_slab *slab)
 {

@@ -82,6 +82,9 @@ static void put_run(hak_file *out, const hak_heap *heap, size_t unit, const hak_
         snprintf(what, sizeof what, "one block of %zu KiB", (size_t)slab->span_size / 1024);
         put_cell(out, unit, slab->units, "span", what);
         break;
+    case HAK_SPAN_SHELVED:
+        put_cell(out, unit, slab->units, "kept", "free, kept whole");
+        break;
     case HAK_UNIT_NEST:
         put_cell(out, unit, slab->units, "nest", "the nest: first blocks of all sizes");
         break;

@@ -23,8 +23,8 @@ static size_t allowance(const hak_pages *pages)
 
 size_t hak__short_of(const hak_pages *pages, size_t bytes)
 {
-    size_t most = allowance(pages);
     if (bytes == 0) return 0;
+    size_t most = allowance(pages);
     if (pages->footprint > most) return bytes + (pages->footprint - most);
     return bytes <= most - pages->footprint ? 0 : bytes - (most - pages->footprint);
 }

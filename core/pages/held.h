@@ -15,7 +15,7 @@ typedef struct hak_cursor {
 
 #define HAK_ROOMS 7 /* lists by longest run of free units: 1, 2 to 3, 4 to 7 … 64 */
 #define HAK_KEPT  4 /* lists of kept huge blocks, by size */
-#define HAK_GIVEN 4 /* units of the longest run that is remembered when it is given back */
+#define HAK_SHELF 6 /* units of the longest span that is kept whole: shelf.h */
 
 /* The superslabs of a heap (superslabs.h), its kept huge blocks (kept.h), and its packs (packs.h).
  */
@@ -25,8 +25,7 @@ typedef struct hak_superslab_lists {
     hak_superslab *kept[HAK_KEPT];           /* free huge blocks, the latest first */
     hak_superslab *packs;                    /* all: packs.h */
     hak_cursor cursor;
-    uint32_t given[HAK_GIVEN]; /* of each length, the first unit of the run that was given back
-                                * last: superslabs.h */
+    uint32_t shelf[HAK_SHELF]; /* of each length, the first unit of the span put there last */
 } hak_superslab_lists;
 
 extern const hak_superslab_lists hak__no_superslabs;

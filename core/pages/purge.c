@@ -24,6 +24,7 @@ static void purge_superslabs(hak_pages *pages, size_t keep, size_t wait)
 
 void hak__purge_unused(hak_pages *pages)
 {
+    hak__units_clear_shelf(pages);
     for (hak_superslab *super; (super = hak__superslabs_unused(pages, false)) != NULL;) {
         hak__units_return(pages, super, 0);
     }
@@ -49,6 +50,7 @@ static size_t purge_units(hak_pages *pages, size_t bytes)
 size_t hak__purge_some(hak_pages *pages, size_t bytes)
 {
     if (pages->retained == 0) return 0;
+    hak__units_clear_shelf(pages);
     size_t given = purge_units(pages, bytes);
     if (given < bytes) given += hak__packs_purge_some(pages, bytes - given);
     if (given < bytes && !pages->region) given += hak__kept_purge_some(pages, bytes - given);
@@ -76,6 +78,7 @@ void hak__purge_let_wait(hak_pages *pages, size_t keep, size_t wait)
 {
     size_t before = pages->footprint;
     if (!wait || pages->region) return;
+    hak__units_clear_shelf(pages);
     purge_whole(pages, keep, wait);
     /* What comes back from there costs nothing, and tells nothing of what else was given back. */
     if (pages->footprint < before) pages->demand.released.given = 0;
@@ -84,6 +87,7 @@ void hak__purge_let_wait(hak_pages *pages, size_t keep, size_t wait)
 void hak__purge_to(hak_pages *pages, size_t keep)
 {
     if (pages->retained <= keep) return;
+    hak__units_clear_shelf(pages);
     if (!pages->region) purge_whole(pages, keep, 0);
     if (pages->retained > keep) purge_units(pages, pages->retained - keep);
     if (pages->retained > keep) hak__packs_purge_some(pages, pages->retained - keep);

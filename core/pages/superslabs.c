@@ -5,7 +5,6 @@
 #define LOOK_AT 16 /* superslabs of a list that may have a run, not all of which need have it */
 
 #define NO_LIST (-1)
-#define NONE    0 /* the first unit of all is not remembered */
 
 const hak_superslab_lists hak__no_superslabs;
 
@@ -106,14 +105,6 @@ void hak__superslabs_add(hak_pages *pages, hak_superslab *super)
     hak__superslabs_changed(pages, super);
 }
 
-static void forget(hak_superslab_lists *lists, const hak_superslab *super)
-{
-    for (size_t i = 0; i < HAK_GIVEN; i++) {
-        bool is_there = lists->given[i] / HAK_SUPERSLAB_UNITS == hak__superslab_index(super);
-        if (is_there && super->region == &hak__shared) lists->given[i] = NONE;
-    }
-}
-
 void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
 {
     hak_superslab_lists *lists = pages->supers;
@@ -124,7 +115,6 @@ void hak__superslabs_remove(hak_pages *pages, hak_superslab *super)
     if (super->next_owned) super->next_owned->previous_owned = super->previous_owned;
     if (lists->cursor.super == super) lists->cursor = (hak_cursor){0};
     if (hak__superslabs_growing(pages) == super) pages->growing = 0;
-    forget(lists, super);
     pages->super_count--;
 }
 
@@ -230,24 +220,6 @@ hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t alig
     uint64_t aligned = aligned_bits(align);
     hak_place place = find_with_pages(pages, count, aligned);
     return place.super ? place : find_without(pages, count, aligned);
-}
-
-void hak__superslabs_remember(hak_pages *pages, const hak_superslab *super, unsigned bit,
-                              size_t count)
-{
-    if (count > HAK_GIVEN || super->region != &hak__shared) return;
-    pages->supers->given[count - 1] = (uint32_t)(hak__superslab_index(super) * 64 + bit);
-}
-
-hak_place hak__superslabs_recall(const hak_pages *pages, size_t count)
-{
-    size_t unit = count <= HAK_GIVEN ? pages->supers->given[count - 1] : NONE;
-    if (unit == NONE) return (hak_place){0};
-    hak_superslab *super = &hak__shared.supers[unit / 64];
-    uint64_t wanted = hak__bits(unit % 64, count);
-    uint64_t around = wanted | wanted << 1 | wanted >> 1;
-    bool is_there = (super->free & around) == wanted && (super->dirty & wanted) == wanted;
-    return is_there ? (hak_place){super, (unsigned)(unit % 64)} : (hak_place){0};
 }
 
 hak_superslab *hak__superslabs_find_clean(const hak_pages *pages)

@@ -46,12 +46,6 @@ typedef struct hak_place {
  * and of the places where all have pages in the shortest free run; a single unit at the lowest. */
 hak_place hak__superslabs_find(const hak_pages *pages, size_t count, size_t align);
 
-/* Remembers a run that has been given back, and finds it for the next one of that length if all its
- * units have pages and are free, and the units beside it are not. */
-void hak__superslabs_remember(hak_pages *pages, const hak_superslab *super, unsigned bit,
-                              size_t count);
-hak_place hak__superslabs_recall(const hak_pages *pages, size_t count);
-
 /* A superslab with free units that have no pages, if there is one among the first of each list. */
 hak_superslab *hak__superslabs_find_clean(const hak_pages *pages);
 

@@ -19,6 +19,7 @@ typedef enum hak_unit_state {
     HAK_SLAB_DRY,     /* has no free block, but uncarved or purged pages; in its class's list */
     HAK_SLAB_FULL,    /* has no free block, or few; in no list */
     HAK_SPAN,         /* one block of whole pages */
+    HAK_SPAN_SHELVED, /* freed, kept whole for the next one: shelf.h */
     HAK_UNIT_NEST,    /* the first unit of a heap: blocks of all sizes */
     HAK_UNIT_REMNANT, /* of a retired slab, partly purged: unusable until the OS, which refused,
                        * takes the other pages */

@@ -5,6 +5,7 @@
 #include "pages/growth.h"
 #include "pages/reaper.h"
 #include "pages/scatter.h"
+#include "pages/shelf.h"
 #include "pages/superslabs.h"
 #include "pages/supply.h"
 #include "pages/unit_purge.h"
@@ -121,6 +122,7 @@ static size_t drop(hak_pages *pages, hak_superslab *super)
     hak_unit *slabs = hak__superslab_slabs(super);
     uint32_t purged = 0;
     size_t touched = 0;
+    if (super->free != hak__superslab_all(super)) hak__shelf_forget(pages); /* the heap ends */
     for (size_t i = 0; i < super->units; i++) purged |= slabs[i].purged;
     if (purged) purge_punched(super);
     for (size_t i = 0; i < super->units; i++) {
@@ -186,18 +188,6 @@ size_t hak__units_return(hak_pages *pages, hak_superslab *super, size_t pool_max
 
 /* ------------------------------------------------------------------ runs */
 
-/* Units that have pages already come first: they cost neither a page fault nor footprint. */
-static hak_place find_run(const hak_pages *pages, size_t count, size_t align)
-{
-    if (!pages->region || count == 1) {
-        return count > HAK_SUPERSLAB_UNITS ? (hak_place){0}
-                                           : hak__superslabs_find(pages, count, align);
-    }
-    size_t first = hak__room_find(&pages->region->room, 0, count);
-    if (first == HAK_ROOM_NOWHERE) return (hak_place){0};
-    return (hak_place){&pages->region->supers[first / 64], (unsigned)(first % 64)};
-}
-
 static void mark_in(hak_pages *pages, hak_superslab *super, uint64_t mask, bool free)
 {
     HAK_ASSERT((super->free & mask) == (free ? 0 : mask));
@@ -250,6 +240,43 @@ static void set_unused(hak_unit *run, size_t from, size_t end)
     for (size_t i = from; i < end; i++) run[i] = (hak_unit){.touched = run[i].touched};
 }
 
+/* Frees the units of a run that nothing is accounted for as in use. */
+static void set_free(hak_pages *pages, hak_region *region, hak_unit *run)
+{
+    size_t count = run->units;
+    set_unused(run, 0, count);
+    mark(pages, region, (size_t)(run - region->slabs), count, true);
+}
+
+void hak__units_clear_shelf(hak_pages *pages)
+{
+    if (hak__shelf_is_empty(pages)) return;
+    for (hak_unit *run; (run = hak__shelf_take_any(pages)) != NULL;)
+        set_free(pages, &hak__shared, run);
+}
+
+static bool all_have_pages(hak_place place, size_t count)
+{
+    uint64_t units = hak__bits(place.bit, count);
+    return place.super && (place.super->dirty & units) == units;
+}
+
+/* Units that have pages already come first: they cost neither a page fault nor footprint. If there
+ * is no such run, those on the shelf may be a part of one. */
+static hak_place find_run(hak_pages *pages, size_t count, size_t align)
+{
+    if (!pages->region || count == 1) {
+        if (count > HAK_SUPERSLAB_UNITS) return (hak_place){0};
+        hak_place found = hak__superslabs_find(pages, count, align);
+        if (hak__shelf_is_empty(pages) || all_have_pages(found, count)) return found;
+        hak__units_clear_shelf(pages);
+        return hak__superslabs_find(pages, count, align);
+    }
+    size_t first = hak__room_find(&pages->region->room, 0, count);
+    if (first == HAK_ROOM_NOWHERE) return (hak_place){0};
+    return (hak_place){&pages->region->supers[first / 64], (unsigned)(first % 64)};
+}
+
 static hak_superslab *take_superslab(hak_pages *pages, size_t least)
 {
     hak__reaper_make_room(HAK_SUPERSLAB_SIZE, true);
@@ -290,9 +317,7 @@ static hak_unit *take_at(hak_pages *pages, hak_place found, size_t count, hak_un
 
 hak_unit *hak__units_take_mapped(hak_pages *pages, size_t count, size_t align, hak_unit_state state)
 {
-    hak_place found = {0};
-    if (align == 1 && !pages->region) found = hak__superslabs_recall(pages, count);
-    if (!found.super) found = find_run(pages, count, align);
+    hak_place found = find_run(pages, count, align);
     return found.super ? take_at(pages, found, count, state) : NULL;
 }
 
@@ -344,17 +369,33 @@ static void give_punched(hak_pages *pages, hak_region *region, hak_unit *run)
 void hak__units_give(hak_pages *pages, hak_unit *run)
 {
     hak_region *region = hak__region_of_run(pages, run);
-    size_t count = run->units;
-    size_t unit = (size_t)(run - region->slabs);
     if (run->purged) {
         give_punched(pages, region, run);
         return;
     }
     pages->retained += touched_before(pages, run, hak__pages_used(pages, run));
-    bool is_span = run->state == HAK_SPAN;
-    set_unused(run, 0, count);
-    mark(pages, region, unit, count, true);
-    if (is_span) hak__superslabs_remember(pages, &region->supers[unit / 64], unit % 64, count);
+    set_free(pages, region, run);
+}
+
+hak_unit *hak__units_take_shelved(hak_pages *pages, size_t count)
+{
+    hak_unit *span = hak__shelf_take(pages, count);
+    if (span) hak__unit_set_state(span, HAK_SPAN);
+    return span;
+}
+
+void hak__units_shelve(hak_pages *pages, hak_unit *span)
+{
+    size_t used = span->span_size, unit = (size_t)(span - hak__shared.slabs);
+    if (hak__region_of_run(pages, span) != &hak__shared || span->purged ||
+        !hak__shelf_put(pages, span)) {
+        hak__units_give(pages, span);
+        return;
+    }
+    pages->retained += touched_before(pages, span, used);
+    hak_superslab *super = &hak__shared.supers[unit / 64];
+    uint64_t tails = hak__bits(unit % 64, span->units) & super->dirty;
+    if (tails & ~super->tails) hak__superslabs_set_tails(pages, super, tails);
 }
 
 bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count)
@@ -363,6 +404,7 @@ bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count)
     size_t unit = (size_t)(run - region->slabs);
     size_t had = run->units;
     if (count > had) {
+        if (run[had].state == HAK_SPAN_SHELVED) hak__units_clear_shelf(pages);
         if (!all_free(pages, region, unit + had, count - had) &&
             !hak__growth_behind(pages, &region->supers[unit / 64], unit % 64 + had,
                                 unit % 64 + count))

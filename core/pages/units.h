@@ -24,6 +24,13 @@ hak_unit *hak__units_take_scattered(hak_pages *pages, const hak_unit *last, hak_
 /* Gives a run back. Its touched pages are retained. */
 void hak__units_give(hak_pages *pages, hak_unit *run);
 
+/* The same for a span, which may stay whole on the shelf (shelf.h); takes one from there, of which
+ * nothing is accounted for as in use; NULL: there is none of `count` units; and frees the units of
+ * all that are there. */
+void hak__units_shelve(hak_pages *pages, hak_unit *span);
+hak_unit *hak__units_take_shelved(hak_pages *pages, size_t count);
+void hak__units_clear_shelf(hak_pages *pages);
+
 /* Accounts for the bytes of a run from `begin` to `end`, multiples of the page, coming into use:
  * those that were never touched join the footprint, the others are no longer retained. False, and
  * no change, when that would pass the limit. */

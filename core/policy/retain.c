@@ -31,12 +31,15 @@ bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most
     return retained <= most && hak__retain_is_recent(demand, wait);
 }
 
-/* Times retain_part, of what is in use: five sixths in balanced, a seventh in lean. */
-#define BUSY_PARTS 7
+/* Times retain_part, of what is in use; and at least, times retain_least. */
+#define BUSY_PARTS 8
+#define BUSY_LEAST 3
 
 size_t hak__retain_busy_bound(const hak_profile *profile, size_t bound, size_t in_use)
 {
-    return bound + in_use / 100 * profile->retain_part * BUSY_PARTS;
+    size_t part = in_use / 100 * profile->retain_part * BUSY_PARTS,
+           least = profile->retain_least * BUSY_LEAST;
+    return bound + (part > least ? part : least);
 }
 
 /* Whether so many bytes come within a time that is too short for giving them back. */

@@ -5,7 +5,7 @@
 #include "threads/thread.h"
 
 /* The slow paths. They end the call. */
-void *hak__thread_alloc_slow(size_t size);
+void *hak__thread_alloc_slow(size_t size, hak_heap *heap);
 void hak__thread_free_elsewhere(void *block); /* also of NULL, and of blocks of other threads */
 void hak__thread_free_event(hak_heap *heap, hak_slab *slab, void *block);
 
@@ -23,7 +23,7 @@ static inline void *hak__thread_alloc(size_t size)
             return block;
         }
     }
-    return hak__thread_alloc_slow(size);
+    return hak__thread_alloc_slow(size, heap);
 }
 
 /* Whether a block lies in a superslab of the heap. */

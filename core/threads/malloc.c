@@ -66,11 +66,19 @@ static bool is_own(const hak_thread_heap *heap)
         }                                           \
     } while (0)
 
-void *hak__thread_alloc_slow(size_t size)
+static __attribute__((noinline)) void *alloc_with_token(size_t size)
 {
     void *block;
     if (serves_all()) return hak__foreign->alloc(1, size);
     WITH_OWN_HEAP(block, hak__heap_alloc(heap, size));
+    return block;
+}
+
+void *hak__thread_alloc_slow(size_t size, hak_heap *heap)
+{
+    void *block = hak__heap_is_medium(size) ? hak__heap_take_medium(heap, size) : NULL;
+    if (!block) return alloc_with_token(size);
+    hak__thread_leave();
     return block;
 }
 

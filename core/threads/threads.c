@@ -6,7 +6,8 @@
 #include "threads/thread.h"
 
 hak_heap hak__no_heap = {
-    .bin = {[0 ... HAK_SMALL_MAX / 8] = (hak_slab *)&hak__no_slab},
+    .bins = {.bin = {[0 ... HAK_SMALL_MAX / 8] = (hak_slab *)&hak__no_slab},
+             .lists = (hak_lists *)&hak__no_lists},
 };
 
 HAK_THREAD_LOCAL hak_thread hak__thread = {.heap = &hak__no_heap};

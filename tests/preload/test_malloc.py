@@ -130,6 +130,15 @@ def instructions(program, *arguments, **variables):
     return int(re.search(r"refs: +([\d,]+)", run(counted, **variables).stderr)[1].replace(",", ""))
 
 
+@pytest.mark.parametrize("size, most", [(100, 65), (1500, 130), (16000, 130), (50_000, 650), (300_000, 700)])
+def test_a_pair_takes_few_instructions(compiled, size, most):
+    if not shutil.which("valgrind"):
+        pytest.skip("valgrind is missing: `make deps` installs it")
+    program = compiled("pairs.c", "-O2", "-fno-builtin")
+    some, more = (instructions(program, n, str(size), LD_PRELOAD=str(LIBRARY)) for n in ("4000", "5000"))
+    assert (more - some) / 1000 < most
+
+
 def test_operators_that_step_aside_look_up_the_others_once(compiled):
     for needed in "g++", "valgrind":
         if not shutil.which(needed):

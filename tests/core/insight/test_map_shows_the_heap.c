@@ -130,6 +130,8 @@ static const char *expect_run(const char *at, const hak_heap *heap, size_t unit,
         snprintf(what, sizeof what, "one block of %zu KiB", (size_t)slab->span_size / 1024);
         return expect_plain(at, unit, slab->units, "span", what);
     }
+    if (slab->state == HAK_SPAN_SHELVED)
+        return expect_plain(at, unit, slab->units, "kept", "free, kept whole");
     if (slab->state == HAK_UNIT_NEST)
         return expect_plain(at, unit, slab->units, "nest", "the nest: first blocks of all sizes");
     return expect_slab(at, heap, unit, slab);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 enum { BLOCKS = 200, ROUNDS = 4000, LEAST = 64 * KIB, REST_US = 1200 * 1000 };
+enum { GROWING = 32, GROWN = 64 * KIB, STEPS = 200000, CALLS = 1500 };
 
 static void *blocks[BLOCKS];
 
@@ -56,6 +57,26 @@ static void pages_stay_while_the_thread_is_busy(void *context)
     REQUIRE_THAT(retained() < 8 * MIB, "%zu bytes", retained());
 }
 
+/* Blocks that grow by half until they are large, as the buffers of a program do. */
+static void pages_of_a_small_heap_stay_too(void *context)
+{
+    (void)context;
+    static size_t sizes[GROWING];
+    support_random random = {support_seed()};
+    REQUIRE(hak_threads_set_profile("balanced"));
+    for (size_t i = 0; i < STEPS; i++) {
+        size_t at = support_below(&random, GROWING);
+        sizes[at] = sizes[at] < GROWN ? sizes[at] + sizes[at] / 2 + 16 : 16;
+        if (sizes[at] == 16) {
+            hak_free(blocks[at]);
+            blocks[at] = NULL;
+        }
+        REQUIRE(blocks[at] = hak_realloc(blocks[at], sizes[at]));
+        support_fill_pages(blocks[at], sizes[at], i);
+    }
+    REQUIRE_THAT(calls() < CALLS, "%lu calls", calls());
+}
+
 static void and_what_is_far_more_than_in_use_does_not(void *context)
 {
     (void)context;
@@ -73,6 +94,13 @@ static void busy_threads_retain(void **state)
     support_in_child(pages_stay_while_the_thread_is_busy, NULL, 60);
 }
 
+static void small_heaps_retain(void **state)
+{
+    (void)state;
+    if (support_profile_is_fixed()) skip();
+    support_in_child(pages_of_a_small_heap_stay_too, NULL, 60);
+}
+
 static void the_rest_goes_back(void **state)
 {
     (void)state;
@@ -84,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(busy_threads_retain),
+        cmocka_unit_test(small_heaps_retain),
         cmocka_unit_test(the_rest_goes_back),
     };
     return cmocka_run_group_tests_name("busy threads retain", tests, NULL, NULL);
