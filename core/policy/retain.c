@@ -33,7 +33,7 @@ bool hak__retain_may_stay(const hak_demand *demand, size_t retained, size_t most
 
 /* Times retain_part, of what is in use; and at least, times retain_least. */
 #define BUSY_PARTS 8
-#define BUSY_LEAST 3
+#define BUSY_LEAST 5
 
 size_t hak__retain_busy_bound(const hak_profile *profile, size_t bound, size_t in_use)
 {

@@ -117,33 +117,38 @@ void *hak_aligned_alloc(size_t alignment, size_t size)
 
 /* ------------------------------------------------------------------ freeing */
 
-/* The heap of a small block in a slab of the shared region; NULL: not known here. Reads no record
- * that its owner writes often. */
-static hak_thread_heap *heap_of_small(const void *block)
+/* The owner of a block in the shared region, if it is surely a small one; NULL: it may be another.
+ * Reads no record that its owner writes often. */
+static const hak_pages *owner_of_small(const void *block)
 {
     const hak_region *shared = &hak__shared;
     size_t unit = ((uintptr_t)block - shared->base) >> HAK_UNIT_SHIFT;
     size_t ready = __atomic_load_n(&shared->ready, __ATOMIC_RELAXED);
     if (unit / HAK_SUPERSLAB_UNITS >= ready || (uintptr_t)block % HAK_PAGE == 0) return NULL;
-    struct hak_pages *owner = hak__region_owner_of_unit(unit);
-    return owner ? hak__thread_heap_of(hak__heap_of_pages(owner)) : NULL;
+    return hak__region_owner_of_unit(unit);
 }
 
-/* Whether it could be put into a bundle. `busy` is set. */
-static bool bundle(void *block)
+/* Whether the calling thread has the token of its heap. `busy` is set. */
+static bool has_token(void)
 {
-    if (atomic_load_explicit(&hak__thread.heap, memory_order_acquire) == &hak__no_heap)
-        return false;
-    hak_thread_heap *to = heap_of_small(block);
-    return to && to != hak__thread.own && hak__remote_bundle(hak__thread.own, to, block);
+    return atomic_load_explicit(&hak__thread.heap, memory_order_acquire) != &hak__no_heap;
 }
 
-void hak__thread_free_elsewhere(void *block)
+/* Whether a small block of that heap, or NULL, could be put into a bundle. */
+static bool bundle(hak_thread_heap *to, void *block)
 {
-    bool done = !block || bundle(block);
+    return to && has_token() && to != hak__thread.own &&
+           hak__remote_bundle(hak__thread.own, to, block);
+}
+
+static __attribute__((noinline)) void free_elsewhere(const hak_pages *owner, void *block)
+{
+    bool done = !block || (owner && bundle(hak__thread_heap_of(hak__heap_of_pages(owner)), block));
+    hak_thread_block found = done ? (hak_thread_block){0} : find_for("free", block);
+    bool is_small = found.size > 0 && found.size <= HAK_MEDIUM_MAX;
+    if (!done && is_small && !owner) done = bundle(found.heap, block);
     hak__thread_leave();
     if (done) return;
-    hak_thread_block found = find_for("free", block);
     if (!found.heap) {
         hak__foreign->free(block);
         return;
@@ -156,6 +161,14 @@ void hak__thread_free_elsewhere(void *block)
     hak_thread_heap *own = hak__thread_begin();
     hak__heap_free(own->heap, block);
     hak__thread_end(own);
+}
+
+void hak__thread_free_elsewhere(void *block)
+{
+    const hak_pages *owner = owner_of_small(block);
+    if (HAK_LIKELY(owner && has_token() && hak__remote_join(hak__thread.own, owner, block)))
+        hak__thread_leave();
+    else free_elsewhere(owner, block);
 }
 
 void hak__thread_free_event(hak_heap *heap, hak_slab *slab, void *block)

@@ -77,7 +77,7 @@ static void send(hak_bundle *bundle)
 static bool is_in_use(const hak_thread_heap *own, const hak_bundle *bundle)
 {
     for (size_t i = 0; i < HAK_OUTGOING; i++) {
-        if (own->outgoing[i] == bundle) return true;
+        if (own->outgoing[i].owner && own->outgoing[i].bundle == bundle) return true;
     }
     return false;
 }
@@ -93,37 +93,32 @@ static hak_bundle *unused(hak_thread_heap *own)
     return NULL;
 }
 
-static hak_bundle **place_for(hak_thread_heap *own, const hak_thread_heap *to)
+static void send_from(hak_outgoing *place)
 {
-    return &own->outgoing[(uintptr_t)to / sizeof *to % HAK_OUTGOING];
+    if (place->owner) send(place->bundle);
+    place->owner = NULL;
 }
 
 bool hak__remote_bundle(hak_thread_heap *own, hak_thread_heap *to, void *block)
 {
-    hak_bundle **place = place_for(own, to), *bundle = *place;
-    if (HAK_UNLIKELY(!bundle || bundle->to != to)) {
-        if (bundle) send(bundle);
-        *place = NULL;
-        bundle = unused(own);
+    const hak_pages *owner = &to->heap->pages;
+    hak_outgoing *place = hak__remote_place(own, owner);
+    if (place->owner != owner) {
+        send_from(place);
+        hak_bundle *bundle = unused(own);
         if (!bundle) return false;
         bundle->to = to;
         bundle->count = 0;
-        *place = bundle;
+        *place = (hak_outgoing){owner, bundle};
     }
-    bundle->blocks[bundle->count++] = block;
-    if (bundle->count == HAK_BUNDLE_BLOCKS) {
-        send(bundle);
-        *place = NULL;
-    }
+    place->bundle->blocks[place->bundle->count++] = block;
+    if (place->bundle->count == HAK_BUNDLE_BLOCKS) send_from(place);
     return true;
 }
 
 void hak__remote_flush(hak_thread_heap *own)
 {
-    for (size_t i = 0; i < HAK_OUTGOING; i++) {
-        if (own->outgoing[i]) send(own->outgoing[i]);
-        own->outgoing[i] = NULL;
-    }
+    for (size_t i = 0; i < HAK_OUTGOING; i++) send_from(&own->outgoing[i]);
 }
 
 /* ------------------------------------------------------------------ taking in */

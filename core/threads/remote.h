@@ -24,6 +24,23 @@
  * thread has. False: all bundles are on the way. */
 bool hak__remote_bundle(hak_thread_heap *own, hak_thread_heap *to, void *block);
 
+/* Where the bundle for a heap with these pages is. They lie in the heap's nest. */
+static inline hak_outgoing *hak__remote_place(hak_thread_heap *own, const hak_pages *owner)
+{
+    return &own->outgoing[((uintptr_t)owner >> HAK_UNIT_SHIFT) % HAK_OUTGOING];
+}
+
+/* The usual case of that: such a bundle is being filled, and this block is not its last. */
+static inline bool hak__remote_join(hak_thread_heap *own, const hak_pages *owner, void *block)
+{
+    const hak_outgoing *place = hak__remote_place(own, owner);
+    if (HAK_UNLIKELY(place->owner != owner)) return false;
+    hak_bundle *bundle = place->bundle;
+    if (HAK_UNLIKELY(bundle->count == HAK_BUNDLE_BLOCKS - 1)) return false;
+    bundle->blocks[bundle->count++] = block;
+    return true;
+}
+
 /* Sends all bundles that are being filled. The caller has the token. */
 void hak__remote_flush(hak_thread_heap *own);
 

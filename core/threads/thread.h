@@ -49,17 +49,23 @@ typedef struct hak_bundle {
     void *blocks[HAK_BUNDLE_BLOCKS];
 } hak_bundle;
 
+/* A bundle that is being filled, and for which heap: told by its pages. */
+typedef struct hak_outgoing {
+    const hak_pages *owner; /* NULL: none */
+    hak_bundle *bundle;
+} hak_outgoing;
+
 /* A thread heap. It outlives its thread, as its blocks do, and then waits for another thread. The
  * record is never given back. */
 typedef struct hak_thread_heap {
     hak_heap *heap;
-    pthread_mutex_t lock;               /* of who holds the heap, beside its owner */
-    _Atomic(hak_thread *) owner;        /* NULL: no thread. Changed under `lock` */
-    struct hak_thread_heap *next;       /* of all: all.c */
-    struct hak_thread_heap *next_idle;  /* of those without a thread */
-    size_t remote_frees;                /* blocks that other threads have freed, taken in so far */
-    hak_bundle *outgoing[HAK_OUTGOING]; /* NULL: none */
-    unsigned next_bundle;               /* where to look for one that is not sent */
+    pthread_mutex_t lock;              /* of who holds the heap, beside its owner */
+    _Atomic(hak_thread *) owner;       /* NULL: no thread. Changed under `lock` */
+    struct hak_thread_heap *next;      /* of all: all.c */
+    struct hak_thread_heap *next_idle; /* of those without a thread */
+    size_t remote_frees;               /* blocks that other threads have freed, taken in so far */
+    hak_outgoing outgoing[HAK_OUTGOING];
+    unsigned next_bundle; /* where to look for one that is not sent */
     /* Written by other threads, and so in lines of their own. */
     _Alignas(128) atomic_uintptr_t remote; /* remote.h */
     _Alignas(128) hak_bundle bundles[HAK_BUNDLES];
