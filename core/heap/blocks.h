@@ -72,6 +72,8 @@ typedef struct hak_reach {
 #define HAK_NO_BASE ((uintptr_t)1 << 63)
 
 struct hak_heap {
+    hak_pages pages; /* first, so that who owns a superslab is compared with the heap itself */
+    const hak_hints *hints;
     /* Read by every allocation and free. */
     union {
         struct {
@@ -89,10 +91,7 @@ struct hak_heap {
     /* By kind; all are &bins if kinds of block share slabs. `open` is for the hot path; `sets`, by
      * which the slow paths go, is the same until the heap is guarded: guard.h. */
     hak_bins *open[HAK_KINDS], **sets;
-    /* Read by threads that free its blocks, and so not beside what is often written. */
-    void *adapter; /* state of the adapter that uses this heap */
-    const hak_hints *hints;
-    hak_pages pages;                     /* its pages and their accounts */
+    void *adapter;                       /* state of the adapter that uses this heap */
     hak_heap *next_heap, *previous_heap; /* list of the process's heaps */
     void *root;                          /* the block by which the adapter knows its VM */
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/os.h"
+
 #define HAK_SMALL_MAX      ((size_t)1024)      /* bytes; served by the hot path */
 #define HAK_MEDIUM_MAX     ((size_t)16 * 1024) /* bytes; served from slabs */
 #define HAK_CLASS_STEPS    8
@@ -26,7 +28,7 @@ typedef struct hak_spacing {
 
 enum { HAK_SPACING_8, HAK_SPACING_16, HAK_SPACING_WORDS_MORE, HAK_SPACINGS };
 
-extern const hak_spacing hak__spacings[HAK_SPACINGS];
+HAK_HIDDEN extern const hak_spacing hak__spacings[HAK_SPACINGS];
 
 /* The class of `size` bytes, 0 to HAK_MEDIUM_MAX. */
 static inline unsigned hak__class_of(size_t size, const hak_spacing *spacing)

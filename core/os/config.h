@@ -34,6 +34,10 @@ extern const char HAK_LAYOUT;
 #define HAK_ASSERT(holds) ((void)0)
 #endif
 
+/* For variables of hakmem's own, so that a shared library reads them without its table of
+ * addresses. (-fvisibility is for what is defined, not for what is declared.) */
+#define HAK_HIDDEN __attribute__((visibility("hidden")))
+
 #define HAK_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

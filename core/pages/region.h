@@ -22,7 +22,7 @@
 const hak_region *hak__region_shared(void);
 
 /* The shared region, for hak__region_owner_of_unit. */
-extern hak_region hak__shared;
+HAK_HIDDEN extern hak_region hak__shared;
 
 /* The owner of the superslab with that unit of the shared region; NULL: none, or there are nests. A
  * block does not change its owner while it lives. */

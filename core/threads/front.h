@@ -4,10 +4,12 @@
 
 #include "threads/thread.h"
 
-/* The slow paths. They end the call. */
-void *hak__thread_alloc_slow(size_t size, hak_heap *heap);
-void hak__thread_free_elsewhere(void *block); /* also of NULL, and of blocks of other threads */
-void hak__thread_free_event(hak_heap *heap, hak_slab *slab, void *block);
+/* The slow paths. They end the call. Inlined, they would have the hot path save registers. */
+#define HAK_SLOW __attribute__((noinline))
+
+HAK_SLOW void *hak__thread_alloc_slow(size_t size, hak_heap *heap);
+HAK_SLOW void hak__thread_free_elsewhere(void *block); /* NULL, or blocks of other threads */
+HAK_SLOW void hak__thread_free_event(hak_heap *heap, hak_slab *slab, void *block);
 
 /* Whether a block is one of hak_malloc's. */
 bool hak__thread_has(const void *block);

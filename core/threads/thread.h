@@ -88,10 +88,10 @@ struct hak_thread {
 #define HAK_THREAD_LOCAL __thread
 #endif
 
-extern HAK_THREAD_LOCAL hak_thread hak__thread;
+HAK_HIDDEN extern HAK_THREAD_LOCAL hak_thread hak__thread;
 
 /* What a thread without a heap allocates from: no block, no unit. Never written. */
-extern hak_heap hak__no_heap;
+HAK_HIDDEN extern hak_heap hak__no_heap;
 
 /* Begins a call: the heap that it may use until hak__thread_leave. */
 static inline hak_heap *hak__thread_enter(void)
