@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define NONE 0 /* the first unit of the region is never shelved */
+#define NONE  0  /* the first unit of the region is never shelved */
+#define DEPTH 32 /* spans of a length, so that to free all of them does not take long */
 
 static hak_unit *at(uint32_t number)
 {
@@ -14,7 +15,11 @@ bool hak__shelf_put(hak_pages *pages, hak_unit *run)
     hak_superslab_lists *lists = pages->supers;
     if (run->units > HAK_SHELF || run == hak__shared.slabs) return false;
     uint32_t *first = &lists->shelf[run->units - 1];
-    run->next = at(*first);
+    hak_unit *below = at(*first);
+    unsigned depth = below ? below->depth + 1u : 0;
+    if (depth == DEPTH) return false;
+    run->next = below;
+    run->depth = (uint16_t)depth;
     run->free = NULL;
     run->countdown = 0;
     run->span_size = 0;
@@ -32,6 +37,7 @@ hak_unit *hak__shelf_take(hak_pages *pages, size_t count)
     if (!run) return NULL;
     *first = run->next ? (uint32_t)(run->next - hak__shared.slabs) : NONE;
     run->next = NULL;
+    run->depth = 0;
     return run;
 }
 

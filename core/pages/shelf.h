@@ -9,8 +9,8 @@
 
 #include "pages/held.h"
 
-/* Puts a span of the shared region there, in which nothing is in use any more. False: it stays
- * as it is. */
+/* Puts a span of the shared region there, in which nothing is in use any more. False: it is too
+ * long, or enough of its length are there. */
 bool hak__shelf_put(hak_pages *pages, hak_unit *run);
 
 /* The span of `count` units that was put there last; NULL: there is none. */

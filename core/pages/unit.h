@@ -61,7 +61,10 @@ typedef struct hak_unit {
     uint32_t units;   /* units of the run; INTERIOR: units from the first one */
     uint8_t state;    /* hak_unit_state */
     uint8_t size_class;
-    uint16_t asleep;    /* FULL: frees it takes in all to become PARTIAL */
+    union {
+        uint16_t asleep; /* FULL: frees it takes in all to become PARTIAL */
+        uint16_t depth;  /* SHELVED: spans below it on the shelf */
+    };
     uint16_t purged;    /* bit for each page purged while the unit was in use */
     uint8_t block_kind; /* kind of its blocks: heap/kinds.h */
     bool searched : 1;  /* PARTIAL: `vacant` is complete until the countdown ends */

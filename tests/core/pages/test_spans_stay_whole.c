@@ -92,6 +92,24 @@ static void slabs_take_their_units(void **state)
     hak_heap_destroy(heap);
 }
 
+/* A call may have to free all of them. */
+static void few_do(void **state)
+{
+    (void)state;
+    enum { MANY = 1000, MOST = 64 };
+    static void *many[MANY];
+    heap = support_fresh_heap(support_profile("speed"));
+    for (size_t i = 0; i < MANY; i++) assert_non_null(many[i] = hak_heap_alloc(heap, 20 * KIB));
+    for (size_t i = 0; i < MANY; i++) hak_heap_free(heap, many[i]);
+    size_t whole = 0;
+    for (hak_superslab *super = heap->pages.supers->owned; super; super = super->next_owned) {
+        for (size_t i = 0; i < super->units; i++)
+            whole += hak__superslab_slabs(super)[i].state == HAK_SPAN_SHELVED;
+    }
+    assert_in_range(whole, 1, MOST);
+    hak_heap_destroy(heap);
+}
+
 static void blocks_grow_into_them(void **state)
 {
     (void)state;
@@ -139,6 +157,7 @@ int main(void)
         cmocka_unit_test(it_is_zeroed),
         cmocka_unit_test(longer_blocks_take_several),
         cmocka_unit_test(slabs_take_their_units),
+        cmocka_unit_test(few_do),
         cmocka_unit_test(blocks_grow_into_them),
         cmocka_unit_test(their_pages_go_back),
         cmocka_unit_test(a_limit_is_kept),
