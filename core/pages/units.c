@@ -398,13 +398,21 @@ void hak__units_shelve(hak_pages *pages, hak_unit *span)
     if (tails & ~super->tails) hak__superslabs_set_tails(pages, super, tails);
 }
 
+/* Whether a span on the shelf begins with that unit, which lies behind a run. A run ends where its
+ * superslab does: there may be no record behind that. */
+static bool is_shelved(const hak_region *region, size_t unit)
+{
+    return region == &hak__shared && unit % HAK_SUPERSLAB_UNITS != 0 &&
+           region->slabs[unit].state == HAK_SPAN_SHELVED;
+}
+
 bool hak__units_resize(hak_pages *pages, hak_unit *run, size_t count)
 {
     hak_region *region = hak__region_of_run(pages, run);
     size_t unit = (size_t)(run - region->slabs);
     size_t had = run->units;
     if (count > had) {
-        if (run[had].state == HAK_SPAN_SHELVED) hak__units_clear_shelf(pages);
+        if (is_shelved(region, unit + had)) hak__units_clear_shelf(pages);
         if (!all_free(pages, region, unit + had, count - had) &&
             !hak__growth_behind(pages, &region->supers[unit / 64], unit % 64 + had,
                                 unit % 64 + count))

@@ -124,6 +124,27 @@ static void blocks_grow_into_them(void **state)
     hak_heap_destroy(heap);
 }
 
+/* What lies behind the last superslab of the region has no records. */
+static void at_the_end_of_a_superslab_they_grow_elsewhere(void **state)
+{
+    (void)state;
+    enum { UNITS = 4, SUPERSLABS = 40 }; /* more than records are mapped for at a time */
+    size_t ends = 0;
+    heap = support_fresh_heap(support_profile("speed"));
+    while (ends < SUPERSLABS) {
+        char *block = hak_heap_alloc(heap, UNITS * UNIT);
+        assert_non_null(block);
+        if (((uintptr_t)block + UNITS * UNIT) % HAK_SUPERSLAB_SIZE != 0) continue;
+        support_fill_pages(block, UNITS * UNIT, ends);
+        block = hak_heap_realloc(heap, block, (UNITS + 1) * UNIT);
+        assert_non_null(block);
+        assert_int_equal(support_intact_pages(block, UNITS * UNIT, ends), UNITS * UNIT);
+        assert_non_null(hak_heap_alloc(heap, UNITS * UNIT)); /* where it was */
+        ends++;
+    }
+    hak_heap_destroy(heap);
+}
+
 static void their_pages_go_back(void **state)
 {
     (void)state;
@@ -159,6 +180,7 @@ int main(void)
         cmocka_unit_test(slabs_take_their_units),
         cmocka_unit_test(few_do),
         cmocka_unit_test(blocks_grow_into_them),
+        cmocka_unit_test(at_the_end_of_a_superslab_they_grow_elsewhere),
         cmocka_unit_test(their_pages_go_back),
         cmocka_unit_test(a_limit_is_kept),
     };
