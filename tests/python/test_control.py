@@ -1,6 +1,8 @@
 """Limits, profiles, options and prewarming: what is set holds, and is told."""
 
-from conftest import CHURN
+import pytest
+
+from conftest import CHURN, SANITIZER
 
 
 def test_the_limit_is_a_memory_error(python):
@@ -176,6 +178,7 @@ assert (other["live_bytes"], other["live_blocks"]) == (stats["live_bytes"], stat
     )
 
 
+@pytest.mark.skipif(SANITIZER is not None, reason="the sanitizer has a malloc of its own")
 def test_what_is_wrong_is_said_where_the_c_library_has_no_memory(python):
     """A first thread-local variable would need some: glibc would end the process."""
     python.code(
