@@ -78,10 +78,10 @@ void operate_zalloc(shadow *s, instruction i)
 
 void operate_aligned(shadow *s, instruction i)
 {
-    static const size_t invalid[] = {0,       3, 24, 48, 4097, (size_t)1 << 23, (size_t)1 << 63,
-                                     SIZE_MAX};
+    static const size_t unusual[] = {
+        0, 3, 48, 4097, 8 * MIB, (size_t)1 << 41, (size_t)1 << 63, SIZE_MAX};
     size_t size = program_size(s, i.b, i.c), alignment = (size_t)1 << i.a % 23;
-    if (i.a >= 248) alignment = invalid[i.a - 248];
+    if (i.a >= 248) alignment = unusual[i.a - 248];
     for (size_t n = 1 + (i.a >> 6); n > 0 && shadow_has_room(s, size); n--) {
         if (!shadow_aligned(s, alignment, size)) return;
     }

@@ -150,7 +150,7 @@ bool shadow_zalloc(shadow *s, size_t count, size_t size)
 
 bool shadow_aligned(shadow *s, size_t alignment, size_t size)
 {
-    size_t before = os_refusals(), most = s->memory ? PAGE : 4 * MIB;
+    size_t before = os_refusals(), most = s->memory ? PAGE : ALIGNMENT_MOST;
     bool valid = alignment && !(alignment & (alignment - 1)) && alignment <= most;
     shadow_spend(CALL_TIME);
     errno = 0;

@@ -10,11 +10,12 @@
 
 #include "hakmem.h"
 
-#define HEAPS       4
-#define BLOCKS_MOST 4096                /* of a heap */
-#define BYTES_MOST  ((size_t)640 << 20) /* of a heap */
-#define LARGEST     ((size_t)512 << 20) /* block */
-#define ABSURD      ((size_t)1 << 46)   /* no memory could hold a block from this size on */
+#define HEAPS          4
+#define BLOCKS_MOST    4096                /* of a heap */
+#define BYTES_MOST     ((size_t)640 << 20) /* of a heap */
+#define ALIGNMENT_MOST ((size_t)1 << 40)   /* of hak_heap_aligned_alloc */
+#define LARGEST        ((size_t)512 << 20) /* block */
+#define ABSURD         ((size_t)1 << 46)   /* no memory could hold a block from this size on */
 
 typedef struct block {
     unsigned char *start; /* NULL: freed, and to be left out by shadow_compact */
