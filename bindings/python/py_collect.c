@@ -1,5 +1,6 @@
 /* After a collection of CPython. If the program called gc.collect(), memory goes back at once.
  * After an automatic collection, the heap keeps what the program will probably need again. */
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "heap/heap.h"
@@ -67,7 +68,7 @@ static bool is_asked_for(void)
 
 PyObject *hak_py_control_after_collection(PyObject *self, PyObject *args)
 {
-    static bool asked; /* the collection that has begun is a call */
+    static atomic_bool asked; /* the collection that has begun is a call */
     (void)self;
     gc_event event = hak_py_heap() ? gc_event_of(args) : GC_OTHER;
     if (event == GC_OTHER) Py_RETURN_NONE;

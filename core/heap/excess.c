@@ -50,7 +50,7 @@ void hak__excess_purge(hak_heap *heap)
 /* Begins a scan of all partial slabs, if they have enough bytes. */
 static void begin_scan(hak_heap *heap)
 {
-    if (heap->partial_bytes < (size_t)heap->pace.partial_scan_at ||
+    if (heap->partial_bytes < (size_t)heap->pace.partial_scan_at || is_busy(heap) ||
         !hak__purge_may_begin(&heap->pages))
         return;
     hak__heap_learn(heap);
@@ -70,7 +70,6 @@ static void scan_on(hak_heap *heap)
 
 void hak__excess_punch(hak_heap *heap)
 {
-    if (is_busy(heap)) return;
     size_t bound = hak__heap_bound(heap);
     if (heap->partial_bytes > bound) {
         if (!hak__pace_left(&heap->pace)) begin_scan(heap);

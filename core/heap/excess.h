@@ -10,7 +10,7 @@
 void hak__excess_purge(hak_heap *heap);
 
 /* Purges holes if the pages of partial slabs exceed the bound: what a burst leaves behind where a
- * few of its blocks live on. Not while the heap is busy. */
+ * few of its blocks live on. Does not begin while the heap is busy. */
 void hak__excess_punch(hak_heap *heap);
 
 /* ------------------------------------------------------------------ policy/retain.h for a heap */

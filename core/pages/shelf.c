@@ -1,7 +1,5 @@
 #include "pages/shelf.h"
 
-#include <string.h>
-
 #define NONE  0  /* the first unit of the region is never shelved */
 #define DEPTH 32 /* spans of a length, so that to free all of them does not take long */
 
@@ -46,9 +44,4 @@ hak_unit *hak__shelf_take_any(hak_pages *pages)
     hak_unit *run = NULL;
     for (size_t count = 1; !run && count <= HAK_SHELF; count++) run = hak__shelf_take(pages, count);
     return run;
-}
-
-void hak__shelf_forget(hak_pages *pages)
-{
-    if (!hak__shelf_is_empty(pages)) memset(pages->supers->shelf, 0, sizeof pages->supers->shelf);
 }

@@ -19,9 +19,6 @@ hak_unit *hak__shelf_take(hak_pages *pages, size_t count);
 /* One of any length. */
 hak_unit *hak__shelf_take_any(hak_pages *pages);
 
-/* Forgets all, since their superslabs go. */
-void hak__shelf_forget(hak_pages *pages);
-
 static inline bool hak__shelf_is_empty(const hak_pages *pages)
 {
     uint32_t any = 0;

@@ -122,7 +122,6 @@ static size_t drop(hak_pages *pages, hak_superslab *super)
     hak_unit *slabs = hak__superslab_slabs(super);
     uint32_t purged = 0;
     size_t touched = 0;
-    if (super->free != hak__superslab_all(super)) hak__shelf_forget(pages); /* the heap ends */
     for (size_t i = 0; i < super->units; i++) purged |= slabs[i].purged;
     if (purged) purge_punched(super);
     for (size_t i = 0; i < super->units; i++) {
@@ -386,13 +385,14 @@ hak_unit *hak__units_take_shelved(hak_pages *pages, size_t count)
 
 void hak__units_shelve(hak_pages *pages, hak_unit *span)
 {
-    size_t used = span->span_size, unit = (size_t)(span - hak__shared.slabs);
+    size_t used = span->span_size;
     if (hak__region_of_run(pages, span) != &hak__shared || span->purged ||
         !hak__shelf_put(pages, span)) {
         hak__units_give(pages, span);
         return;
     }
     pages->retained += touched_before(pages, span, used);
+    size_t unit = (size_t)(span - hak__shared.slabs);
     hak_superslab *super = &hak__shared.supers[unit / 64];
     uint64_t tails = hak__bits(unit % 64, span->units) & super->dirty;
     if (tails & ~super->tails) hak__superslabs_set_tails(pages, super, tails);

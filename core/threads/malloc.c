@@ -141,14 +141,21 @@ static bool bundle(hak_thread_heap *to, void *block)
            hak__remote_bundle(hak__thread.own, to, block);
 }
 
+/* The heap of a small block, NULL if it is another. One at the start of a page has to be looked up.
+ */
+static hak_thread_heap *heap_of_small(const hak_pages *owner, const void *block)
+{
+    if (owner) return hak__thread_heap_of(hak__heap_of_pages(owner));
+    hak_thread_block found = find(block);
+    return found.size <= HAK_MEDIUM_MAX && found.size > 0 ? found.heap : NULL;
+}
+
 static __attribute__((noinline)) void free_elsewhere(const hak_pages *owner, void *block)
 {
-    bool done = !block || (owner && bundle(hak__thread_heap_of(hak__heap_of_pages(owner)), block));
-    hak_thread_block found = done ? (hak_thread_block){0} : find_for("free", block);
-    bool is_small = found.size > 0 && found.size <= HAK_MEDIUM_MAX;
-    if (!done && is_small && !owner) done = bundle(found.heap, block);
+    bool done = !block || bundle(heap_of_small(owner, block), block);
     hak__thread_leave();
     if (done) return;
+    hak_thread_block found = find_for("free", block);
     if (!found.heap) {
         hak__foreign->free(block);
         return;

@@ -62,7 +62,7 @@ size_t support_scale(void);
 /* `operations` for the release build, fewer where each costs more or support_scale asks for it. */
 size_t support_scaled(size_t operations);
 
-/* The profile `name`, or the only one where the build has it fixed. */
+/* The profile `name`, or the only one where the build has it fixed; and whether it has. */
 const char *support_profile(const char *name);
 bool support_profile_is_fixed(void);
 

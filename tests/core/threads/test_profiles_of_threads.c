@@ -97,7 +97,6 @@ static void a_picture_has_all_heaps(void *context)
     unlink(path);
 }
 
-/* Whether the build has its profile fixed. */
 static void heaps_follow_a_profile(void **state)
 {
     (void)state;
