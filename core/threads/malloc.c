@@ -31,14 +31,19 @@ static bool serves_all(void)
     return hak__foreign && hak__foreign->serves_all();
 }
 
-/* The same. NULL: it is the foreign allocator's; aborts if it is nobody's. */
-static hak_thread_block find_for(const char *what, const void *block)
+/* The same. NULL: it is the foreign allocator's; aborts if it is nobody's. `caller`: where the
+ * program is, CALLER in a function that it calls, or that is called last by such a one. */
+static hak_thread_block find_for(const char *what, const void *block, const void *caller)
 {
     hak_thread_block found = find(block);
-    if (!found.heap && !(hak__foreign && hak__foreign->owns(block)))
+    if (!found.heap && !(hak__foreign && hak__foreign->owns(block))) {
+        hak__called_from = caller;
         hak__fatal(what, block, "not a block of malloc's");
+    }
     return found;
 }
+
+#define CALLER __builtin_return_address(0)
 
 bool hak__thread_has(const void *block)
 {
@@ -155,7 +160,7 @@ static __attribute__((noinline)) void free_elsewhere(const hak_pages *owner, voi
     bool done = !block || bundle(heap_of_small(owner, block), block);
     hak__thread_leave();
     if (done) return;
-    hak_thread_block found = find_for("free", block);
+    hak_thread_block found = find_for("free", block, CALLER);
     if (!found.heap) {
         hak__foreign->free(block);
         return;
@@ -166,7 +171,9 @@ static __attribute__((noinline)) void free_elsewhere(const hak_pages *owner, voi
         return;
     }
     hak_thread_heap *own = hak__thread_begin();
+    hak__called_from = CALLER;
     hak__heap_free(own->heap, block);
+    hak__called_from = NULL;
     hak__thread_end(own);
 }
 
@@ -181,7 +188,9 @@ void hak__thread_free_elsewhere(void *block)
 void hak__thread_free_event(hak_heap *heap, hak_slab *slab, void *block)
 {
     bool taken = hak__thread_take();
+    hak__called_from = CALLER;
     hak__heap_free_event(heap, slab, block);
+    hak__called_from = NULL;
     hak__thread_put(heap, taken);
     hak__thread_leave();
 }
@@ -207,7 +216,7 @@ static size_t size_of(const hak_thread_block *found, const void *block)
 size_t hak_usable_size(const void *block)
 {
     if (!block) return 0;
-    hak_thread_block found = find_for("usable_size", block);
+    hak_thread_block found = find_for("usable_size", block, CALLER);
     if (!found.heap) return hak__foreign->size(block);
     size_t size = size_of(&found, block);
     if (size == 0) hak__fatal("usable_size", block, "no block begins there");
@@ -231,7 +240,7 @@ void *hak_realloc(void *block, size_t size)
         hak_free(block);
         return NULL;
     }
-    hak_thread_block found = find_for("realloc", block);
+    hak_thread_block found = find_for("realloc", block, CALLER);
     if (!found.heap) return hak__foreign->realloc(block, size);
     if (!is_own(found.heap)) return realloc_of_another(&found, block, size);
     hak_thread_heap *own = hak__thread_begin();

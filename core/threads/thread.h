@@ -80,14 +80,6 @@ struct hak_thread {
     hak_thread_heap *own;     /* NULL: none */
 };
 
-/* Libraries that are loaded as a program begins find it without a call. For those that are loaded
- * later libc has little room for that, or none. */
-#ifdef HAK_STATIC_TLS
-#define HAK_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
-#else
-#define HAK_THREAD_LOCAL __thread
-#endif
-
 HAK_HIDDEN extern HAK_THREAD_LOCAL hak_thread hak__thread;
 
 /* What a thread without a heap allocates from: no block, no unit. Never written. */
