@@ -74,7 +74,8 @@ typedef struct hak_reach {
 struct hak_heap {
     hak_pages pages; /* first, so that who owns a superslab is compared with the heap itself */
     const hak_hints *hints;
-    /* Read by every allocation and free. */
+
+    /* Read by every allocation and free, from the start of a cache line on. */
     union {
         struct {
             uintptr_t base;
@@ -119,6 +120,8 @@ struct hak_heap {
     hak_nest nest;
 };
 
+_Static_assert(offsetof(hak_heap, pages) == 0 && offsetof(hak_heap, reach) % 64 == 0,
+               "the hot path compares addresses, and finds what it reads in few lines");
 _Static_assert(sizeof(hak_heap) + sizeof(hak_superslab_lists) + sizeof(hak_lists) <= HAK_PAGE,
                "a heap and its lists fit a page");
 

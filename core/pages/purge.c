@@ -10,6 +10,7 @@
 /* Superslabs without a block go back to the supply, or wait for so many milliseconds. */
 static void purge_superslabs(hak_pages *pages, size_t keep, size_t wait)
 {
+    if (pages->retained > keep) hak__units_clear_shelf(pages);
     hak_superslab *super, *next;
     for (super = hak__superslabs_unused(pages, true); super && pages->retained > keep;
          super = next) {
@@ -33,6 +34,7 @@ void hak__purge_unused(hak_pages *pages)
 /* Pages of free units, and then those behind blocks, until `bytes` have been given back. */
 static size_t purge_units(hak_pages *pages, size_t bytes)
 {
+    hak__units_clear_shelf(pages);
     size_t given = 0;
     hak_superslab *super = hak__superslabs_next_dirty(pages, NULL), *next;
     for (; super && given < bytes && !hak__purge_gave_up(pages); super = next) {
@@ -50,7 +52,6 @@ static size_t purge_units(hak_pages *pages, size_t bytes)
 size_t hak__purge_some(hak_pages *pages, size_t bytes)
 {
     if (pages->retained == 0) return 0;
-    hak__units_clear_shelf(pages);
     size_t given = purge_units(pages, bytes);
     if (given < bytes) given += hak__packs_purge_some(pages, bytes - given);
     if (given < bytes && !pages->region) given += hak__kept_purge_some(pages, bytes - given);
@@ -78,7 +79,6 @@ void hak__purge_let_wait(hak_pages *pages, size_t keep, size_t wait)
 {
     size_t before = pages->footprint;
     if (!wait || pages->region) return;
-    hak__units_clear_shelf(pages);
     purge_whole(pages, keep, wait);
     /* What comes back from there costs nothing, and tells nothing of what else was given back. */
     if (pages->footprint < before) pages->demand.released.given = 0;
@@ -87,7 +87,6 @@ void hak__purge_let_wait(hak_pages *pages, size_t keep, size_t wait)
 void hak__purge_to(hak_pages *pages, size_t keep)
 {
     if (pages->retained <= keep) return;
-    hak__units_clear_shelf(pages);
     if (!pages->region) purge_whole(pages, keep, 0);
     if (pages->retained > keep) purge_units(pages, pages->retained - keep);
     if (pages->retained > keep) hak__packs_purge_some(pages, pages->retained - keep);

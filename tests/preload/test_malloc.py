@@ -140,7 +140,7 @@ def instructions(program, *arguments, **variables):
 def test_a_pair_takes_few_instructions(compiled, size, most):
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is missing: `make deps` installs it")
-    program = compiled("pairs.c", "-O2", "-fno-builtin")
+    program = compiled("pairs.c")
     some, more = (instructions(program, n, str(size), LD_PRELOAD=str(LIBRARY)) for n in ("4000", "5000"))
     assert (more - some) / 1000 < most
 

@@ -28,13 +28,16 @@ static void make_blocks(size_t units)
     assert_non_null(hak_heap_alloc(heap, each));
 }
 
-static void free_all(void)
+/* Frees them; returns the peak before. */
+static size_t free_all(void)
 {
+    size_t before = peak();
     for (size_t i = 0; i < BLOCKS; i++) {
         assert_int_equal(support_intact(blocks[i], each, i), each);
         hak_heap_free(heap, blocks[i]);
     }
     support_check_live(heap, 1, each);
+    return before;
 }
 
 static void it_is_used_as_it_was(void **state)
@@ -72,8 +75,7 @@ static void longer_blocks_take_several(void **state)
 {
     (void)state;
     make_blocks(1);
-    size_t before = peak();
-    free_all();
+    size_t before = free_all();
     assert_non_null(hak_heap_alloc(heap, BLOCKS * each));
     assert_int_equal(peak(), before);
     hak_heap_destroy(heap);
@@ -83,8 +85,7 @@ static void slabs_take_their_units(void **state)
 {
     (void)state;
     make_blocks(2);
-    size_t before = peak();
-    free_all();
+    size_t before = free_all();
     for (size_t bytes = 0; bytes < each * BLOCKS * 3 / 4; bytes += 500) {
         assert_non_null(hak_heap_alloc(heap, 500));
     }
